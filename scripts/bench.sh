@@ -10,10 +10,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-rounds=5 handshakes=1000 posts=20000 idle=1000
+rounds=5 handshakes=1000 posts=50000 idle=1000
 case "${1:-}" in
     "") ;;
-    --quick) rounds=1 handshakes=50 posts=500 idle=50 ;;
+    --quick) rounds=1 handshakes=50 posts=1000 idle=50 ;;
     *) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 64 ;;
 esac
 
@@ -177,9 +177,7 @@ ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 
 # --- the table ----------------------------------------------------------------------------------------------------------------
 
-results=benches/results/$(date -u +%Y%m%dT%H%M%SZ).txt
-mkdir -p benches/results
-
+results=$work/table
 # row COMMAND...: a load whose lines join the table.
 row() { load "$@" | tee -a "$results"; }
 
@@ -208,3 +206,9 @@ for http in 1 2; do
     row measure --label "forwarded-post-h$http" --operation kept-alive --http "$http" \
         --rounds "$rounds" --operations "$posts" "${forward_targets[@]}"
 done
+
+# Only a complete table is kept.
+mkdir -p benches/results
+kept=benches/results/$(date -u +%Y%m%dT%H%M%SZ).txt
+cp "$results" "$kept"
+say "kept as $kept"

@@ -13,7 +13,7 @@ use hyper::{Request, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::client::{Resumption, WantsClientCert};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::{ClientConfig, ConfigBuilder, HandshakeKind, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, HandshakeKind, NamedGroup, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -69,8 +69,8 @@ pub(crate) enum Sender {
 }
 
 impl Client {
-    /// Reads the credentials in `pki`. One cipher suite and one group are offered, which every peer supports, so that all
-    /// of them do the same cryptography: AES-256-GCM with SHA-384, X25519. Resumption is off.
+    /// Reads the credentials in `pki`. All targets are held to the same cryptography, which every peer supports:
+    /// AES-256-GCM with SHA-384, X25519. Resumption is off.
     pub(crate) fn new(pki: &Path, host: &str, path: &str, tls: Tls, http: Http) -> Result<Self, Error> {
         let config = Self::configuration(pki, tls)?;
         let chain = CertificateDer::pem_file_iter(pki.join("client-chain.pem"))?.collect::<Result<Vec<_>, _>>()?;
@@ -90,7 +90,8 @@ impl Client {
         };
         let provider = CryptoProvider {
             cipher_suites: vec![suite],
-            kx_groups: vec![aws_lc_rs::kx_group::X25519],
+            // P-256 is here for TLS 1.2, where the list also says which curves a server certificate may use; it is not chosen.
+            kx_groups: vec![aws_lc_rs::kx_group::X25519, aws_lc_rs::kx_group::SECP256R1],
             ..aws_lc_rs::default_provider()
         };
         let mut roots = RootCertStore::empty();
@@ -143,6 +144,10 @@ impl Client {
                 session.handshake_kind()
             )
             .into());
+        }
+        let group = session.negotiated_key_exchange_group().map(rustls::crypto::SupportedKxGroup::name);
+        if group != Some(NamedGroup::X25519) {
+            return Err(format!("the server chose {group:?}, not X25519").into());
         }
         if self.http == Http::V2 && session.alpn_protocol() != Some(b"h2") {
             return Err("the server did not choose h2".into());

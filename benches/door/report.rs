@@ -58,9 +58,9 @@ pub(crate) fn print_samples(label: &str, samples: &[(Target, Vec<Sample>)]) {
     for (target, samples) in samples {
         let micros = |sample: &Sample| sample.server_micros;
         let cpu = median(samples, micros);
-        let ratio = *first.get_or_insert(cpu) / cpu;
+        let ratio = ratio(*first.get_or_insert(cpu), cpu);
         println!(
-            "{label:<26} {name:<14} {cpu:>9.1} us/op  ({low:.1} to {high:.1})  ratio {ratio:>5.2}  {rate:>8.0} op/s  \
+            "{label:<26} {name:<14} {cpu:>9.1} us/op  ({low:.1} to {high:.1})  ratio {ratio:>5}  {rate:>8.0} op/s  \
              server {server:>3.0} %  client {client:>3.0} %",
             name = target.name,
             low = samples.iter().map(micros).fold(f64::INFINITY, f64::min),
@@ -78,14 +78,19 @@ pub(crate) fn print_bytes(label: &str, connections: u32, measured: &[(Target, u6
     for (target, before, after) in measured {
         #[expect(clippy::cast_precision_loss, reason = "memory sizes are far below 2^52 bytes")]
         let bytes = after.saturating_sub(*before) as f64 / f64::from(connections);
-        let ratio = *first.get_or_insert(bytes) / bytes;
+        let ratio = ratio(*first.get_or_insert(bytes), bytes);
         println!(
-            "{label:<26} {name:<14} {bytes:>9.0} bytes/connection  ratio {ratio:>5.2}  RSS {before} to {after} kB with {connections}",
+            "{label:<26} {name:<14} {bytes:>9.0} bytes/connection  ratio {ratio:>5}  RSS {before} to {after} kB with {connections}",
             name = target.name,
             before = before / 1024,
             after = after / 1024,
         );
     }
+}
+
+/// A ratio to two digits, or a dash where the work was too little to be seen.
+fn ratio(first: f64, other: f64) -> String {
+    if first > 0.0 && other > 0.0 { format!("{:.2}", first / other) } else { "-".to_owned() }
 }
 
 /// The middle value, or the mean of the two; NaN of nothing.
