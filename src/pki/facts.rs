@@ -269,3 +269,6 @@ fn bit_length(integer: &[u8]) -> usize {
     let mut digits = integer.iter().skip_while(|&&byte| byte == 0);
     digits.next().map_or(0, |&first| 8 * (digits.count() + 1) - first.leading_zeros() as usize)
 }
+
+#[cfg(test)]
+mod tests;

@@ -423,3 +423,6 @@ fn advice_on(label: &str) -> &'static str {
         _ => "remove it",
     }
 }
+
+#[cfg(test)]
+mod tests;
