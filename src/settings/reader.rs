@@ -170,7 +170,7 @@ impl Section<'_> {
     pub(super) fn within<T>(&mut self, name: &str, read: impl FnOnce(&mut Section<'_>) -> T) -> T {
         let entries = self.take_table(name);
         let (outcome, missing) = self.reader.section(self.key(name), entries, read);
-        self.missing.extend(missing.iter().map(|missing| key::join(name, missing)));
+        self.missing.extend(missing.iter().map(|missing| format!("{name}.{missing}")));
         outcome
     }
 
@@ -204,6 +204,11 @@ impl Section<'_> {
 
     pub(super) fn warn(&mut self, warning: impl Into<String>) {
         self.reader.warn(warning);
+    }
+
+    /// The key of this table.
+    pub(super) fn path(&self) -> &str {
+        &self.path
     }
 
     /// Where this table was first written.

@@ -47,12 +47,13 @@ pub(super) fn shown(value: &str) -> String {
 /// Text; white space around it is a slip.
 pub(super) fn text(raw: &Raw<'_>) -> Parsed<String> {
     match raw.kind {
-        ValueKind::String(text) if text.trim().is_empty() => wrong("It is empty.", "Give it a value, or leave it out."),
+        ValueKind::String(text) if text.trim().is_empty() => {
+            wrong("It is empty.", "Give it a value, or take it out if it is optional.")
+        }
         ValueKind::String(text) => Ok(text.trim().to_owned()),
-        ValueKind::I64(number) => wrong(
-            format!("{number} is a number, but text is expected (a number would lose leading zeros)."),
-            format!("Write it in quotes: \"{number}\"."),
-        ),
+        ValueKind::I64(number) => {
+            wrong(format!("{number} is a number, but text is expected."), format!("Write it in quotes: \"{number}\"."))
+        }
         other => wrong(format!("It is {}, but text is expected.", what(other)), "Write text in quotes."),
     }
 }
@@ -77,7 +78,10 @@ pub(super) fn integer(range: RangeInclusive<u32>) -> impl Fn(&Raw<'_>) -> Parsed
         let remedy = format!("Write a whole number from {} to {}.", range.start(), range.end());
         let number = match raw.kind {
             ValueKind::I64(number) => u32::try_from(*number).ok(),
-            ValueKind::String(text) => text.trim().parse().ok(),
+            ValueKind::String(text) => match text.trim().parse::<i128>() {
+                Ok(number) => u32::try_from(number).ok(),
+                Err(_) => return wrong(format!("{} is not a whole number.", shown(text)), remedy),
+            },
             other => return wrong(format!("It is {}, but a whole number is expected.", what(other)), remedy),
         };
         match number {
@@ -197,11 +201,14 @@ pub(super) fn list<T>(separator: char, element: impl Fn(&Raw<'_>) -> Parsed<T>) 
 
 /// An address with its port.
 pub(super) fn address(raw: &Raw<'_>) -> Parsed<SocketAddr> {
+    let example = "Write address:port, such as \"0.0.0.0:8443\" or \"[::]:8443\"";
+    if let ValueKind::I64(number) = raw.kind {
+        return wrong(format!("{number} is a number, but an address with a port is expected."), format!("{example}."));
+    }
     let text = text(raw)?;
     if let Ok(address) = text.parse::<SocketAddr>() {
         return Ok(address);
     }
-    let example = "Write address:port, such as \"0.0.0.0:8443\" or \"[::]:8443\"";
     let remedy = if text.parse::<IpAddr>().is_ok() {
         "Add the port, such as \"0.0.0.0:8443\" or \"[::]:8443\".".to_owned()
     } else if text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u32>().is_ok_and(|port| port > 65535)) {
@@ -227,6 +234,10 @@ pub(super) fn network(raw: &Raw<'_>) -> Parsed<IpNet> {
 /// An identifier that Thales gave out: text without white space or slashes, since it stands in paths and headers.
 pub(super) fn identifier(raw: &Raw<'_>) -> Parsed<String> {
     const LONGEST: usize = 128;
+    if let ValueKind::I64(number) = raw.kind {
+        let problem = format!("{number} is a number, but an identifier is text: a number would lose leading zeros.");
+        return wrong(problem, format!("Write it in quotes: \"{number}\"."));
+    }
     let text = text(raw)?;
     if text.len() <= LONGEST && text.chars().all(|c| c.is_ascii_graphic() && c != '/') {
         return Ok(text);
@@ -309,8 +320,9 @@ mod tests {
 
     fn parse<T>(kind: impl Into<ValueKind>, parser: impl Fn(&Raw<'_>) -> Parsed<T>) -> Result<T, String> {
         let kind = kind.into();
-        parser(&Raw { kind: &kind, from_variable: true, base: Path::new("") })
-            .map_err(|wrongs| wrongs.into_iter().map(|w| format!("{} {}", w.problem, w.remedy)).collect())
+        parser(&Raw { kind: &kind, from_variable: true, base: Path::new("") }).map_err(|wrongs| {
+            wrongs.into_iter().flat_map(|wrong| [wrong.problem, wrong.remedy]).collect::<Vec<_>>().join(" ")
+        })
     }
 
     #[test]
