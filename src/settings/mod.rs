@@ -17,6 +17,7 @@ mod operation;
 mod origin;
 mod pem_source;
 mod product;
+mod quantity;
 mod reader;
 mod report;
 mod server;

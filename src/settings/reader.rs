@@ -83,6 +83,22 @@ impl Reader {
         (self.origins, self.findings, self.warnings)
     }
 
+    fn table(&mut self, key: &str, value: Value) -> Option<Map<String, Value>> {
+        match value.kind {
+            ValueKind::Table(entries) => Some(entries),
+            ValueKind::Nil => None,
+            other => {
+                let problem = format!("It is {}, but a table is expected.", typed::what(&other));
+                let remedy = match self.origins.of(key) {
+                    Origin::Variable(_) => format!("Set the settings in it, as in {}__NAME.", key::variable(key)),
+                    _ => format!("Write [{key}] on a line of its own, with its settings below."),
+                };
+                self.report(key, problem, remedy);
+                None
+            }
+        }
+    }
+
     fn judge_unknown(&self, key: &str) -> (String, String) {
         if let Some(instead) = not_built::key(&key::pattern(key)) {
             let problem = format!("This setting is not built yet in this version. {instead}");
@@ -230,23 +246,5 @@ impl Section<'_> {
         let left: Vec<String> = self.entries.keys().map(|name| key::join(&self.path, name)).collect();
         self.reader.unknown.extend(left);
         self.take_missing()
-    }
-}
-
-impl Reader {
-    fn table(&mut self, key: &str, value: Value) -> Option<Map<String, Value>> {
-        match value.kind {
-            ValueKind::Table(entries) => Some(entries),
-            ValueKind::Nil => None,
-            other => {
-                let problem = format!("It is {}, but a table is expected.", typed::what(&other));
-                let remedy = match self.origins.of(key) {
-                    Origin::Variable(_) => format!("Set the settings in it, as in {}__NAME.", key::variable(key)),
-                    _ => format!("Write [{key}] on a line of its own, with its settings below."),
-                };
-                self.report(key, problem, remedy);
-                None
-            }
-        }
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::quantity::{duration, size};
 use super::reader::Section;
-use super::typed::{address, duration, integer, list, network, size};
+use super::typed::{address, integer, list, network};
 
 /// `[server]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
