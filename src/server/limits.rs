@@ -29,14 +29,11 @@ impl Permits {
         Self { free: Arc::new(Semaphore::new(total)), total, in_use }
     }
 
-    /// Waits for a permit. To be called before a connection is accepted: what waits beyond the limit then waits in the
-    /// kernel's queue. Safe to cancel.
-    pub async fn acquire(&self) -> Permit {
+    /// Waits for a permit and reserves it. To be called before a connection is accepted: what waits beyond the limit then
+    /// waits in the kernel's queue. Safe to cancel.
+    pub async fn reserve(&self) -> Reserved {
         match Arc::clone(&self.free).acquire_owned().await {
-            Ok(permit) => {
-                self.in_use.inc();
-                Permit { _permit: permit, in_use: self.in_use.clone() }
-            }
+            Ok(permit) => Reserved { permit, in_use: self.in_use.clone() },
             // The semaphore is never closed.
             Err(_) => std::future::pending().await,
         }
@@ -45,13 +42,29 @@ impl Permits {
     /// How many permits are taken.
     #[must_use]
     pub fn in_use(&self) -> usize {
-        self.total.saturating_sub(self.free.available_permits())
+        usize::try_from(self.in_use.get()).unwrap_or_default()
     }
 
     /// How many permits there are.
     #[must_use]
     pub fn total(&self) -> usize {
         self.total
+    }
+}
+
+/// A permit for the next connection, whenever that comes; it is not in use before.
+#[derive(Debug)]
+pub struct Reserved {
+    permit: OwnedSemaphorePermit,
+    in_use: Gauge,
+}
+
+impl Reserved {
+    /// The connection is there.
+    #[must_use]
+    pub fn take(self) -> Permit {
+        self.in_use.inc();
+        Permit { _permit: self.permit, in_use: self.in_use }
     }
 }
 
