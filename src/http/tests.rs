@@ -60,7 +60,9 @@ fn counting() -> (Router, Arc<AtomicUsize>) {
 /// A router whose every answer holds the headers that it saw.
 fn mirror() -> Router {
     Router::new().fallback(|headers: HeaderMap| async move {
-        headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap())).collect::<String>()
+        let lines: Vec<String> =
+            headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap())).collect();
+        lines.concat()
     })
 }
 
