@@ -7,7 +7,7 @@ use crate::pki::minting::{Minted, ca};
 fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = match u8::try_from(content.len()) {
         Ok(short) if short < 0x80 => vec![short],
-        _ => vec![0x82, u8::try_from(content.len() >> 8).unwrap(), (content.len() & 0xff) as u8],
+        _ => [&[0x82][..], &u16::try_from(content.len()).unwrap().to_be_bytes()].concat(),
     };
     [&[tag], length.as_slice(), content].concat()
 }

@@ -35,8 +35,8 @@ fn crlf_byte_order_mark_indentation_and_text_around_blocks_are_accepted() {
     for variant in [
         pem.replace('\n', "\r\n"),
         format!("\u{feff}{pem}"),
-        format!("subject=/CN=Zoë\nissuer: x - y -- z\n{pem}\nthe end"),
-        pem.lines().map(|line| format!("  {line} \t\n")).collect(),
+        format!("subject=/CN=Zoë\nissuer: x - y -- z\n---\n--------\n{pem}\nthe end"),
+        format!("  {}", pem.replace('\n', " \t\n  ")),
         pem.trim_end().to_owned(),
         format!("{pem}\n\n"),
     ] {
@@ -71,8 +71,12 @@ fn broken_boundaries_are_refused_with_their_line() {
     assert!(matches!(refusal(headless), PemError::MissingBegin { .. }));
     let other = pem.replace("END CERTIFICATE", "END X509 CRL");
     assert!(matches!(refusal(&other), PemError::OtherEnd { found, .. } if found == "X509 CRL"));
-    for damaged in ["----BEGIN CERTIFICATE-----", "-----BEGIN CERTIFICATE----", "-----begin CERTIFICATE-----", "-----"]
-    {
+    for damaged in [
+        "----BEGIN CERTIFICATE-----",
+        "-----BEGIN CERTIFICATE----",
+        "-----begin CERTIFICATE-----",
+        "\u{2014}BEGIN CERTIFICATE\u{2014}",
+    ] {
         assert_eq!(refusal(&format!("{pem}{}", pem.replace("-----BEGIN CERTIFICATE-----", damaged))), {
             PemError::Boundary { line: pem.lines().count() + 1 }
         });

@@ -4,14 +4,15 @@ use super::*;
 use crate::pki::minting::{Minted, ca, now, valid};
 use crate::pki::trust_anchors::{AnchorRefusal, AnchorRules, AnchorWarning, TrustAnchors, TrustAnchorsError};
 
-fn names(certificates: &[&Minted], root: &Minted) -> Vec<Option<String>> {
+const PUBLIC: &str = "CN=public root,O=Test";
+
+/// Which of the certificates are public where `root` is the only public root.
+fn public(certificates: &[&Minted], root: &Minted) -> Vec<bool> {
     let facts: Vec<_> = certificates.iter().map(|minted| minted.facts()).collect();
     let pairs: Vec<_> = certificates.iter().zip(&facts).map(|(minted, facts)| (&*minted.der, facts)).collect();
-    roots_of(&pairs, &[webpki::anchor_from_trusted_cert(&root.der).unwrap()])
-}
-
-fn public() -> Option<String> {
-    Some("CN=public root,O=Test".to_owned())
+    let found = roots_of(&pairs, &[webpki::anchor_from_trusted_cert(&root.der).unwrap()]);
+    assert!(found.iter().flatten().all(|name| name == PUBLIC));
+    found.iter().map(Option::is_some).collect()
 }
 
 #[test]
@@ -19,8 +20,8 @@ fn a_public_root_and_what_it_signed_are_public_and_a_private_ca_is_not() {
     let root = Minted::self_signed(ca("public root"));
     let issuing = root.issue(ca("public issuing"));
     let private = Minted::self_signed(ca("private root"));
-    assert_eq!(names(&[&root, &issuing, &private], &root), [public(), public(), None]);
-    assert_eq!(names(&[&issuing], &root), [public()], "the root need not be in the bundle");
+    assert_eq!(public(&[&root, &issuing, &private], &root), [true, true, false]);
+    assert_eq!(public(&[&issuing], &root), [true], "the root need not be in the bundle");
 }
 
 #[test]
@@ -29,9 +30,9 @@ fn a_ca_is_public_through_other_certificates_of_the_bundle_in_any_order() {
     let (first, private) = (root.issue(ca("first")), Minted::self_signed(ca("private")));
     let second = first.issue(ca("second"));
     let third = second.issue(valid(ca("third"), 2020, 2021));
-    let all = names(&[&third, &private, &second, &first], &root);
-    assert_eq!(all, [public(), None, public(), public()]);
-    assert_eq!(names(&[&third, &first], &root), [None, public()], "without the link in between nothing is proven");
+    let all = public(&[&third, &private, &second, &first], &root);
+    assert_eq!(all, [true, false, true, true]);
+    assert_eq!(public(&[&third, &first], &root), [false, true], "without the link in between nothing is proven");
 }
 
 #[test]
@@ -39,7 +40,7 @@ fn a_name_alone_makes_nothing_public() {
     let root = Minted::self_signed(ca("public root"));
     let namesake = Minted::self_signed(ca("public root"));
     let issued = namesake.issue(ca("issuing"));
-    assert_eq!(names(&[&namesake, &issued], &root), [None, None]);
+    assert_eq!(public(&[&namesake, &issued], &root), [false, false]);
 }
 
 #[test]
@@ -49,7 +50,7 @@ fn a_cross_signed_copy_of_a_public_root_is_public() {
     let copy = ca("public root").signed_by(root.issuer.key(), &private.issuer).unwrap();
     let facts = CertificateFacts::from_der(copy.der()).unwrap();
     let roots = [webpki::anchor_from_trusted_cert(&root.der).unwrap()];
-    assert_eq!(roots_of(&[(copy.der(), &facts)], &roots), [public()]);
+    assert_eq!(roots_of(&[(copy.der(), &facts)], &roots), [Some(PUBLIC.to_owned())]);
 }
 
 /// A key of which only the public half is known.
