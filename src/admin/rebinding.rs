@@ -38,7 +38,9 @@ mod tests {
         for host in ["localhost", "LOCALHOST:9090", "127.0.0.1", "127.0.0.1:9090", "[::1]", "[::1]:9090"] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["", "attacker.example", "localhost.attacker.example:9090", "127.0.0.1.attacker.example", "10.0.0.1"] {
+        for host in
+            ["", "attacker.example", "localhost.attacker.example:9090", "127.0.0.1.attacker.example", "10.0.0.1"]
+        {
             assert!(!is_loopback(host), "{host}");
         }
     }

@@ -77,11 +77,6 @@ impl Activity {
         InFlight { activity: Arc::clone(self), number }
     }
 
-    /// Whether nothing is in flight.
-    pub(super) fn is_idle(&self) -> bool {
-        self.state().in_flight.is_empty()
-    }
-
     /// Since when nothing is in flight; `None` while something is.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         let state = self.state();
@@ -176,7 +171,11 @@ mod tests {
         assert!(look <= Instant::now() + deadlines.header);
         let began = Instant::now();
         tokio::time::advance(deadlines.header - SECOND).await;
-        assert_eq!(activity.due(&deadlines, Instant::now(), Some(began)), Due::At(began + deadlines.header), "absolute");
+        assert_eq!(
+            activity.due(&deadlines, Instant::now(), Some(began)),
+            Due::At(began + deadlines.header),
+            "absolute"
+        );
         tokio::time::advance(SECOND).await;
         assert_eq!(activity.due(&deadlines, Instant::now(), Some(began)), Due::Cut);
     }
@@ -202,7 +201,7 @@ mod tests {
         drop(first);
         assert!(matches!(activity.due(&deadlines, Instant::now(), None), Due::At(_)));
         drop(second);
-        assert!(activity.is_idle());
+        assert!(activity.idle_since().is_some());
     }
 
     #[tokio::test(start_paused = true)]
