@@ -94,23 +94,17 @@ impl Activity {
                 }
                 limit
             }
-            None => match head_began {
-                // A head that began behind a request that was still being answered is not read before the answer's end.
-                Some(began) => {
-                    let limit = began.max(state.idle_since) + deadlines.header;
-                    if limit <= now {
-                        return Due::Cut;
-                    }
-                    limit
+            None => {
+                let (limit, late) = match head_began {
+                    // A head that began behind a request that was still being answered is not read before the answer's end.
+                    Some(began) => (began.max(state.idle_since) + deadlines.header, Due::Cut),
+                    None => (state.idle_since + deadlines.idle, Due::Goodbye),
+                };
+                if limit <= now {
+                    return late;
                 }
-                None => {
-                    let limit = state.idle_since + deadlines.idle;
-                    if limit <= now {
-                        return Due::Goodbye;
-                    }
-                    limit
-                }
-            },
+                limit
+            }
         };
         if let Some(age) = deadlines.max_age {
             let limit = self.opened + age;
