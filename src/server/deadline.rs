@@ -86,26 +86,15 @@ impl Activity {
     /// What is due at `now`; `head_began` is the first byte of a head that has not ended yet.
     pub(super) fn due(&self, deadlines: &Deadlines, now: Instant, head_began: Option<Instant>) -> Due {
         let state = self.state();
-        let mut next = match state.in_flight.front() {
-            Some((_, began)) => {
-                let limit = *began + deadlines.request + WRITE_ALLOWANCE;
-                if limit <= now {
-                    return Due::Cut;
-                }
-                limit
-            }
-            None => {
-                let (limit, late) = match head_began {
-                    // A head that began behind a request that was still being answered is not read before the answer's end.
-                    Some(began) => (began.max(state.idle_since) + deadlines.header, Due::Cut),
-                    None => (state.idle_since + deadlines.idle, Due::Goodbye),
-                };
-                if limit <= now {
-                    return late;
-                }
-                limit
-            }
+        let (mut next, late) = match (state.in_flight.front(), head_began) {
+            (Some((_, began)), _) => (*began + deadlines.request + WRITE_ALLOWANCE, Due::Cut),
+            // A head that began behind a request that was still being answered is not read before the answer's end.
+            (None, Some(began)) => (began.max(state.idle_since) + deadlines.header, Due::Cut),
+            (None, None) => (state.idle_since + deadlines.idle, Due::Goodbye),
         };
+        if next <= now {
+            return late;
+        }
         if let Some(age) = deadlines.max_age {
             let limit = self.opened + age;
             if limit <= now {
