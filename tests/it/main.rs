@@ -9,9 +9,19 @@
 
 mod support;
 
+mod backend_failures;
 mod chains_refused;
 mod client;
+mod http_forwarding;
+mod http_identity_headers;
+mod http_limits;
+mod http_smuggling;
+mod http_timeouts;
 mod identities_accepted;
 mod identities_refused;
 mod subjects;
+mod tls_garbage;
+mod tls_names;
+mod tls_resumption;
+mod tls_versions;
 mod weak_keys;
