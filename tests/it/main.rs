@@ -9,9 +9,13 @@
 
 mod support;
 
+mod admin;
 mod backend_failures;
 mod chains_refused;
 mod client;
+mod environments;
+mod h2_hostility;
+mod h2_strictness;
 mod http_forwarding;
 mod http_identity_headers;
 mod http_limits;
@@ -19,6 +23,10 @@ mod http_smuggling;
 mod http_timeouts;
 mod identities_accepted;
 mod identities_refused;
+mod interop;
+mod lifecycle;
+mod proxy_protocol;
+mod starvation;
 mod subjects;
 mod tls_garbage;
 mod tls_names;

@@ -128,6 +128,12 @@ where
     frames
 }
 
+/// Whether a conversation that has ended was ended by the server because of what was said: by an error, or by closing; and not
+/// by an answer, nor as idle.
+pub(crate) fn ended_for_cause(frames: &[Frame]) -> bool {
+    frames.iter().all(|frame| frame.kind != HEADERS && frame.error() != Some(0))
+}
+
 async fn read<R: AsyncRead + Unpin>(reader: &mut R) -> std::io::Result<Frame> {
     let mut head = [0; 9];
     reader.read_exact(&mut head).await?;
