@@ -1,1 +1,95 @@
-//! handler
+//! What answers a request, once the stack of [`crate::http`] let it through.
+
+pub mod embed;
+pub mod forward;
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower::Service;
+
+pub use forward::{Forward, ForwardError, ForwardOptions};
+
+/// The handler of an environment. Cheap to clone.
+#[derive(Clone, Debug)]
+pub enum Handler {
+    /// Passes requests on to a backend.
+    Forward(Forward),
+    /// Calls a router of the embedding program. The environment's `max_body_size` takes the place of axum's default body limit.
+    Embed(axum::Router),
+}
+
+impl Handler {
+    /// The handler as it stands behind a stack.
+    pub(crate) fn mounted(self) -> Self {
+        match self {
+            Self::Embed(router) => Self::Embed(embed::mount(router)),
+            forward @ Self::Forward(_) => forward,
+        }
+    }
+}
+
+impl From<Forward> for Handler {
+    fn from(forward: Forward) -> Self {
+        Self::Forward(forward)
+    }
+}
+
+impl From<axum::Router> for Handler {
+    fn from(router: axum::Router) -> Self {
+        Self::Embed(router)
+    }
+}
+
+impl Service<Request<Body>> for Handler {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = HandlerFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        match self {
+            Self::Forward(forward) => HandlerFuture::Forward { future: forward.call(request) },
+            Self::Embed(router) => HandlerFuture::Embed { future: embed::call(router, request) },
+        }
+    }
+}
+
+pin_project! {
+    /// The future of [`Handler`].
+    #[project = HandlerFutureProjection]
+    #[allow(missing_docs)]
+    pub enum HandlerFuture {
+        /// Of [`Handler::Forward`].
+        Forward { #[pin] future: forward::ForwardFuture },
+        /// Of [`Handler::Embed`].
+        Embed { #[pin] future: embed::EmbedFuture },
+    }
+}
+
+impl std::fmt::Debug for HandlerFuture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Forward { .. } => "HandlerFuture::Forward",
+            Self::Embed { .. } => "HandlerFuture::Embed",
+        })
+    }
+}
+
+impl Future for HandlerFuture {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            HandlerFutureProjection::Forward { future } => future.poll(cx),
+            HandlerFutureProjection::Embed { future } => future.poll(cx),
+        }
+    }
+}

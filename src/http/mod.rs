@@ -1,1 +1,39 @@
-//! http
+//! What happens to every request before a handler sees it, and to every refusal before the caller sees it.
+//!
+//! [`Stack`] is the list of layers in their order; each layer or check has a file of its own. A handler behind the stack can
+//! rely on this:
+//!
+//! * the caller was verified, its verdict holds now, and [`VerifiedClient`](crate::tls::VerifiedClient) is an extractor;
+//! * the request target is in origin form, clean of dot segments, empty segments, and encoded separators;
+//! * there is exactly one `host`, whatever the HTTP version, and it is the environment's;
+//! * identity and forwarding headers are ours, and hop-by-hop headers are gone;
+//! * `x-request-id` and a valid `traceparent` are there;
+//! * the body ends within its deadline and its size limit, or with a [`BodyError`](body::BodyError).
+
+pub mod accounting;
+pub mod body;
+pub mod correlation;
+mod deadline;
+mod gate;
+mod hop_by_hop;
+mod host;
+mod identity_headers;
+mod method;
+mod path;
+pub mod problem;
+pub mod stack;
+pub mod verified_client;
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use accounting::Accounting;
+pub use problem::{Problem, ProblemKind};
+pub use stack::{ConnectionContext, Stack, StackOptions};
+
+/// The body of a response as it leaves the stack.
+pub type ResponseBody = axum::body::Body;
+
+pub(crate) use hop_by_hop::strip_response;

@@ -2,7 +2,15 @@
 
 use std::fmt;
 
-use rustls_pki_types::UnixTime;
+use rustls_pki_types::{CertificateDer, UnixTime};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
+
+use super::distinguished_name::rfc4514;
+use super::facts::{FactsError, serial, subject_alt_names, unix_time};
+
+/// RFC 5280 section 4.1.2.2: a serial number has at most 20 octets; one more holds a sign.
+const LONGEST_SERIAL: usize = 21;
 
 /// A SHA-256 digest of a DER encoding; prints as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,4 +63,39 @@ pub struct ClientIdentity {
     pub not_before: UnixTime,
     /// End of validity.
     pub not_after: UnixTime,
+}
+
+/// The certificate can't tell who its holder is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// The certificate can't be read.
+    #[error(transparent)]
+    Facts(#[from] FactsError),
+    /// The serial number is longer than RFC 5280 allows.
+    #[error("a serial number longer than 20 octets")]
+    LongSerial,
+}
+
+impl ClientIdentity {
+    /// Reads the identity from an end-entity certificate. Whether to believe it is for a verifier to say.
+    ///
+    /// # Errors
+    /// [`IdentityError`] when the bytes are not exactly one X.509 certificate, its subjectAltName extension is malformed,
+    /// or its serial number has more than 20 octets.
+    pub fn from_der(certificate: &CertificateDer<'_>) -> Result<Self, IdentityError> {
+        let Ok(([], parsed)) = X509Certificate::from_der(certificate) else { return Err(FactsError::Malformed.into()) };
+        if parsed.raw_serial().len() > LONGEST_SERIAL {
+            return Err(IdentityError::LongSerial);
+        }
+        Ok(Self {
+            subject: rfc4514(parsed.subject().as_raw()),
+            issuer: rfc4514(parsed.issuer().as_raw()),
+            serial: serial(parsed.raw_serial()),
+            subject_alt_names: subject_alt_names(&parsed)?,
+            sha256: Fingerprint::of(certificate),
+            not_before: unix_time(parsed.validity().not_before),
+            not_after: unix_time(parsed.validity().not_after),
+        })
+    }
 }

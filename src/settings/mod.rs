@@ -1,1 +1,192 @@
-//! settings
+//! The configuration: compiled-in defaults, a TOML file and environment variables in, validated [`Settings`] or a
+//! [`Report`] of every problem out.
+//!
+//! Layers are merged by the `config` crate, the later over the earlier: `config/default.toml`, the file, Thales' asset
+//! names (`CUSTOMER_ID`, ... for a single environment without a file), and variables such as
+//! `ISSUER_HOST__ENVIRONMENTS__PREPROD__BACKEND__URL`. The merged tree is then read key by key. A key that nobody asked
+//! for is a problem, and so is one of a feature that is not built yet.
+
+mod backend;
+mod consistency;
+mod environment;
+mod host;
+mod key;
+mod layers;
+mod not_built;
+mod operation;
+mod origin;
+mod pem_source;
+mod product;
+mod reader;
+mod report;
+mod server;
+mod sources;
+mod suggestion;
+mod toml_layer;
+mod typed;
+mod variables;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use backend::{BackendCredential, BackendProtocol, BackendSettings};
+pub use environment::{ClientSubjectSettings, EnvironmentSettings, Resumption};
+pub use operation::{AdminSettings, LogFormat, LogLevel, LogSettings};
+pub use origin::{Origin, Origins};
+pub use pem_source::PemSource;
+pub use product::Product;
+pub use report::{Finding, Report};
+pub use server::{Http2Settings, ProxyProtocolSettings, ServerSettings};
+pub use sources::Sources;
+
+use layers::Layers;
+use reader::{Reader, Section};
+use toml_layer::Author;
+use variables::Assets;
+
+/// Every setting, its default and a line about it.
+pub const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+/// A valid configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `[server]`.
+    pub server: ServerSettings,
+    /// `[admin]`.
+    pub admin: AdminSettings,
+    /// `[log]`.
+    pub log: LogSettings,
+    /// `[environments.NAME]`, at least one, by name.
+    pub environments: Vec<EnvironmentSettings>,
+    /// What is allowed but deserves a look.
+    pub warnings: Vec<String>,
+    /// Where each setting was written.
+    pub origins: Origins,
+}
+
+impl Settings {
+    /// Reads and validates a configuration. Files that settings name are looked at, not read.
+    ///
+    /// # Errors
+    ///
+    /// A [`Report`] of all problems.
+    pub fn load(sources: &Sources) -> Result<Self, Report> {
+        let mut layers = Layers::default();
+        let file = match sources.file.as_deref().map(|path| (path, sources::read_file(path))) {
+            None => None,
+            Some((path, Ok(text))) => Some((path, text)),
+            Some((path, Err((problem, remedy)))) => {
+                let origin = Origin::File { path: path.into(), line: None, column: None };
+                layers.refuse("", &origin, problem, remedy);
+                return Err(Report::new(layers.origins, layers.findings));
+            }
+        };
+        let file = file.as_ref().map(|(path, text)| (*path, text.as_str()));
+        load(layers, file, &sources.environment)
+    }
+
+    /// The addresses to open: every listener of every environment, once.
+    #[must_use]
+    pub fn listeners(&self) -> BTreeSet<SocketAddr> {
+        self.environments.iter().flat_map(|environment| &environment.listen).copied().collect()
+    }
+
+    /// An empty report that knows where these settings were written, for checks of what they name.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        Report::new(self.origins.clone(), Vec::new())
+            .with_sound_environments(self.environments.clone())
+            .with_warnings(self.warnings.clone())
+    }
+}
+
+/// The steps of loading, with the file already read.
+fn load(layers: Layers, file: Option<(&Path, &str)>, environment: &[(OsString, OsString)]) -> Result<Settings, Report> {
+    let (reader, read, assets) = read_layers(layers, file, environment)?;
+    conclude(reader, read, &assets)
+}
+
+fn read_layers(
+    mut layers: Layers,
+    file: Option<(&Path, &str)>,
+    environment: &[(OsString, OsString)],
+) -> Result<(Reader, Read, Assets), Report> {
+    toml_layer::add(&mut layers, DEFAULTS, Author::Default);
+    if let Some((path, text)) = file
+        && !toml_layer::add(&mut layers, text, Author::File(Arc::from(path)))
+    {
+        return Err(Report::new(layers.origins, layers.findings));
+    }
+    let variables = variables::readable(&mut layers, environment);
+    let assets = variables::add_assets(&mut layers, &variables);
+    variables::add_settings(&mut layers, &variables);
+
+    let (entries, origins, findings) = layers.merge();
+    let mut reader = Reader::new(origins, findings);
+    let read = reader.read(entries, |root| read(root, &assets));
+    Ok((reader, read, assets))
+}
+
+/// What was read, table by table; `None` where a table cannot be used.
+struct Read {
+    server: Option<ServerSettings>,
+    admin: Option<AdminSettings>,
+    log: Option<LogSettings>,
+    environments: Vec<environment::Environment>,
+}
+
+fn read(root: &mut Section<'_>, assets: &Assets) -> Read {
+    let server = root.within("server", server::read);
+    let admin = root.within("admin", operation::read_admin);
+    let log = root.within("log", operation::read_log);
+    let listen = server.as_ref().map(|server| server.listen.clone()).unwrap_or_default();
+    let from_assets = *assets == Assets::Used;
+    let environments =
+        root.each_within("environments", |name, section| environment::read(name, section, &listen, from_assets));
+    Read { server, admin, log, environments }
+}
+
+fn conclude(mut reader: Reader, read: Read, assets: &Assets) -> Result<Settings, Report> {
+    if let Assets::Unused(names) = assets {
+        reader.warn(format!(
+            "Environments are defined elsewhere, so these variables are not used: {}.",
+            names.join(", ")
+        ));
+    }
+    if read.environments.is_empty() {
+        let names: Vec<&str> = variables::ASSETS.iter().filter_map(|asset| asset.variables.first()).copied().collect();
+        let remedy = format!("Write a table [environments.NAME], or set the variables {}.", names.join(", "));
+        reader.report("environments", "No environment is defined, so there is nothing to serve.", remedy);
+    }
+    let claims: Vec<_> = read.environments.iter().filter_map(|environment| environment.claim.clone()).collect();
+    if let Some(server) = &read.server {
+        consistency::repeated_addresses(&mut reader, "server.listen", &server.listen);
+    }
+    for claim in claims.iter().filter(|claim| read.server.as_ref().is_none_or(|server| server.listen != claim.listen)) {
+        consistency::repeated_addresses(
+            &mut reader,
+            &format!("environments.{}.listen", claim.environment),
+            &claim.listen,
+        );
+    }
+    consistency::listeners(&mut reader, &claims, read.server.as_ref(), read.admin.as_ref());
+    consistency::claims(&mut reader, &claims);
+    let environments: Vec<_> = read.environments.into_iter().filter_map(|environment| environment.settings).collect();
+    if let Some(server) = &read.server {
+        consistency::without_effect(&mut reader, server, &environments);
+    }
+
+    let (origins, findings, warnings) = reader.finish();
+    match (read.server, read.admin, read.log) {
+        (Some(server), Some(admin), Some(log)) if findings.is_empty() => {
+            Ok(Settings { server, admin, log, environments, warnings, origins })
+        }
+        _ => Err(Report::new(origins, findings).with_sound_environments(environments).with_warnings(warnings)),
+    }
+}

@@ -1,0 +1,214 @@
+#!/usr/bin/env bash
+# Prints what issuer-host costs beside nginx and HAProxy: server CPU per operation, memory per idle connection, and ratios.
+#
+#   ./scripts/bench.sh            five interleaved rounds, medians (some ten minutes)
+#   ./scripts/bench.sh --quick    one small round, to see that it works; its numbers mean nothing
+#
+# All servers run on one core, one after the other under load, the load generator on another; the same certificates, TLS suite
+# and group for all, client certificates demanded, no resumption, no logs. Loopback only. It ends what it started, nothing else.
+# BENCH_PEERS_ONLY=1 leaves issuer-host out. BENCH_PORT moves the six ports that it uses.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+rounds=5 handshakes=1000 posts=50000 idle=1000
+case "${1:-}" in
+    "") ;;
+    --quick) rounds=1 handshakes=50 posts=1000 idle=50 ;;
+    *) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 64 ;;
+esac
+
+host=bench.issuer-host.test
+port=${BENCH_PORT:-19440}
+backend_port=$port
+
+say() { printf '%s\n' "$*" >&2; }
+
+# --- what it needs -----------------------------------------------------------------------------------------------------------
+
+missing=()
+command -v nginx >/dev/null || missing+=(nginx)
+command -v haproxy >/dev/null || missing+=(haproxy)
+command -v openssl >/dev/null || missing+=(openssl)
+command -v taskset >/dev/null || missing+=(util-linux)
+if [ "${#missing[@]}" -gt 0 ]; then
+    as_root=()
+    [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+    say "installing: ${missing[*]}"
+    # RUNLEVEL=1: the packages would each start a service as soon as they are installed, which nobody asked for.
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+        apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+if [ "$(nproc)" -ge 2 ]; then
+    server_core=0 client_core=1
+else
+    say "one core only: server and load generator share it"
+    server_core=0 client_core=0
+fi
+
+say "building"
+cargo build --release --locked --quiet
+[ -n "${BENCH_PEERS_ONLY:-}" ] || cargo build --release --locked --quiet --example embed_axum
+door=$(cargo bench --locked --bench door --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
+[ -x "$door" ] || { say "the load generator was not built"; exit 1; }
+
+# --- a place of its own, and an end to everything that was started -----------------------------------------------------------
+
+work=$(mktemp -d)
+started=()
+finish() {
+    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
+    for pid in "${started[@]}"; do wait "$pid" 2>/dev/null || true; done
+    rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+# The pid of the last server that was started.
+pid=
+start() {
+    local core=$1 name=$2
+    shift 2
+    taskset -c "$core" "$@" >"$work/$name.log" 2>&1 </dev/null &
+    pid=$!
+    started+=("$pid")
+}
+
+stop_all() {
+    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
+    for pid in "${started[@]}"; do wait "$pid" 2>/dev/null || true; done
+    started=()
+}
+
+# --- certificates: ECDSA P-256 everywhere, an intermediate on both sides ------------------------------------------------------
+
+pki=$work/pki
+mkdir -p "$pki"
+key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$pki/$1.key" 2>/dev/null; }
+# issue NAME SUBJECT ISSUER EXTENSIONS
+issue() {
+    local name=$1 subject=$2 issuer=$3
+    shift 3
+    printf '%s\n' "$@" >"$pki/$name.ext"
+    key "$name"
+    openssl req -new -key "$pki/$name.key" -subj "$subject" -out "$pki/$name.csr" 2>/dev/null
+    local signer=(-CA "$pki/$issuer.crt" -CAkey "$pki/$issuer.key")
+    [ "$issuer" != "$name" ] || signer=(-signkey "$pki/$name.key")
+    openssl x509 -req -in "$pki/$name.csr" "${signer[@]}" -set_serial "0x$(openssl rand -hex 12)" -days 30 -sha256 \
+        -extfile "$pki/$name.ext" -out "$pki/$name.crt" 2>/dev/null
+}
+ca=("basicConstraints=critical,CA:TRUE" "keyUsage=critical,keyCertSign,cRLSign" "subjectKeyIdentifier=hash")
+leaf=("basicConstraints=critical,CA:FALSE" "keyUsage=critical,digitalSignature" "subjectKeyIdentifier=hash"
+    "authorityKeyIdentifier=keyid")
+issue server-root "/O=Bench/CN=Bench Server Root" server-root "${ca[@]}"
+issue server-issuing "/O=Bench/CN=Bench Server Issuing CA" server-root "${ca[@]}" "authorityKeyIdentifier=keyid"
+issue server "/O=Bench/CN=$host" server-issuing "${leaf[@]}" "extendedKeyUsage=serverAuth" "subjectAltName=DNS:$host"
+issue client-root "/O=Bench/CN=Bench Client CA" client-root "${ca[@]}"
+issue client-issuing "/O=Bench/CN=Bench Client Issuing CA" client-root "${ca[@]}" "authorityKeyIdentifier=keyid"
+issue client "/O=Bench/CN=bench-caller" client-issuing "${leaf[@]}" "extendedKeyUsage=clientAuth"
+cat "$pki/server.crt" "$pki/server-issuing.crt" >"$pki/server-chain.pem"
+cp "$pki/server.key" "$pki/server-key.pem"
+cat "$pki/server-chain.pem" "$pki/server-key.pem" >"$pki/server.pem"
+cp "$pki/server-root.crt" "$pki/server-ca.pem"
+cp "$pki/client-root.crt" "$pki/client-ca.pem"
+cat "$pki/client.crt" "$pki/client-issuing.crt" >"$pki/client-chain.pem"
+cp "$pki/client.key" "$pki/client-key.pem"
+
+# --- the servers --------------------------------------------------------------------------------------------------------------
+
+fill() {
+    sed -e "s|@WORK@|$work|g" -e "s|@PKI@|$pki|g" -e "s|@HOST@|$host|g" -e "s|@BACKEND_PORT@|$backend_port|g" \
+        -e "s|@LOCAL_PORT@|$2|g" -e "s|@FORWARD_PORT@|$3|g" "$1"
+}
+
+# NAME=ADDRESS,PID of the servers that answer themselves, and of those that forward; issuer-host first, since the first one is
+# compared with the others.
+local_targets=() forward_targets=()
+start_all() {
+    local_targets=() forward_targets=()
+    start "$client_core" backend "$door" backend --listen "127.0.0.1:$backend_port"
+    if [ -z "${BENCH_PEERS_ONLY:-}" ]; then
+        cat >"$work/issuer-host.toml" <<TOML
+[server]
+listen = ["127.0.0.1:$((port + 2))"]
+[environments.bench]
+product = "tsh"
+customer_id = "BENCH"
+host = "$host"
+client_ca = "$pki/client-ca.pem"
+certificate_chain = "$pki/server-chain.pem"
+private_key = "$pki/server-key.pem"
+resumption = "off"
+[environments.bench.backend]
+url = "http://127.0.0.1:$backend_port"
+TOML
+        sed "s/^listen = .*/listen = [\"127.0.0.1:$((port + 1))\"]/" "$work/issuer-host.toml" >"$work/embed.toml"
+        start "$server_core" embed env RUST_LOG=off target/release/examples/embed_axum "$work/embed.toml"
+        local_targets+=(--target "issuer-host=127.0.0.1:$((port + 1)),$pid")
+        start "$server_core" issuer-host env RUST_LOG=off \
+            target/release/issuer-host serve --config "$work/issuer-host.toml"
+        forward_targets+=(--target "issuer-host=127.0.0.1:$((port + 2)),$pid")
+    fi
+    fill benches/peers/nginx.conf.in $((port + 3)) $((port + 4)) >"$work/nginx.conf"
+    start "$server_core" nginx nginx -p "$work" -e stderr -c "$work/nginx.conf"
+    local_targets+=(--target "nginx=127.0.0.1:$((port + 3)),$pid")
+    forward_targets+=(--target "nginx=127.0.0.1:$((port + 4)),$pid")
+    fill benches/peers/haproxy.cfg.in $((port + 5)) $((port + 6)) >"$work/haproxy.cfg"
+    start "$server_core" haproxy haproxy -db -f "$work/haproxy.cfg"
+    local_targets+=(--target "haproxy=127.0.0.1:$((port + 5)),$pid")
+    forward_targets+=(--target "haproxy=127.0.0.1:$((port + 6)),$pid")
+    load probe "${local_targets[@]}" || failed
+    load probe "${forward_targets[@]}" || failed
+}
+
+load() {
+    local command=$1
+    shift
+    taskset -c "$client_core" "$door" "$command" --pki "$pki" --host "$host" "$@"
+}
+
+failed() {
+    tail -n 5 "$work"/*.log >&2
+    exit 1
+}
+
+ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
+
+# --- the table ----------------------------------------------------------------------------------------------------------------
+
+results=$work/table
+# row COMMAND...: a load whose lines join the table.
+row() { load "$@" | tee -a "$results"; }
+
+tee -a "$results" <<TEXT
+$(date -u +%Y-%m-%dT%H:%MZ)  $(uname -sm), $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)
+$(nginx -v 2>&1); $(haproxy -v | head -n 1); $(openssl version)
+$rounds round(s), medians (lowest to highest). ratio = the first server / this one: below 1, the first needs less.
+
+TEXT
+
+# Memory first, on processes that have done nothing yet: allocators keep what a load before has used.
+start_all
+row idle --label idle-connection-h1 --connections "$idle" "${local_targets[@]}"
+stop_all
+
+start_all
+for version in 1.3 1.2; do
+    row measure --label "handshake-post-close-$version" --operation handshake --tls "$version" \
+        --rounds "$rounds" --operations "$handshakes" "${local_targets[@]}"
+done
+for http in 1 2; do
+    row measure --label "kept-alive-post-h$http" --operation kept-alive --http "$http" \
+        --rounds "$rounds" --operations "$posts" "${local_targets[@]}"
+done
+for http in 1 2; do
+    row measure --label "forwarded-post-h$http" --operation kept-alive --http "$http" \
+        --rounds "$rounds" --operations "$posts" "${forward_targets[@]}"
+done
+
+# Only a complete table is kept.
+mkdir -p benches/results
+kept=benches/results/$(date -u +%Y%m%dT%H%M%SZ).txt
+cp "$results" "$kept"
+say "kept as $kept"

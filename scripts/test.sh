@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Runs every test, after installing what they call. Arguments go to `cargo test`.
+#
+# Besides Rust the build needs a C compiler (for the crypto library), and the tests call the server with clients that are not
+# ours: curl, openssl and Java. Node.js joins in where it is present.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if ! command -v cargo >/dev/null && [ -f "$HOME/.cargo/env" ]; then
+    # shellcheck source=/dev/null
+    . "$HOME/.cargo/env"
+fi
+command -v cargo >/dev/null || { echo "test.sh: cargo is missing; install Rust first" >&2; exit 69; }
+
+missing=()
+command -v cc >/dev/null || missing+=(gcc libc6-dev)
+command -v curl >/dev/null || missing+=(curl)
+command -v openssl >/dev/null || missing+=(openssl)
+command -v javac >/dev/null || missing+=(default-jdk-headless)
+
+if [ "${#missing[@]}" -gt 0 ]; then
+    as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || { echo "test.sh: as root: apt-get install ${missing[*]}" >&2; exit 69; }
+        as_root=(sudo)
+    fi
+    echo "test.sh: installing ${missing[*]}" >&2
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+exec cargo test --locked "$@"

@@ -1,0 +1,92 @@
+//! Any [`axum::Router`] of the embedding program as the handler of an environment.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::DefaultBodyLimit;
+use futures_util::FutureExt;
+use futures_util::future::CatchUnwind;
+use http::{Request, Response, Version};
+use tower::ServiceExt;
+use tower::util::Oneshot;
+
+use crate::http::{Problem, ProblemKind};
+
+/// `router` without axum's own default body limit: the stack bounds every body already. A limit that the router sets itself
+/// stays.
+pub(crate) fn mount(router: Router) -> Router {
+    router.layer(DefaultBodyLimit::disable())
+}
+
+/// Calls `router`; a panic of a handler becomes a problem. Its message may hold anything, so it is not logged by us.
+pub(crate) fn call(router: &Router, request: Request<Body>) -> EmbedFuture {
+    let version = request.version();
+    EmbedFuture { inner: AssertUnwindSafe(router.clone().oneshot(request)).catch_unwind(), version }
+}
+
+pin_project_lite::pin_project! {
+    /// The future of [`Handler::Embed`](super::Handler::Embed).
+    pub struct EmbedFuture {
+        #[pin]
+        inner: CatchUnwind<AssertUnwindSafe<Oneshot<Router, Request<Body>>>>,
+        version: Version,
+    }
+}
+
+impl std::fmt::Debug for EmbedFuture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EmbedFuture").finish_non_exhaustive()
+    }
+}
+
+impl Future for EmbedFuture {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        Poll::Ready(ready!(this.inner.poll(cx)).unwrap_or_else(|_| {
+            tracing::error!("a handler of the embedded router panicked");
+            Ok(Problem::from(ProblemKind::HandlerFailed).response(*this.version))
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::{get, post};
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_becomes_a_problem_and_the_next_request_is_served() {
+        let router = mount(
+            Router::new()
+                .route(
+                    "/panics",
+                    get(|| async {
+                        if true {
+                            panic!("secret")
+                        }
+                    }),
+                )
+                .route("/works", get(|| async { "works" })),
+        );
+        let request = |path: &str| Request::get(path).body(Body::empty()).unwrap();
+        assert_eq!(call(&router, request("/panics")).await.unwrap().status(), 500);
+        assert_eq!(call(&router, request("/works")).await.unwrap().status(), 200);
+    }
+
+    #[tokio::test]
+    async fn the_body_limit_of_axum_gives_way_to_that_of_the_environment() {
+        // Three mebibytes: axum's own limit is two.
+        let request = || Request::post("/").body(Body::from(vec![0; 3 << 20])).unwrap();
+        let router = Router::new().route("/", post(|body: Bytes| async move { body.len().to_string() }));
+        assert_eq!(call(&router, request()).await.unwrap().status(), 413);
+        assert_eq!(call(&mount(router), request()).await.unwrap().status(), 200);
+    }
+}

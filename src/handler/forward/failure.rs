@@ -1,0 +1,78 @@
+//! What went wrong between this server and a backend: as a problem for the caller, and as a line for the operator.
+
+use std::error::Error;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use http::uri::Authority;
+use hyper_util::client::legacy;
+
+use crate::http::body::BodyError;
+use crate::http::{Problem, ProblemKind};
+
+/// The problem that `error` of the client is for the caller.
+pub(super) fn problem(error: &legacy::Error) -> Problem {
+    if error.is_connect() {
+        ProblemKind::BackendUnavailable.into()
+    } else if is_callers(error) {
+        Problem::bad_request("The body of the request could not be read.")
+    } else {
+        ProblemKind::BackendBroken.into()
+    }
+}
+
+/// Whether `error` comes from the caller's half of the exchange: its body broke, or crossed a bound.
+fn is_callers(error: &legacy::Error) -> bool {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if error.is::<BodyError>() {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
+
+/// Warnings about a backend, one a second at most: a backend that is down fails every request.
+#[derive(Debug)]
+pub(super) struct Complaints {
+    since: Instant,
+    /// The second, counted from `since`, before which nothing more is said.
+    quiet_until: AtomicU64,
+    unsaid: AtomicU64,
+}
+
+impl Default for Complaints {
+    fn default() -> Self {
+        Self { since: Instant::now(), quiet_until: AtomicU64::new(0), unsaid: AtomicU64::new(0) }
+    }
+}
+
+impl Complaints {
+    /// Says that a request to `backend` ended in `problem`. Neither path nor query nor body is said.
+    pub(super) fn warn(&self, backend: &Authority, problem: &'static str, error: Option<&dyn Error>) {
+        let now = self.since.elapsed().as_secs();
+        let quiet_until = self.quiet_until.load(Ordering::Relaxed);
+        let mine = now >= quiet_until
+            && self.quiet_until.compare_exchange(quiet_until, now + 1, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if !mine {
+            self.unsaid.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let unsaid = self.unsaid.swap(0, Ordering::Relaxed);
+        let cause = error.map(causes);
+        tracing::warn!(backend = backend.as_str(), problem, cause, unsaid, "backend failed");
+    }
+}
+
+/// `error` and what it was caused by, in one line.
+fn causes(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        source = error.source();
+    }
+    line
+}

@@ -1,0 +1,94 @@
+//! What a backend is reached with, and what can be wrong with it.
+
+use std::fmt;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+/// How to reach a backend.
+#[derive(Clone, Debug)]
+pub struct ForwardOptions {
+    /// `http://` or `https://`, host, optional port, and an optional path that is put before every path.
+    pub url: String,
+    /// PEM certificates that the backend's certificate must chain to. They *replace* the public roots.
+    pub ca_pem: Option<Vec<u8>>,
+    /// What this server shows to a backend that asks for a client certificate.
+    pub client_credential: Option<ClientCredentialPem>,
+    /// Name resolution, TCP and TLS together.
+    pub connect_timeout: Duration,
+    /// From the request's start to the head of the response, and then between any two pieces of the response's body.
+    pub response_timeout: Duration,
+    /// Most idle connections that are kept.
+    pub max_idle: usize,
+    /// How long an idle connection is kept. Should be shorter than the backend's own.
+    pub idle_timeout: Duration,
+    /// HTTP/1.1 or HTTP/2.
+    pub protocol: Protocol,
+}
+
+/// A client certificate chain and its key, in PEM. The key is not printed, and erased when dropped.
+#[derive(Clone)]
+pub struct ClientCredentialPem {
+    /// Leaf first.
+    pub chain: Vec<u8>,
+    /// PKCS#8, SEC1 or PKCS#1.
+    pub key: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for ClientCredentialPem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientCredentialPem").finish_non_exhaustive()
+    }
+}
+
+/// The HTTP version that is spoken to a backend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// What ALPN yields over https; HTTP/1.1 over http.
+    #[default]
+    Auto,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2; over http with prior knowledge (RFC 9113 section 3.3).
+    Http2,
+}
+
+/// Why a backend cannot be used as configured. The URL is not repeated, since it may hold a password.
+#[derive(Debug, thiserror::Error)]
+pub enum ForwardError {
+    /// The URL is not one, or of another kind.
+    #[error("the backend url {0}; write it as http://HOST:PORT or https://HOST:PORT/OPTIONAL/PATH")]
+    Url(&'static str),
+    /// TLS settings that an http URL would leave unused.
+    #[error("the backend url is http, so its CA and client certificate would not be used: use https or remove them")]
+    TlsWithoutHttps,
+    /// The CA file is not PEM.
+    #[error("the CA certificates of the backend cannot be read: expected PEM blocks BEGIN CERTIFICATE")]
+    CaPem(#[source] rustls_pki_types::pem::Error),
+    /// The CA file holds no certificate. Going on with the public roots would trust whom nobody meant.
+    #[error("the CA file of the backend holds no certificate: put the backend's CA there, or remove the setting")]
+    NoCa,
+    /// A certificate in the CA file is no trust anchor.
+    #[error("certificate number {number} in the CA file of the backend cannot be a trust anchor")]
+    Ca {
+        /// Counted from one.
+        number: usize,
+        /// What rustls says.
+        #[source]
+        source: rustls::Error,
+    },
+    /// The client certificate file is not PEM.
+    #[error("the client certificate for the backend cannot be read: expected PEM blocks BEGIN CERTIFICATE, leaf first")]
+    ClientCertificatePem(#[source] rustls_pki_types::pem::Error),
+    /// The client key file is not PEM.
+    #[error(
+        "the client key for the backend cannot be read: expected one PEM block BEGIN PRIVATE KEY, without a password"
+    )]
+    ClientKeyPem(#[source] rustls_pki_types::pem::Error),
+    /// Certificate and key cannot be used together.
+    #[error("the client certificate and key for the backend cannot be used: check that they belong together")]
+    ClientCredential(#[source] rustls::Error),
+    /// The crypto provider lacks what TLS needs.
+    #[error("TLS for the backend cannot be set up")]
+    Tls(#[source] rustls::Error),
+}

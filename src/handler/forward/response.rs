@@ -1,0 +1,176 @@
+//! A response as it comes from the backend: its head within a deadline, its body without a long silence.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum::body::Body as HandlerBody;
+use bytes::Bytes;
+use http::{Response, StatusCode, Version};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::ResponseFuture;
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::{Backend, failure};
+use crate::http::{Problem, ProblemKind, strip_response};
+
+pin_project! {
+    /// The future of [`Forward`](super::Forward). When it is dropped, the exchange with the backend ends.
+    pub struct ForwardFuture {
+        #[pin]
+        response: Result<ResponseFuture, Problem>,
+        #[pin]
+        timer: Option<Sleep>,
+        backend: Arc<Backend>,
+        version: Version,
+    }
+}
+
+impl ForwardFuture {
+    pub(super) fn new(response: Result<ResponseFuture, Problem>, backend: Arc<Backend>, version: Version) -> Self {
+        Self { response, timer: None, backend, version }
+    }
+}
+
+impl std::fmt::Debug for ForwardFuture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ForwardFuture").finish_non_exhaustive()
+    }
+}
+
+impl Future for ForwardFuture {
+    type Output = Result<Response<HandlerBody>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let version = *this.version;
+        let polled = match this.response.get_mut() {
+            Ok(response) => Pin::new(response).poll(cx),
+            Err(problem) => return Poll::Ready(Ok(problem.response(version))),
+        };
+        match polled {
+            Poll::Ready(Ok(response)) => Poll::Ready(Ok(passed_on(response, this.backend, version))),
+            Poll::Ready(Err(error)) => {
+                let problem = failure::problem(&error);
+                if problem.status().is_server_error() {
+                    this.backend.complain(problem, Some(&error));
+                }
+                Poll::Ready(Ok(problem.response(version)))
+            }
+            Poll::Pending => {
+                if this.timer.is_none() {
+                    this.timer.set(Some(sleep_until(Instant::now() + this.backend.response_timeout)));
+                }
+                if let Some(timer) = this.timer.as_pin_mut() {
+                    ready!(timer.poll(cx));
+                }
+                let problem = Problem::from(ProblemKind::BackendTimeout);
+                this.backend.complain(problem, None);
+                Poll::Ready(Ok(problem.response(version)))
+            }
+        }
+    }
+}
+
+impl Backend {
+    fn complain(&self, problem: Problem, error: Option<&dyn std::error::Error>) {
+        self.complaints.warn(self.target.authority(), problem.name(), error);
+    }
+}
+
+fn passed_on(response: Response<Incoming>, backend: &Arc<Backend>, version: Version) -> Response<HandlerBody> {
+    let (mut parts, body) = response.into_parts();
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        // Nobody asked for it: what follows would not be HTTP.
+        let problem = Problem::from(ProblemKind::BackendBroken);
+        backend.complain(problem, None);
+        return problem.response(version);
+    }
+    strip_response(&mut parts.headers);
+    parts.version = Version::HTTP_11;
+    parts.extensions.clear();
+    let body = if body.is_end_stream() {
+        HandlerBody::empty()
+    } else {
+        HandlerBody::new(LivelyBody {
+            inner: body,
+            timer: None,
+            waiting: false,
+            backend: Arc::clone(backend),
+            failed: false,
+        })
+    };
+    Response::from_parts(parts, body)
+}
+
+/// Why the body of a response ended before its end. The caller sees a broken message, since its head has left.
+#[derive(Debug, thiserror::Error)]
+pub enum ResponseBodyError {
+    /// The backend sent nothing for too long.
+    #[error("the backend fell silent in the body of its response")]
+    Silent,
+    /// The connection to the backend broke, or what it sent was malformed.
+    #[error("the backend broke off in the body of its response")]
+    Broken(#[source] hyper::Error),
+}
+
+pin_project! {
+    /// A response body whose backend may not fall silent for longer than the response timeout. The timer is made once and moved
+    /// on; a body that is always ready has none.
+    struct LivelyBody {
+        #[pin]
+        inner: Incoming,
+        #[pin]
+        timer: Option<Sleep>,
+        waiting: bool,
+        backend: Arc<Backend>,
+        failed: bool,
+    }
+}
+
+impl Body for LivelyBody {
+    type Data = Bytes;
+    type Error = ResponseBodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ResponseBodyError>>> {
+        let mut this = self.project();
+        if *this.failed {
+            return Poll::Ready(None);
+        }
+        let error = match this.inner.poll_frame(cx) {
+            Poll::Ready(Some(Err(error))) => ResponseBodyError::Broken(error),
+            Poll::Ready(frame) => {
+                *this.waiting = false;
+                return Poll::Ready(frame.map(|frame| frame.map_err(ResponseBodyError::Broken)));
+            }
+            Poll::Pending => {
+                if !*this.waiting {
+                    *this.waiting = true;
+                    let until = Instant::now() + this.backend.response_timeout;
+                    match this.timer.as_mut().as_pin_mut() {
+                        Some(timer) => timer.reset(until),
+                        None => this.timer.set(Some(sleep_until(until))),
+                    }
+                }
+                if let Some(timer) = this.timer.as_pin_mut() {
+                    ready!(timer.poll(cx));
+                }
+                ResponseBodyError::Silent
+            }
+        };
+        *this.failed = true;
+        this.backend.complain(ProblemKind::BackendBroken.into(), Some(&error));
+        Poll::Ready(Some(Err(error)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.failed || self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,231 @@
+//! What ties the logs of the caller, of this server and of the backend together: a request id, echoed in the response, and W3C
+//! trace context.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use ::http::header::{HeaderMap, HeaderName, HeaderValue};
+use ::http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower::{Layer, Service};
+use uuid::Uuid;
+
+use super::ResponseBody;
+
+/// The caller's id of the request, or ours.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// W3C Trace Context, section 3.2.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// W3C Trace Context, section 3.3.
+pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// Longest request id that is kept, in bytes: enough for any id in use, too little to swell a log.
+const MAX_REQUEST_ID: usize = 128;
+
+/// Puts [`Correlation`] before a service.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CorrelationLayer;
+
+impl<S> Layer<S> for CorrelationLayer {
+    type Service = Correlation<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Correlation { inner }
+    }
+}
+
+/// Keeps a valid `x-request-id` and `traceparent`, makes those that are absent or invalid, and echoes the request id.
+#[derive(Clone, Debug)]
+pub(crate) struct Correlation<S> {
+    inner: S,
+}
+
+impl<S, B> Service<Request<B>> for Correlation<S>
+where
+    S: Service<Request<B>, Response = Response<ResponseBody>, Error = Infallible>,
+{
+    type Response = S::Response;
+    type Error = Infallible;
+    type Future = CorrelationFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let id = pass_or_make_request_id(request.headers_mut());
+        pass_or_make_traceparent(request.headers_mut());
+        CorrelationFuture { inner: self.inner.call(request), id: Some(id) }
+    }
+}
+
+pin_project! {
+    /// The future of [`Correlation`].
+    #[derive(Debug)]
+    pub(crate) struct CorrelationFuture<F> {
+        #[pin]
+        inner: F,
+        id: Option<HeaderValue>,
+    }
+}
+
+impl<F> Future for CorrelationFuture<F>
+where
+    F: Future<Output = Result<Response<ResponseBody>, Infallible>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let Ok(mut response) = ready!(this.inner.poll(cx));
+        if let Some(id) = this.id.take() {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        Poll::Ready(Ok(response))
+    }
+}
+
+fn pass_or_make_request_id(headers: &mut HeaderMap) -> HeaderValue {
+    if let Some(id) = only(headers, &REQUEST_ID)
+        && (1..=MAX_REQUEST_ID).contains(&id.len())
+        && id.as_bytes().iter().all(u8::is_ascii_graphic)
+    {
+        return id.clone();
+    }
+    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    let text: &str = Uuid::now_v7().hyphenated().encode_lower(&mut text);
+    // Hexadecimal digits and hyphens: always a header value.
+    let id = HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("-"));
+    headers.insert(REQUEST_ID, id.clone());
+    id
+}
+
+fn pass_or_make_traceparent(headers: &mut HeaderMap) {
+    if only(headers, &TRACEPARENT).is_some_and(|value| is_traceparent(value.as_bytes())) {
+        return;
+    }
+    // A state without its parent belongs to nothing.
+    headers.remove(TRACESTATE);
+    match made_traceparent() {
+        Some(value) => headers.insert(TRACEPARENT, value),
+        None => headers.remove(TRACEPARENT),
+    };
+}
+
+/// `version "-" trace-id "-" parent-id "-" flags`, lower-case hexadecimal; a later version may go on after another hyphen.
+fn is_traceparent(value: &[u8]) -> bool {
+    let hex =
+        |part: &[u8], length| part.len() == length && part.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let zero = |part: &[u8]| part.iter().all(|byte| *byte == b'0');
+    let mut parts = value.splitn(5, |byte| *byte == b'-');
+    let (Some(version), Some(trace), Some(parent), Some(flags)) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    hex(version, 2)
+        && version != b"ff"
+        && hex(trace, 32)
+        && !zero(trace)
+        && hex(parent, 16)
+        && !zero(parent)
+        && hex(flags, 2)
+        && (version != b"00" || parts.next().is_none())
+}
+
+/// A new trace. It is marked as sampled, since with a parent that is not most tracers of a backend would record nothing.
+fn made_traceparent() -> Option<HeaderValue> {
+    let mut random = [0; 24];
+    aws_lc_rs::rand::fill(&mut random).ok()?;
+    let (trace, parent) = random.split_at_mut(16);
+    // All-zero ids are invalid.
+    *trace.first_mut()? |= 1;
+    *parent.first_mut()? |= 1;
+    let mut text = Vec::with_capacity(55);
+    text.extend_from_slice(b"00-");
+    push_hex(&mut text, trace);
+    text.push(b'-');
+    push_hex(&mut text, parent);
+    text.extend_from_slice(b"-01");
+    HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).ok()
+}
+
+fn push_hex(text: &mut Vec<u8>, bytes: &[u8]) {
+    let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
+    for byte in bytes {
+        text.extend_from_slice(&[digit(byte >> 4), digit(byte & 0x0f)]);
+    }
+}
+
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    values.next().is_none().then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passed_or_made(name: &HeaderName, values: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        pass_or_make_request_id(&mut headers);
+        pass_or_make_traceparent(&mut headers);
+        assert_eq!(headers.get_all(name).iter().count(), 1);
+        headers[name].to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_usable_request_id_is_kept_and_any_other_replaced_by_a_uuid() {
+        let longest = "x".repeat(128);
+        for id in ["a", "REQ-1_2.3/4+5=", &longest] {
+            assert_eq!(passed_or_made(&REQUEST_ID, &[id]), id);
+        }
+        let too_long = "x".repeat(129);
+        for ids in [&[][..], &[""], &["a b"], &["caf\u{e9}"], &[&too_long], &["a", "b"]] {
+            let made = passed_or_made(&REQUEST_ID, ids);
+            assert_eq!(made.parse::<Uuid>().unwrap().get_version_num(), 7, "{ids:?}");
+        }
+    }
+
+    #[test]
+    fn a_valid_traceparent_is_kept_and_any_other_replaced_by_a_valid_one() {
+        let valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let later = "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more";
+        for value in [valid, later] {
+            assert_eq!(passed_or_made(&TRACEPARENT, &[value]), value);
+        }
+        for values in [
+            &[][..],
+            &[""],
+            &[valid, valid],
+            &["00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01"],
+            &["00-00000000000000000000000000000000-b7ad6b7169203331-01"],
+            &["00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01"],
+            &["ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"],
+            &["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more"],
+            &["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"],
+            &["00-0af7651916cd43dd8448eb211c80319c-b7ad6b71692033-01"],
+        ] {
+            let made = passed_or_made(&TRACEPARENT, values);
+            assert!(is_traceparent(made.as_bytes()) && made != valid, "{values:?} became {made}");
+        }
+    }
+
+    #[test]
+    fn tracestate_stays_with_its_parent_and_goes_without_it() {
+        let mut headers = HeaderMap::new();
+        headers.insert(TRACESTATE, HeaderValue::from_static("a=b"));
+        headers
+            .insert(TRACEPARENT, HeaderValue::from_static("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+        pass_or_make_traceparent(&mut headers);
+        assert!(headers.contains_key(TRACESTATE));
+        headers.insert(TRACEPARENT, HeaderValue::from_static("nonsense"));
+        pass_or_make_traceparent(&mut headers);
+        assert!(!headers.contains_key(TRACESTATE));
+    }
+}

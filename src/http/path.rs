@@ -1,0 +1,146 @@
+//! Path hygiene: what a backend could read in another way than we do is refused, so that the path that was matched is the
+//! path that is forwarded.
+
+use std::borrow::Cow;
+
+use ::http::request::Parts;
+
+use super::Problem;
+use super::stack::Connection;
+
+/// Refuses every request target but a clean origin form, or an absolute form with a clean path.
+pub(crate) fn refuse_unclean(parts: &mut Parts, _: &Connection) -> Result<(), Problem> {
+    match unclean(parts.uri.path()) {
+        None => Ok(()),
+        Some(reason) => Err(Problem::bad_request(reason)),
+    }
+}
+
+/// What is wrong with `path`, if anything.
+fn unclean(path: &str) -> Option<&'static str> {
+    let bytes = path.as_bytes();
+    if bytes.first() != Some(&b'/') {
+        return Some("The request target must be in origin form.");
+    }
+    if bytes.iter().any(|byte| !(0x21..=0x7e).contains(byte) || *byte == b'#') {
+        return Some("The path holds a character that must be percent-encoded.");
+    }
+    if bytes.contains(&b'\\') {
+        return Some("The path holds a backslash.");
+    }
+    let path = match decoded(bytes) {
+        Ok(path) => path,
+        Err(reason) => return Some(reason),
+    };
+    let mut segments = path.split(|byte| *byte == b'/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        // A last empty segment is a trailing slash; any other is `//`.
+        if segment.is_empty() && segments.peek().is_some() {
+            return Some("The path holds an empty segment.");
+        }
+        // `..;a=b` is a dot segment for servers that take path parameters off first.
+        let name = segment.split(|byte| *byte == b';').next().unwrap_or(segment);
+        if name == b"." || name == b".." {
+            return Some("The path holds a dot segment.");
+        }
+    }
+    None
+}
+
+/// Percent-decodes once, and refuses what must not be there after decoding. Borrows when there is nothing to decode.
+fn decoded(path: &[u8]) -> Result<Cow<'_, [u8]>, &'static str> {
+    if !path.contains(&b'%') {
+        return Ok(Cow::Borrowed(path));
+    }
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((first, tail)) = rest.split_first() {
+        if *first != b'%' {
+            decoded.push(*first);
+            rest = tail;
+            continue;
+        }
+        let [high, low, tail @ ..] = tail else { return Err("The path holds a broken percent-encoding.") };
+        let (Some(high), Some(low)) = (hex(*high), hex(*low)) else {
+            return Err("The path holds a broken percent-encoding.");
+        };
+        match high << 4 | low {
+            b'/' | b'\\' => return Err("The path holds an encoded slash or backslash."),
+            0x00..=0x1f | 0x7f => return Err("The path holds an encoded control character."),
+            byte => decoded.push(byte),
+        }
+        rest = tail;
+    }
+    // Overlong forms such as %c0%af are a slash for decoders that do not check.
+    if std::str::from_utf8(&decoded).is_err() {
+        return Err("The path is not UTF-8.");
+    }
+    Ok(Cow::Owned(decoded))
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clean_paths_pass() {
+        for path in [
+            "/",
+            "/tsh/v1/cards",
+            "/trailing/",
+            "/a.b/..c/...",
+            "/caf%C3%A9",
+            "/a%20b",
+            "/a:b@c;d=e",
+            "/%7Btoken%7D",
+            "/a%25b",
+        ] {
+            assert_eq!(unclean(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn paths_that_can_be_read_in_two_ways_are_refused() {
+        for path in [
+            "",
+            "*",
+            "a/b",
+            "//a",
+            "/a//b",
+            "/a/.",
+            "/a/..",
+            "/./a",
+            "/../a",
+            "/a/%2e%2e/b",
+            "/a/%2E/b",
+            "/a/.%2e/b",
+            "/a/..;/b",
+            "/a/..;x=y/b",
+            "/a/%2e%2e;/b",
+            "/a%2fb",
+            "/a%2Fb",
+            "/a%5cb",
+            "/a%5Cb",
+            "/a\\b",
+            "/a%00b",
+            "/a%0d%0ab",
+            "/a%7fb",
+            "/a#b",
+            "/a b",
+            "/a\u{7f}b",
+            "/caf\u{e9}",
+            "/a%",
+            "/a%2",
+            "/a%zz",
+            "/a%+1",
+            "/%c0%af",
+            "/%ff",
+        ] {
+            assert!(unclean(path).is_some(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The layers of an environment, in their order.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use ::http::request::Parts;
+use ::http::{Request, Response};
+use bytes::Bytes;
+use http_body::Body;
+use tower::{BoxError, Service, ServiceBuilder};
+
+use super::accounting::{Accounting, AccountingLayer};
+use super::body::BodyBoundsLayer;
+use super::correlation::CorrelationLayer;
+use super::deadline::DeadlineLayer;
+use super::gate::{Check, GateLayer};
+use super::host::without_trailing_dot;
+use super::identity_headers::IdentityHeaders;
+use super::{Problem, ProblemKind, ResponseBody, hop_by_hop, host, identity_headers, method, path};
+use crate::handler::Handler;
+use crate::tls::{Standing, VerifiedClient};
+
+/// What the stack of an environment has to know.
+#[derive(Clone, Debug)]
+pub struct StackOptions {
+    /// The host that requests must be for; without one any single valid host is taken.
+    pub host: Option<String>,
+    /// Largest body of a request, in bytes.
+    pub max_body_size: u64,
+    /// From the first wish to read a request's body to its end.
+    pub body_timeout: Duration,
+    /// From a request's head to the head of its response.
+    pub request_timeout: Duration,
+    /// Whether handlers get the whole certificate (RFC 9440), which can overflow a backend's header limit.
+    pub forward_client_certificate: bool,
+}
+
+/// A connection, after its handshake.
+#[derive(Clone, Debug)]
+pub struct ConnectionContext {
+    /// Who calls.
+    pub client: VerifiedClient,
+    /// What the connection may still do.
+    pub standing: Arc<Standing>,
+    /// The address that took the connection.
+    pub local: SocketAddr,
+}
+
+/// The layers between a connection and the handler of an environment. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    options: Arc<StackOptions>,
+    accounting: Option<Arc<dyn Accounting>>,
+    handler: Handler,
+}
+
+/// The only question that comes before everything else.
+const VERDICT: &[Check] = &[ask_standing];
+
+/// What is asked of, and done to, a request's head, in this order: each may rely on those before it. Hop-by-hop fields go before
+/// identity is set, so that no `connection` field can name what we set.
+const HEAD: &[Check] =
+    &[method::refuse, path::refuse_unclean, host::check, hop_by_hop::strip_request, identity_headers::strip_then_set];
+
+impl Stack {
+    /// A stack before `handler`.
+    #[must_use]
+    pub fn new(mut options: StackOptions, handler: Handler) -> Self {
+        options.host = options.host.map(|host| without_trailing_dot(&host).to_owned());
+        Self { options: Arc::new(options), accounting: None, handler: handler.mounted() }
+    }
+
+    /// The same stack, with its requests counted.
+    #[must_use]
+    pub fn with_accounting(mut self, accounting: Arc<dyn Accounting>) -> Self {
+        self.accounting = Some(accounting);
+        self
+    }
+
+    /// The service of one connection: every layer, in order, for requests with a body of any type.
+    pub fn for_connection<B>(
+        &self,
+        context: ConnectionContext,
+    ) -> impl Service<Request<B>, Response = Response<ResponseBody>, Error = Infallible, Future: Send + 'static>
+    + Clone
+    + Send
+    + 'static
+    + use<B>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let connection = Arc::new(Connection::new(context, Arc::clone(&self.options)));
+        let StackOptions { max_body_size, body_timeout, request_timeout, .. } = *self.options;
+        ServiceBuilder::new()
+            .layer(GateLayer::new(VERDICT, &connection))
+            .layer(AccountingLayer(self.accounting.clone()))
+            .layer(DeadlineLayer(request_timeout))
+            .layer(BodyBoundsLayer { max_size: max_body_size, timeout: body_timeout })
+            .layer(GateLayer::new(HEAD, &connection))
+            .layer(CorrelationLayer)
+            .service(self.handler.clone())
+    }
+}
+
+/// A retired verdict reaches no handler. To ask also wakes the connection, which then says goodbye.
+fn ask_standing(_: &mut Parts, connection: &Connection) -> Result<(), Problem> {
+    connection.context.standing.ask(SystemTime::now()).map_err(|_| ProblemKind::Retired.into())
+}
+
+/// What the checks know of the connection that a request came on.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    context: ConnectionContext,
+    options: Arc<StackOptions>,
+    identity_headers: IdentityHeaders,
+}
+
+impl Connection {
+    pub(crate) fn new(context: ConnectionContext, options: Arc<StackOptions>) -> Self {
+        let identity_headers = IdentityHeaders::new(&context.client, options.forward_client_certificate);
+        Self { context, options, identity_headers }
+    }
+
+    pub(crate) fn client(&self) -> &VerifiedClient {
+        &self.context.client
+    }
+
+    pub(crate) fn local(&self) -> SocketAddr {
+        self.context.local
+    }
+
+    /// The environment's host, without a trailing dot.
+    pub(crate) fn host(&self) -> Option<&str> {
+        self.options.host.as_deref()
+    }
+
+    pub(crate) fn identity_headers(&self) -> &IdentityHeaders {
+        &self.identity_headers
+    }
+}

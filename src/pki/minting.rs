@@ -1,0 +1,97 @@
+//! Certificates for tests.
+
+use std::time::Duration;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SignatureAlgorithm, date_time_ymd,
+};
+use rustls_pki_types::{CertificateDer, UnixTime};
+
+use super::CertificateFacts;
+
+/// A certificate with its key.
+pub(crate) struct Minted {
+    pub(crate) der: CertificateDer<'static>,
+    pub(crate) pem: String,
+    pub(crate) key_pem: String,
+    pub(crate) issuer: Issuer<'static, KeyPair>,
+}
+
+impl Minted {
+    /// Self-signed, with a key of its own on P-256.
+    pub(crate) fn self_signed(params: CertificateParams) -> Self {
+        Self::self_signed_with(params, KeyPair::generate().unwrap())
+    }
+
+    pub(crate) fn self_signed_with(params: CertificateParams, key: KeyPair) -> Self {
+        let certificate = params.self_signed(&key).unwrap();
+        Self::new(&certificate, params, key)
+    }
+
+    /// Issued by this one, with a key of its own on P-256.
+    pub(crate) fn issue(&self, params: CertificateParams) -> Self {
+        self.issue_for(params, &PKCS_ECDSA_P256_SHA256)
+    }
+
+    pub(crate) fn issue_for(&self, params: CertificateParams, algorithm: &'static SignatureAlgorithm) -> Self {
+        let key = KeyPair::generate_for(algorithm).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        Self::new(&certificate, params, key)
+    }
+
+    pub(crate) fn facts(&self) -> CertificateFacts {
+        CertificateFacts::from_der(&self.der).unwrap()
+    }
+
+    fn new(certificate: &rcgen::Certificate, params: CertificateParams, key: KeyPair) -> Self {
+        let (der, pem, key_pem) = (certificate.der().clone(), certificate.pem(), key.serialize_pem());
+        Self { der, pem, key_pem, issuer: Issuer::new(params, key) }
+    }
+}
+
+/// A CA valid from 2020 to 2040.
+pub(crate) fn ca(name: &str) -> CertificateParams {
+    let mut params = named(name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
+/// A TLS client valid from 2020 to 2040.
+pub(crate) fn client(name: &str) -> CertificateParams {
+    let mut params = named(name);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params
+}
+
+/// A TLS server valid from 2020 to 2040.
+pub(crate) fn server(name: &str, hosts: &[&str]) -> CertificateParams {
+    let mut params = named(name);
+    let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+    params.subject_alt_names = CertificateParams::new(hosts).unwrap().subject_alt_names;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params
+}
+
+/// `params` from the first of January of one year to that of another.
+pub(crate) fn valid(mut params: CertificateParams, from: i32, to: i32) -> CertificateParams {
+    params.not_before = date_time_ymd(from, 1, 1);
+    params.not_after = date_time_ymd(to, 1, 1);
+    params
+}
+
+/// The first of June 2030, 12:00 UTC.
+pub(crate) fn now() -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(1_906_545_600))
+}
+
+fn named(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::OrganizationName, "Test");
+    params.distinguished_name.push(DnType::CommonName, name);
+    valid(params, 2020, 2040)
+}

@@ -1,0 +1,425 @@
+//! Strict PEM (RFC 7468): whatever is odd about a file is said, with its line and what to do, and never skipped.
+//!
+//! Accepted around blocks: explanatory text, CRLF line ends, a UTF-8 byte order mark, white space at the ends of lines.
+//! No error holds a byte of a block's body.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
+use zeroize::Zeroizing;
+
+/// Labels longer than this are not printed; the longest known one has 21 characters.
+const LONGEST_LABEL: usize = 40;
+
+/// One block of a PEM file. Its bytes are wiped when it goes.
+pub struct Block {
+    /// What the block says it holds.
+    pub label: Label,
+    /// The line of its BEGIN, counted from 1.
+    pub line: usize,
+    der: Zeroizing<Vec<u8>>,
+}
+
+impl Block {
+    /// The decoded body.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+}
+
+impl std::fmt::Debug for Block {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Block").field("label", &self.label).field("line", &self.line).finish_non_exhaustive()
+    }
+}
+
+/// The labels that this product has a use for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// `CERTIFICATE`
+    Certificate,
+    /// `X509 CRL`
+    RevocationList,
+    /// `PRIVATE KEY`: PKCS#8
+    Pkcs8Key,
+    /// `EC PRIVATE KEY`: SEC1
+    Sec1Key,
+    /// `RSA PRIVATE KEY`: PKCS#1
+    Pkcs1Key,
+    /// `EC PARAMETERS`: what `openssl ecparam -genkey` writes in front of a SEC1 key
+    EcParameters,
+}
+
+impl Label {
+    fn parse(label: &str) -> Option<Self> {
+        Some(match label {
+            "CERTIFICATE" => Self::Certificate,
+            "X509 CRL" => Self::RevocationList,
+            "PRIVATE KEY" => Self::Pkcs8Key,
+            "EC PRIVATE KEY" => Self::Sec1Key,
+            "RSA PRIVATE KEY" => Self::Pkcs1Key,
+            "EC PARAMETERS" => Self::EcParameters,
+            _ => return None,
+        })
+    }
+
+    fn is_private_key(self) -> bool {
+        matches!(self, Self::Pkcs8Key | Self::Sec1Key | Self::Pkcs1Key)
+    }
+
+    /// The label and an article, for messages.
+    #[must_use]
+    pub fn described(self) -> &'static str {
+        match self {
+            Self::Certificate => "a certificate",
+            Self::RevocationList => "a certificate revocation list",
+            Self::Pkcs8Key | Self::Sec1Key | Self::Pkcs1Key => "a private key",
+            Self::EcParameters => "EC parameters",
+        }
+    }
+}
+
+/// What is wrong with a PEM file, at which line (counted from 1), and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PemError {
+    /// Nothing but white space.
+    #[error("the file is empty; it must hold PEM text")]
+    Empty,
+    /// Text without any PEM block.
+    #[error("no PEM block found: the file must hold lines such as -----BEGIN CERTIFICATE-----")]
+    NoBlock,
+    /// Binary DER, PKCS#12 included.
+    #[error(
+        "this file is DER; convert with `openssl x509 -inform der -in FILE -out FILE.pem` (a certificate), \
+         `openssl pkey -inform der -in FILE -out FILE.pem` (a key) or `openssl pkcs12 -in FILE` (a PKCS#12 store)"
+    )]
+    Der,
+    /// UTF-16, which some editors write.
+    #[error("this file is UTF-16; save it as UTF-8 or ASCII")]
+    Utf16,
+    /// A BEGIN whose END is missing.
+    #[error("line {line}: BEGIN {label} has no END {label}; the file is cut off or a line is missing, copy it again")]
+    MissingEnd {
+        /// Line of the BEGIN.
+        line: usize,
+        /// Its label.
+        label: String,
+    },
+    /// An END without BEGIN.
+    #[error("line {line}: END {label} without BEGIN {label}; the block's first lines are missing, copy it again")]
+    MissingBegin {
+        /// Line of the END.
+        line: usize,
+        /// Its label.
+        label: String,
+    },
+    /// An END with another label than its BEGIN.
+    #[error("line {line}: END {found} closes BEGIN {expected}; both must bear the same label, copy the file again")]
+    OtherEnd {
+        /// Line of the END.
+        line: usize,
+        /// Label of the BEGIN.
+        expected: String,
+        /// Label of the END.
+        found: String,
+    },
+    /// A line that has a BEGIN or END in it but is not a boundary.
+    #[error(
+        "line {line}: a BEGIN or END must stand alone on its line, as in -----BEGIN CERTIFICATE-----, with five dashes \
+         on both sides; line breaks were lost here, or two files were joined without one"
+    )]
+    Boundary {
+        /// The line.
+        line: usize,
+    },
+    /// A block that is neither certificate, CRL nor key.
+    #[error("line {line}: a {label} block has no place here; {advice}")]
+    UnknownLabel {
+        /// Line of the BEGIN.
+        line: usize,
+        /// Its label.
+        label: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A body that is not base64.
+    #[error("line {line}: not base64 (RFC 4648); the file is damaged, copy it again")]
+    Base64 {
+        /// The offending line; where only the whole is wrong, the block's last one.
+        line: usize,
+    },
+    /// Base64 that goes on after its padding.
+    #[error("line {line}: data after the base64 padding; two blocks ran into each other, copy the file again")]
+    AfterPadding {
+        /// The offending line.
+        line: usize,
+    },
+    /// A block without a body.
+    #[error("line {line}: the block is empty; copy the file again")]
+    EmptyBlock {
+        /// Line of the BEGIN.
+        line: usize,
+    },
+    /// Headers (RFC 1421) in a block.
+    #[error(
+        "line {line}: a header inside a PEM block; remove the headers, or convert with `openssl x509` or `openssl pkey`"
+    )]
+    Header {
+        /// The header's line.
+        line: usize,
+    },
+    /// An encrypted private key.
+    #[error(
+        "line {line}: the private key is encrypted and a server has nobody to ask for the passphrase; decrypt it with \
+         `openssl pkey -in FILE -out DECRYPTED` and protect the file by its permissions"
+    )]
+    EncryptedKey {
+        /// The line that says so.
+        line: usize,
+    },
+    /// A block of a kind that this file must not hold.
+    #[error("line {line}: {} in a file of {wanted}; {advice}", .found.described())]
+    Misplaced {
+        /// Line of the BEGIN.
+        line: usize,
+        /// What was found.
+        found: Label,
+        /// What the file is for.
+        wanted: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// Several private keys.
+    #[error(
+        "line {second}: a second private key (the first is at line {first}); leave the one that belongs to the certificate"
+    )]
+    SeveralKeys {
+        /// Line of the first key.
+        first: usize,
+        /// Line of the second key.
+        second: usize,
+    },
+    /// `EC PARAMETERS` and nothing else.
+    #[error("there are EC parameters but no private key; the file is cut off, copy it again")]
+    NoKey,
+    /// A CERTIFICATE block whose body is not an X.509 certificate.
+    #[error("line {line}: this CERTIFICATE block is not an X.509 certificate; the file is damaged, copy it again")]
+    NotX509 {
+        /// Line of the BEGIN.
+        line: usize,
+    },
+}
+
+/// The certificates of a PEM file, in their order. Each of them parses as X.509.
+///
+/// # Errors
+/// [`PemError`] for the first thing that is wrong; a private key among certificates is one.
+pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemError> {
+    Ok(located_certificates(pem)?.into_iter().map(|(_, certificate)| certificate).collect())
+}
+
+/// As [`certificates`], each with the line of its BEGIN, counted from 1.
+///
+/// # Errors
+/// As [`certificates`].
+pub fn located_certificates(pem: &[u8]) -> Result<Vec<(usize, CertificateDer<'static>)>, PemError> {
+    blocks(pem)?.into_iter().map(certificate).collect()
+}
+
+/// The private key of a PEM file: PKCS#8, SEC1 or PKCS#1. The caller wipes it after use.
+///
+/// # Errors
+/// [`PemError`] when there is anything but exactly one unencrypted private key (and its EC parameters).
+pub fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
+    let mut key: Option<Block> = None;
+    for block in blocks(pem)? {
+        match (&key, block.label) {
+            (None, Label::EcParameters) => {}
+            (None, label) if label.is_private_key() => key = Some(block),
+            (Some(first), label) if label.is_private_key() => {
+                return Err(PemError::SeveralKeys { first: first.line, second: block.line });
+            }
+            (_, found) => {
+                let advice = "leave only the private key in it; certificates have their own file";
+                return Err(PemError::Misplaced { line: block.line, found, wanted: "a private key", advice });
+            }
+        }
+    }
+    let mut block = key.ok_or(PemError::NoKey)?;
+    let der = std::mem::take(&mut *block.der);
+    Ok(match block.label {
+        Label::Sec1Key => PrivateSec1KeyDer::from(der).into(),
+        Label::Pkcs1Key => PrivatePkcs1KeyDer::from(der).into(),
+        _ => PrivatePkcs8KeyDer::from(der).into(),
+    })
+}
+
+/// All blocks of a PEM file, in their order; at least one.
+///
+/// # Errors
+/// [`PemError`] for the first thing that is wrong with the file's structure or encoding.
+pub fn blocks(pem: &[u8]) -> Result<Vec<Block>, PemError> {
+    let text = text_of(pem)?;
+    let mut blocks = Vec::new();
+    let mut open: Option<OpenBlock> = None;
+    for (index, line) in text.split(|&byte| byte == b'\n').enumerate() {
+        let (number, line) = (index + 1, line.trim_ascii());
+        match (Line::read(line).ok_or(PemError::Boundary { line: number })?, open.take()) {
+            (Line::Begin(label), None) => open = Some(OpenBlock::begin(label, number, text.len())?),
+            (Line::Begin(_), Some(block)) => return Err(block.unclosed()),
+            (Line::End(label), None) => return Err(PemError::MissingBegin { line: number, label: label.to_owned() }),
+            (Line::End(label), Some(block)) => blocks.push(block.end(label, number)?),
+            (Line::Other, None) => {}
+            (Line::Other, Some(block)) => open = Some(block.push(line, number)?),
+        }
+    }
+    match open {
+        Some(block) => Err(block.unclosed()),
+        None if blocks.is_empty() && is_short_der(pem) => Err(PemError::Der),
+        None if blocks.is_empty() => Err(PemError::NoBlock),
+        None => Ok(blocks),
+    }
+}
+
+fn certificate(mut block: Block) -> Result<(usize, CertificateDer<'static>), PemError> {
+    let line = block.line;
+    if block.label != Label::Certificate {
+        let advice = match block.label {
+            label if label.is_private_key() => {
+                "keys have a file of their own: remove it from here, and see who could read it"
+            }
+            _ => "remove it",
+        };
+        return Err(PemError::Misplaced { line, found: block.label, wanted: "certificates", advice });
+    }
+    match X509Certificate::from_der(&block.der) {
+        Ok(([], _)) => Ok((line, CertificateDer::from(std::mem::take(&mut *block.der)))),
+        _ => Err(PemError::NotX509 { line }),
+    }
+}
+
+/// The file without its byte order mark, unless it can't be PEM at all.
+fn text_of(pem: &[u8]) -> Result<&[u8], PemError> {
+    let text = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem);
+    match text {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Err(PemError::Utf16),
+        // SEQUENCE with a length in its long form: nothing that ASCII text begins with.
+        [0x30, 0x80..=0x84, ..] => Err(PemError::Der),
+        _ if text.trim_ascii().is_empty() => Err(PemError::Empty),
+        _ => Ok(text),
+    }
+}
+
+/// A whole DER SEQUENCE below 128 bytes, such as a small EC key: it begins like text.
+fn is_short_der(file: &[u8]) -> bool {
+    matches!(file, [0x30, length, body @ ..] if usize::from(*length) == body.len())
+}
+
+enum Line<'a> {
+    Begin(&'a str),
+    End(&'a str),
+    Other,
+}
+
+impl<'a> Line<'a> {
+    /// None: something that was meant as a boundary but is none. To take it for text would skip a block in silence.
+    fn read(line: &'a [u8]) -> Option<Self> {
+        let has = |part: &[u8]| line.windows(part.len()).any(|window| window == part);
+        if !(has(b"-BEGIN ") || has(b"-END ") || line.starts_with(b"-----")) {
+            return Some(Self::Other);
+        }
+        let inner = line.strip_prefix(b"-----")?.strip_suffix(b"-----")?;
+        let label = |rest: &'a [u8]| {
+            let printable = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b" .#".contains(byte);
+            let sound = !rest.is_empty() && rest.len() <= LONGEST_LABEL && rest.iter().all(printable);
+            std::str::from_utf8(rest).ok().filter(|_| sound)
+        };
+        match (inner.strip_prefix(b"BEGIN "), inner.strip_prefix(b"END ")) {
+            (Some(rest), _) => label(rest).map(Self::Begin),
+            (_, Some(rest)) => label(rest).map(Self::End),
+            _ => None,
+        }
+    }
+}
+
+/// A block whose END has not been seen.
+struct OpenBlock {
+    label: Label,
+    name: String,
+    line: usize,
+    /// Base64 without line breaks; allocated once, so that growing leaves no copy of a key behind.
+    body: Zeroizing<Vec<u8>>,
+}
+
+impl OpenBlock {
+    fn begin(name: &str, line: usize, longest_body: usize) -> Result<Self, PemError> {
+        if name == "ENCRYPTED PRIVATE KEY" {
+            return Err(PemError::EncryptedKey { line });
+        }
+        let unknown = || PemError::UnknownLabel { line, label: name.to_owned(), advice: advice_on(name) };
+        let label = Label::parse(name).ok_or_else(unknown)?;
+        Ok(Self { label, name: name.to_owned(), line, body: Zeroizing::new(Vec::with_capacity(longest_body)) })
+    }
+
+    fn push(mut self, line: &[u8], number: usize) -> Result<Self, PemError> {
+        if line.starts_with(b"Proc-Type:") && line.ends_with(b"ENCRYPTED") {
+            return Err(PemError::EncryptedKey { line: number });
+        }
+        if line.contains(&b':') {
+            return Err(PemError::Header { line: number });
+        }
+        let base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+        if !line.iter().all(base64) {
+            return Err(PemError::Base64 { line: number });
+        }
+        let data = line.trim_ascii_end();
+        let padded_before = self.body.last() == Some(&b'=');
+        let padded_inside = data.split(|&byte| byte == b'=').skip(1).any(|after| !after.is_empty());
+        let only_padding = data.iter().all(|&byte| byte == b'=');
+        if padded_inside || (padded_before && !only_padding) {
+            return Err(PemError::AfterPadding { line: number });
+        }
+        self.body.extend_from_slice(data);
+        Ok(self)
+    }
+
+    fn end(self, name: &str, number: usize) -> Result<Block, PemError> {
+        if name != self.name {
+            return Err(PemError::OtherEnd { line: number, expected: self.name, found: name.to_owned() });
+        }
+        if self.body.is_empty() {
+            return Err(PemError::EmptyBlock { line: self.line });
+        }
+        let mut der = Zeroizing::new(Vec::with_capacity(self.body.len()));
+        // The engine's error would quote a byte of the body.
+        STANDARD.decode_vec(&*self.body, &mut der).map_err(|_| PemError::Base64 { line: number - 1 })?;
+        Ok(Block { label: self.label, line: self.line, der })
+    }
+
+    fn unclosed(self) -> PemError {
+        PemError::MissingEnd { line: self.line, label: self.name }
+    }
+}
+
+fn advice_on(label: &str) -> &'static str {
+    match label {
+        "TRUSTED CERTIFICATE" => "convert it with `openssl x509 -in FILE -out FILE.pem`",
+        "X509 CERTIFICATE" => {
+            "convert it with `openssl x509 -in FILE -out FILE.pem`, or rename the label to CERTIFICATE"
+        }
+        "PKCS7" | "CMS" => "take the certificates out with `openssl pkcs7 -print_certs -in FILE`",
+        "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => {
+            "this is a request (CSR): put the certificate here that the CA made from it"
+        }
+        "PUBLIC KEY" | "RSA PUBLIC KEY" => {
+            "a bare public key is of no use: put the certificate or the private key here"
+        }
+        "OPENSSH PRIVATE KEY" => "an OpenSSH key is not for TLS: use a PKCS#8 key",
+        "DH PARAMETERS" => "remove it: only ECDHE is used",
+        _ => "remove it",
+    }
+}

@@ -1,0 +1,65 @@
+//! Which certificates belong to the public web's PKI: a client CA among them would admit the public.
+
+use rustls_pki_types::TrustAnchor;
+use x509_parser::asn1_rs::{Any, FromDer as _, Sequence, ToDer as _};
+
+use super::CertificateFacts;
+use super::distinguished_name::rfc4514;
+use super::signature::{Issuance, issuance, signed_with};
+
+/// For each certificate (its DER and facts) the name of the root in Mozilla's list that it is or chains to by verified
+/// signatures, directly or through other certificates of the slice; None for a private one.
+///
+/// A root is recognised by its name together with its key, so a cross-signed copy of it is one too. Validity is left
+/// aside: an expired intermediate of a public root still says that a bundle was mixed up.
+#[must_use]
+pub fn public_roots_of(certificates: &[(&[u8], &CertificateFacts)]) -> Vec<Option<String>> {
+    roots_of(certificates, webpki_roots::TLS_SERVER_ROOTS)
+}
+
+fn roots_of(certificates: &[(&[u8], &CertificateFacts)], roots: &[TrustAnchor<'_>]) -> Vec<Option<String>> {
+    let mut found: Vec<Option<String>> =
+        certificates.iter().map(|(der, facts)| direct_root(der, facts, roots)).collect();
+    // What is issued by a member is a member; each round reaches one link further.
+    loop {
+        let next: Vec<Option<String>> = certificates
+            .iter()
+            .zip(&found)
+            .map(|((der, facts), known)| {
+                known.clone().or_else(|| {
+                    let members = certificates.iter().zip(&found);
+                    let issuer = |((_, issuer), _): &(&(&[u8], &CertificateFacts), &Option<String>)| {
+                        issuance(der, facts, issuer) == Issuance::Proven
+                    };
+                    members.filter(|(_, root)| root.is_some()).find(issuer).and_then(|(_, root)| root.clone())
+                })
+            })
+            .collect();
+        if next == found {
+            return found;
+        }
+        found = next;
+    }
+}
+
+fn direct_root(der: &[u8], facts: &CertificateFacts, roots: &[TrustAnchor<'_>]) -> Option<String> {
+    // webpki keeps names and keys without the header of their SEQUENCE.
+    let subject = content(&facts.subject_der)?;
+    let issuer = content(&facts.issuer_der)?;
+    let key = content(&facts.public_key_der)?;
+    let is_root = |root: &&TrustAnchor<'_>| *root.subject == *subject && *root.subject_public_key_info == *key;
+    let signed = |root: &&TrustAnchor<'_>| {
+        let public_key = || sequence(&root.subject_public_key_info);
+        *root.subject == *issuer && public_key().is_some_and(|key| signed_with(der, &key) == Issuance::Proven)
+    };
+    let root = roots.iter().find(is_root).or_else(|| roots.iter().find(signed))?;
+    Some(rfc4514(&sequence(&root.subject)?))
+}
+
+fn content(der: &[u8]) -> Option<&[u8]> {
+    Any::from_der(der).ok().map(|(_, any)| any.data)
+}
+
+fn sequence(content: &[u8]) -> Option<Vec<u8>> {
+    Sequence::new(content.into()).to_der_vec().ok()
+}

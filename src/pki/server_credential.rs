@@ -1,0 +1,528 @@
+//! The server credential: the chain that Thales was given or will trust (O8, O9), and its private key.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
+use rustls::sign::{CertifiedKey, SigningKey};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use zeroize::Zeroize as _;
+
+use super::CertificateFacts;
+use super::facts::{FactsError, PublicKey, minute};
+use super::pem::{PemError, located_certificates, private_key};
+use super::signature::{Issuance, issuance};
+use super::trust_anchors::{Place, is_sample, joined};
+
+/// An operator is warned this long before a certificate expires.
+const EXPIRY_WARNING: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// A checked server certificate chain and its key.
+#[derive(Clone)]
+pub struct ServerCredential {
+    certified_key: Arc<CertifiedKey>,
+    facts: Vec<CertificateFacts>,
+    warnings: Vec<CredentialWarning>,
+}
+
+impl fmt::Debug for ServerCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("ServerCredential");
+        shown.field("facts", &self.facts).field("warnings", &self.warnings).finish_non_exhaustive()
+    }
+}
+
+/// Something that an operator should know and that stops nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialWarning {
+    /// A certificate of the chain expires within 30 days.
+    #[error("{place} expires at {}; renew it, and tell Thales first when its CA changes (O10)", minute(*not_after))]
+    ExpiresSoon {
+        /// Which one.
+        place: Place,
+        /// Its last second.
+        not_after: UnixTime,
+    },
+    /// The last certificate's issuer is not in the file.
+    #[error(
+        "the chain ends at {place}, whose issuer {issuer} is not in the file: fine when that is a root that Thales \
+         endorsed (O8)"
+    )]
+    EndsBelowRoot {
+        /// The last certificate.
+        place: Place,
+        /// The name of its issuer.
+        issuer: String,
+    },
+    /// The chain ends with a root behind an intermediate.
+    #[error("{place} is a root: callers have it already, so it need not be sent")]
+    RootIncluded {
+        /// The root.
+        place: Place,
+    },
+    /// A self-signed server certificate.
+    #[error(
+        "{place} is self-signed: Thales must endorse exactly this one (O8), and every renewal of it beforehand (O10)"
+    )]
+    SelfSigned {
+        /// The certificate.
+        place: Place,
+    },
+    /// Part of the sample PKI, whose keys are public.
+    #[error("{place} belongs to the sample PKI, whose keys are public; it is for trials only")]
+    Sample {
+        /// Which one.
+        place: Place,
+    },
+}
+
+/// One thing that is wrong with a credential, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialProblem {
+    /// The chain's file.
+    #[error("certificate chain: {0}")]
+    Chain(#[source] PemError),
+    /// The key's file.
+    #[error("private key: {0}")]
+    Key(#[source] PemError),
+    /// The key's block holds no key that can sign.
+    #[error(
+        "private key: not a valid RSA (2048 to 4096 bits) or EC (P-256, P-384) key; make a new key, or copy the file again"
+    )]
+    KeyUnreadable,
+    /// The key belongs to no certificate of the chain.
+    #[error(
+        "the private key does not belong to {leaf}; put the key here that the certificate was requested with \
+         (`openssl pkey -pubout` of the key must equal `openssl x509 -pubkey` of the certificate)"
+    )]
+    KeyMismatch {
+        /// The first certificate.
+        leaf: Place,
+    },
+    /// A certificate that can't be read reliably.
+    #[error("{place}: {error}; ask the CA for it again")]
+    Unreadable {
+        /// Which one.
+        place: Place,
+        /// Why.
+        #[source]
+        error: FactsError,
+    },
+    /// webpki, and so most callers' software, can't use the leaf.
+    #[error("{place} can't be used as a server certificate ({error}); ask the CA for it again")]
+    Unusable {
+        /// Which one.
+        place: Place,
+        /// Why.
+        #[source]
+        error: webpki::Error,
+    },
+    /// The certificates are right, their order is not.
+    #[error(
+        "the certificates are in the wrong order; each must be followed by its issuer, the server's own first: put them as {}",
+        .right.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    WrongOrder {
+        /// Today's numbers in the order that is right.
+        right: Vec<usize>,
+    },
+    /// A link is missing, or the rest belongs to another chain.
+    #[error(
+        "{place} was issued by {issuer}, which is not in the file, and so {} hang in the air; add the missing certificate, \
+         or remove what belongs to another chain",
+        joined(.others)
+    )]
+    Gap {
+        /// The certificate whose issuer is missing.
+        place: Place,
+        /// The name of the issuer.
+        issuer: String,
+        /// The certificates that nothing leads to.
+        others: Vec<Place>,
+    },
+    /// The issuer's name is there, but not its key.
+    #[error(
+        "{place} bears the name of its issuer {issuer}, but the signature is not of that certificate's key: the CA was \
+         renewed; take the CA certificate that came with this one"
+    )]
+    OtherIssuerKey {
+        /// The certificate whose signature does not verify.
+        place: Place,
+        /// Where the supposed issuer stands.
+        issuer: Place,
+    },
+    /// A signature that callers refuse.
+    #[error("{place} is signed with an algorithm that TLS no longer accepts (SHA-1?); ask the CA for a SHA-256 one")]
+    SignatureAlgorithm {
+        /// Which one.
+        place: Place,
+    },
+    /// A certificate beside a chain that is complete without it.
+    #[error("{place} is no part of the chain, which is complete without it; remove it")]
+    Stranger {
+        /// Which one.
+        place: Place,
+    },
+    /// The leaf is all there is.
+    #[error(
+        "{place} stands alone and is not self-signed; callers need the certificates between it and the root as well: put \
+         the whole CUSTOMER_TLS_SERVER_CERTIFICATE_CHAIN here, with the certificate of {issuer} behind it"
+    )]
+    LeafAlone {
+        /// The leaf.
+        place: Place,
+        /// The name of its issuer.
+        issuer: String,
+    },
+    /// The same certificate twice.
+    #[error("{place} is the same certificate as number {first}; remove one")]
+    Duplicate {
+        /// The later one.
+        place: Place,
+        /// The number of the earlier one.
+        first: usize,
+    },
+    /// An issuer that is no CA.
+    #[error("{place} issued the one before it, but is not a CA with the right to sign; ask the CA for the right chain")]
+    IssuerNotCa {
+        /// Which one.
+        place: Place,
+    },
+    /// The host can't stand in a certificate.
+    #[error("host {host:?} is neither a DNS name nor an IP address; give it without scheme, port or path")]
+    HostNotAName {
+        /// As configured.
+        host: String,
+    },
+    /// The certificate is for other names.
+    #[error(
+        "{place} is not for the host {host}; its subject alternative names are {}. Set host to one of them, or request a \
+         certificate for it (the common name does not count)",
+        if .names.is_empty() { "none".to_owned() } else { .names.join(", ") }
+    )]
+    OtherHost {
+        /// The leaf.
+        place: Place,
+        /// As configured.
+        host: String,
+        /// What the leaf is for.
+        names: Vec<String>,
+    },
+    /// Expired.
+    #[error("{place} expired at {}; renew it", minute(*not_after))]
+    Expired {
+        /// Which one.
+        place: Place,
+        /// Its last second.
+        not_after: UnixTime,
+    },
+    /// Not valid yet.
+    #[error("{place} is not valid before {}; wait, or set the clock right", minute(*not_before))]
+    NotYetValid {
+        /// Which one.
+        place: Place,
+        /// Its first second.
+        not_before: UnixTime,
+    },
+    /// CA certificates only.
+    #[error("{place} is a CA certificate, and no other is in the file; put the server's own certificate first")]
+    LeafIsCa {
+        /// The first certificate.
+        place: Place,
+    },
+    /// extendedKeyUsage without serverAuth.
+    #[error("{place} is not for servers: its extended key usage lacks serverAuth; request a server certificate")]
+    NotForServers {
+        /// The leaf.
+        place: Place,
+    },
+    /// keyUsage without digitalSignature.
+    #[error(
+        "{place} may not sign: its key usage lacks digitalSignature, which TLS 1.3 and ECDHE need; request another"
+    )]
+    MayNotSign {
+        /// The leaf.
+        place: Place,
+    },
+    /// A key of another kind or strength.
+    #[error(
+        "{place} has {key}; RSA with 2048 to 4096 bits, EC P-256 or EC P-384 is needed: make a new key and request"
+    )]
+    KeyKind {
+        /// The leaf.
+        place: Place,
+        /// What it has.
+        key: PublicKey,
+    },
+}
+
+/// All that is wrong with a credential; at least one problem.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", joined(.problems))]
+pub struct ServerCredentialError {
+    problems: Vec<CredentialProblem>,
+}
+
+impl ServerCredentialError {
+    /// The problems: files, order and chain, then the leaf.
+    #[must_use]
+    pub fn problems(&self) -> &[CredentialProblem] {
+        &self.problems
+    }
+}
+
+impl ServerCredential {
+    /// Checks a chain (PEM, leaf first) and its private key (PEM) as they stand at `now`, for `host` (a DNS name or an IP
+    /// address; None: any).
+    ///
+    /// # Errors
+    /// [`ServerCredentialError`] with every problem that can be told at once.
+    pub fn from_pem(
+        chain_pem: &[u8],
+        key_pem: &[u8],
+        host: Option<&str>,
+        now: UnixTime,
+    ) -> Result<Self, ServerCredentialError> {
+        let mut problems = Vec::new();
+        let key = signing_key(key_pem).map_err(|problem| problems.push(problem)).ok();
+        let links = links(chain_pem, &mut problems);
+        let mut warnings = Vec::new();
+        if let Some(leaf) = leaf_of(&links, key.as_deref()) {
+            if key.as_deref().is_some_and(|key| !leaf.has_key(key)) {
+                problems.push(CredentialProblem::KeyMismatch { leaf: leaf.place.clone() });
+            }
+            check_chain(leaf, &links, &mut problems, &mut warnings);
+            check_validity(&links, now, &mut problems, &mut warnings);
+            check_leaf(leaf, host, &mut problems);
+            if is_sample(&leaf.facts) {
+                warnings.push(CredentialWarning::Sample { place: leaf.place.clone() });
+            }
+        }
+        let Some(key) = key.filter(|_| problems.is_empty()) else {
+            return Err(ServerCredentialError { problems });
+        };
+        let (chain, facts) = links.into_iter().map(|link| (link.der, link.facts)).unzip();
+        Ok(Self { certified_key: Arc::new(CertifiedKey::new(chain, key)), facts, warnings })
+    }
+
+    /// The chain, leaf first.
+    #[must_use]
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.certified_key.cert
+    }
+
+    /// Chain and key in the form that rustls serves.
+    #[must_use]
+    pub fn certified_key(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.certified_key)
+    }
+
+    /// What each certificate of the chain says, leaf first.
+    #[must_use]
+    pub fn facts(&self) -> &[CertificateFacts] {
+        &self.facts
+    }
+
+    /// What an operator should know.
+    #[must_use]
+    pub fn warnings(&self) -> &[CredentialWarning] {
+        &self.warnings
+    }
+}
+
+/// One certificate of the file.
+struct Link {
+    place: Place,
+    der: CertificateDer<'static>,
+    facts: CertificateFacts,
+}
+
+impl Link {
+    fn issued_by(&self, issuer: &Self) -> Issuance {
+        issuance(&self.der, &self.facts, &issuer.facts)
+    }
+
+    /// Self-signed, as far as can be told: an old root's SHA-1 signature verifies no more.
+    fn is_root(&self) -> bool {
+        self.facts.self_issued && self.issued_by(self) != Issuance::BadSignature
+    }
+
+    fn may_sign_certificates(&self) -> bool {
+        self.facts.is_ca && self.facts.key_usage.is_none_or(|usage| usage.key_cert_sign)
+    }
+
+    fn has_key(&self, key: &dyn SigningKey) -> bool {
+        key.public_key().is_some_and(|public| *public == *self.facts.public_key_der)
+    }
+}
+
+fn signing_key(key_pem: &[u8]) -> Result<Arc<dyn SigningKey>, CredentialProblem> {
+    let mut der = private_key(key_pem).map_err(CredentialProblem::Key)?;
+    let key = any_supported_type(&der).map_err(|_| CredentialProblem::KeyUnreadable);
+    der.zeroize();
+    key
+}
+
+fn links(chain_pem: &[u8], problems: &mut Vec<CredentialProblem>) -> Vec<Link> {
+    let located = match located_certificates(chain_pem) {
+        Ok(located) => located,
+        Err(error) => {
+            problems.push(CredentialProblem::Chain(error));
+            return Vec::new();
+        }
+    };
+    let mut links: Vec<Link> = Vec::new();
+    for (index, (line, der)) in located.into_iter().enumerate() {
+        let mut place = Place { number: index + 1, line, subject: String::new() };
+        match CertificateFacts::from_der(&der) {
+            Err(error) => problems.push(CredentialProblem::Unreadable { place, error }),
+            Ok(facts) => {
+                place.subject.clone_from(&facts.subject);
+                match links.iter().find(|link| link.der == der) {
+                    Some(same) => {
+                        problems.push(CredentialProblem::Duplicate { place, first: same.place.number });
+                    }
+                    None => links.push(Link { place, der, facts }),
+                }
+            }
+        }
+    }
+    // A chain with a hole says nothing about the order of the rest.
+    if problems.iter().any(|problem| matches!(problem, CredentialProblem::Unreadable { .. })) {
+        Vec::new()
+    } else {
+        links
+    }
+}
+
+/// The server's own certificate: normally the first, but where the order is wrong the rest can be judged all the same.
+fn leaf_of<'a>(links: &'a [Link], key: Option<&dyn SigningKey>) -> Option<&'a Link> {
+    let end_entities = || links.iter().filter(|link| !link.facts.is_ca);
+    let with_key = key.and_then(|key| end_entities().find(|link| link.has_key(key)));
+    with_key.or_else(|| end_entities().next()).or_else(|| links.first())
+}
+
+/// Order, signatures and completeness.
+fn check_chain(
+    leaf: &Link,
+    links: &[Link],
+    problems: &mut Vec<CredentialProblem>,
+    warnings: &mut Vec<CredentialWarning>,
+) {
+    let (path, last) = path_from(leaf, links);
+    let strangers: Vec<&Link> = links.iter().filter(|link| !is_on(&path, link)).collect();
+    let right: Vec<usize> = path.iter().map(|link| link.place.number).collect();
+    if strangers.is_empty() && !right.is_sorted() {
+        problems.push(CredentialProblem::WrongOrder { right });
+    }
+    for issuer in path.iter().skip(1).filter(|issuer| !issuer.may_sign_certificates()) {
+        problems.push(CredentialProblem::IssuerNotCa { place: issuer.place.clone() });
+    }
+    let (place, issuer) = (last.place.clone(), last.facts.issuer.clone());
+    if last.is_root() {
+        problems.extend(strangers.iter().map(|link| CredentialProblem::Stranger { place: link.place.clone() }));
+        match path.len() {
+            1 => warnings.push(CredentialWarning::SelfSigned { place }),
+            // Leaf and root: without the root, the leaf would stand alone.
+            2 => {}
+            _ => warnings.push(CredentialWarning::RootIncluded { place }),
+        }
+    } else if let Some(problem) = broken_link(last, links) {
+        problems.push(problem);
+    } else if !strangers.is_empty() {
+        let others = strangers.iter().map(|link| link.place.clone()).collect();
+        problems.push(CredentialProblem::Gap { place, issuer, others });
+    } else if path.len() == 1 {
+        problems.push(CredentialProblem::LeafAlone { place, issuer });
+    } else {
+        warnings.push(CredentialWarning::EndsBelowRoot { place, issuer });
+    }
+}
+
+/// From `leaf` upwards as far as the file goes, and the last of these. Of several issuers that fit (a cross-signed CA),
+/// one further down in the file is preferred.
+fn path_from<'a>(leaf: &'a Link, links: &'a [Link]) -> (Vec<&'a Link>, &'a Link) {
+    let (mut path, mut last) = (vec![leaf], leaf);
+    while !last.is_root() {
+        let (after, before): (Vec<&Link>, Vec<&Link>) =
+            links.iter().partition(|link| link.place.number > last.place.number);
+        let is_next = |link: &&Link| !is_on(&path, link) && last.issued_by(link) == Issuance::Proven;
+        let Some(next) = after.into_iter().chain(before).find(is_next) else { break };
+        path.push(next);
+        last = next;
+    }
+    (path, last)
+}
+
+fn is_on(path: &[&Link], link: &Link) -> bool {
+    path.iter().any(|on_path| on_path.place == link.place)
+}
+
+/// What is wrong where a certificate bears its issuer's name but did not come from it.
+fn broken_link(last: &Link, links: &[Link]) -> Option<CredentialProblem> {
+    let place = || last.place.clone();
+    links.iter().find_map(|link| match last.issued_by(link) {
+        Issuance::BadSignature => {
+            Some(CredentialProblem::OtherIssuerKey { place: place(), issuer: link.place.clone() })
+        }
+        Issuance::UnsupportedAlgorithm => Some(CredentialProblem::SignatureAlgorithm { place: place() }),
+        Issuance::Proven | Issuance::OtherIssuer => None,
+    })
+}
+
+fn check_validity(
+    links: &[Link],
+    now: UnixTime,
+    problems: &mut Vec<CredentialProblem>,
+    warnings: &mut Vec<CredentialWarning>,
+) {
+    let soon = now.as_secs().saturating_add(EXPIRY_WARNING.as_secs());
+    for Link { place, facts, .. } in links {
+        let (place, not_before, not_after) = (place.clone(), facts.not_before, facts.not_after);
+        if now > not_after {
+            problems.push(CredentialProblem::Expired { place, not_after });
+        } else if now < not_before {
+            problems.push(CredentialProblem::NotYetValid { place, not_before });
+        } else if not_after.as_secs() < soon {
+            warnings.push(CredentialWarning::ExpiresSoon { place, not_after });
+        }
+    }
+}
+
+fn check_leaf(leaf: &Link, host: Option<&str>, problems: &mut Vec<CredentialProblem>) {
+    let place = || leaf.place.clone();
+    let facts = &leaf.facts;
+    if facts.is_ca {
+        // What else is wrong with it matters to nobody.
+        return problems.push(CredentialProblem::LeafIsCa { place: place() });
+    }
+    if facts.extended_key_usage.is_some_and(|usage| !usage.server_auth) {
+        problems.push(CredentialProblem::NotForServers { place: place() });
+    }
+    if facts.key_usage.is_some_and(|usage| !usage.digital_signature) {
+        problems.push(CredentialProblem::MayNotSign { place: place() });
+    }
+    if !matches!(facts.key, PublicKey::Rsa { bits: 2048..=4096 } | PublicKey::P256 | PublicKey::P384) {
+        problems.push(CredentialProblem::KeyKind { place: place(), key: facts.key.clone() });
+    }
+    let end_entity = match webpki::EndEntityCert::try_from(&leaf.der) {
+        Ok(end_entity) => end_entity,
+        Err(error) => return problems.push(CredentialProblem::Unusable { place: place(), error }),
+    };
+    let Some(host) = host else { return };
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    match ServerName::try_from(bare.strip_suffix('.').unwrap_or(bare)) {
+        Err(_) => problems.push(CredentialProblem::HostNotAName { host: host.to_owned() }),
+        Ok(name) if end_entity.verify_is_valid_for_subject_name(&name).is_err() => {
+            let names = facts.subject_alt_names.clone();
+            problems.push(CredentialProblem::OtherHost { place: place(), host: host.to_owned(), names });
+        }
+        Ok(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

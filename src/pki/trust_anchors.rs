@@ -1,0 +1,355 @@
+//! The client CA bundle: the only certificates that may vouch for a caller (requirement O5).
+//!
+//! webpki takes any certificate for a trust anchor and judges none of its extensions, so that is done here.
+
+use std::fmt;
+
+use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
+
+use super::CertificateFacts;
+use super::distinguished_name::attributes;
+use super::facts::{FactsError, PublicKey, minute};
+use super::pem::{PemError, located_certificates};
+use super::public_roots::public_roots_of;
+use super::sample::SAMPLE_ORGANIZATION;
+
+/// RSA below this many bits is refused.
+const MIN_RSA_BITS: usize = 2048;
+/// webpki verifies no signature of a longer RSA key.
+const MAX_RSA_BITS: usize = 8192;
+
+/// The checked trust anchors of an environment; at least one.
+#[derive(Clone, Debug)]
+pub struct TrustAnchors {
+    anchors: Vec<Anchor>,
+    warnings: Vec<AnchorWarning>,
+}
+
+/// What may be admitted into a bundle beyond the rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AnchorRules {
+    /// Take an anchor that is, or chains to, a root of the public web. It admits whoever such a root vouches for.
+    pub allow_public_client_ca: bool,
+    /// Take the CAs of the sample PKI, whose keys are public.
+    pub allow_sample_certificates: bool,
+}
+
+/// One trust anchor.
+#[derive(Clone, Debug)]
+pub struct Anchor {
+    /// Where it stands in the bundle.
+    pub place: Place,
+    /// What its certificate says; `subject_der` is its CA hint. Validity is to be asked again whenever it is relied on.
+    pub facts: CertificateFacts,
+    der: CertificateDer<'static>,
+    webpki: TrustAnchor<'static>,
+}
+
+impl Anchor {
+    /// The certificate.
+    #[must_use]
+    pub fn der(&self) -> &CertificateDer<'static> {
+        &self.der
+    }
+
+    /// The anchor in the form that webpki builds paths to.
+    #[must_use]
+    pub fn webpki(&self) -> &TrustAnchor<'static> {
+        &self.webpki
+    }
+}
+
+/// Where a certificate stands in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Which certificate of the file, counted from 1.
+    pub number: usize,
+    /// The line of its BEGIN, counted from 1.
+    pub line: usize,
+    /// Its subject, RFC 4514; empty where it can't be read.
+    pub subject: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let subject = if self.subject.is_empty() { "no subject" } else { &self.subject };
+        write!(f, "certificate {} (line {}, {subject})", self.number, self.line)
+    }
+}
+
+/// Something that an operator should know and that stops nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnchorWarning {
+    /// Left out: expired.
+    #[error("{place} expired at {} and is left out; remove it from the bundle", minute(*not_after))]
+    Expired {
+        /// Which one.
+        place: Place,
+        /// Its last second.
+        not_after: UnixTime,
+    },
+    /// Left out: not valid yet.
+    #[error(
+        "{place} is not valid before {} and is left out; it counts from the first load after that time (is the clock right?)",
+        minute(*not_before)
+    )]
+    NotYetValid {
+        /// Which one.
+        place: Place,
+        /// Its first second.
+        not_before: UnixTime,
+    },
+    /// The same certificate again.
+    #[error("{place} is the same certificate as number {first}; remove one")]
+    Duplicate {
+        /// The later one.
+        place: Place,
+        /// The number of the earlier one.
+        first: usize,
+    },
+    /// Part of the public web's PKI, and taken by `allow_public_client_ca`.
+    #[error("{place} belongs to the public root {root}: whoever it vouches for is admitted (allow_public_client_ca)")]
+    Public {
+        /// Which one.
+        place: Place,
+        /// The root.
+        root: String,
+    },
+    /// A sample CA, taken by `allow_sample_certificates`.
+    #[error("{place} is a sample CA, whose clients' keys are public (allow_sample_certificates)")]
+    Sample {
+        /// Which one.
+        place: Place,
+    },
+}
+
+/// Why a certificate can't be an anchor.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {reason}")]
+pub struct AnchorProblem {
+    /// Which certificate.
+    pub place: Place,
+    /// Why, and what to do.
+    #[source]
+    pub reason: AnchorRefusal,
+}
+
+/// Why a certificate can't be an anchor.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnchorRefusal {
+    /// It can't be read reliably.
+    #[error("{0}; ask for the CA certificate again")]
+    Unreadable(FactsError),
+    /// X.509 v1 or v2: without extensions, nothing says that it is a CA.
+    #[error("an X.509 v{version} certificate can't say that it is a CA; ask for an X.509 v3 one")]
+    OldVersion {
+        /// 1 or 2.
+        version: u32,
+    },
+    /// Not a CA.
+    #[error("this is an end-entity certificate; Thales forbids pinning (O6): put the Thales Client CA here")]
+    EndEntity,
+    /// A CA that may not sign certificates.
+    #[error("its key usage lacks keyCertSign, so it may not sign certificates; put the CA that signs clients here")]
+    MayNotSign,
+    /// A key that is too weak, or that no signature can be verified with.
+    #[error("its key is {0}; RSA with 2048 to 8192 bits, EC P-256, P-384, P-521 or Ed25519 is needed")]
+    Key(PublicKey),
+    /// webpki can't use it.
+    #[error("it can't be used as a trust anchor ({0}); ask for the CA certificate again")]
+    Unusable(webpki::Error),
+    /// It belongs to the public web's PKI.
+    #[error(
+        "it belongs to the public root {root}, so it would admit anyone on the internet with such a certificate. Was the CA of \
+         Thales' server (for calls to Thales) taken for the Thales Client CA? If it is meant: allow_public_client_ca = true"
+    )]
+    Public {
+        /// The root's subject.
+        root: String,
+    },
+    /// It belongs to the sample PKI.
+    #[error(
+        "this is a sample CA, and the keys of its clients are public; put the Thales Client CA here \
+         (for a trial: allow_sample_certificates = true)"
+    )]
+    Sample,
+}
+
+/// Why there are no trust anchors.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrustAnchorsError {
+    /// The file is not a bundle of certificates.
+    #[error(transparent)]
+    Pem(#[from] PemError),
+    /// Certificates that can't be anchors: all of them, in their order.
+    #[error("{}", joined(.0))]
+    Refused(Vec<AnchorProblem>),
+    /// Every certificate was left out.
+    #[error("no certificate of the bundle is valid now; ask Thales for the current Client CA: {}", joined(.0))]
+    NoneValid(Vec<AnchorWarning>),
+}
+
+impl TrustAnchors {
+    /// Checks a bundle as it stands at `now`.
+    ///
+    /// Anchors that are expired or not valid yet are left out with a warning, as is a repeated one. Where two anchors
+    /// share name and key (a renewed CA certificate), the one that lives longer comes first.
+    ///
+    /// # Errors
+    /// [`TrustAnchorsError`]: not PEM, or any certificate that can't be an anchor (all are reported), or none that is
+    /// valid at `now`.
+    pub fn from_pem(pem: &[u8], rules: &AnchorRules, now: UnixTime) -> Result<Self, TrustAnchorsError> {
+        let mut problems = Vec::new();
+        let mut candidates = Vec::new();
+        for (index, (line, der)) in located_certificates(pem)?.into_iter().enumerate() {
+            let number = index + 1;
+            match CertificateFacts::from_der(&der) {
+                Ok(facts) => candidates.push(Candidate { number, line, der, facts }),
+                Err(error) => {
+                    let place = Place { number, line, subject: String::new() };
+                    problems.push(AnchorProblem { place, reason: AnchorRefusal::Unreadable(error) });
+                }
+            }
+        }
+        let pairs: Vec<_> = candidates.iter().map(|candidate| (&*candidate.der, &candidate.facts)).collect();
+        let roots = public_roots_of(&pairs);
+
+        let mut anchors: Vec<Anchor> = Vec::new();
+        let mut warnings = Vec::new();
+        let mut seen = std::collections::HashMap::new();
+        for (candidate, root) in candidates.into_iter().zip(roots) {
+            if let Some(&first) = seen.get(&candidate.facts.sha256) {
+                warnings.push(AnchorWarning::Duplicate { place: candidate.place(), first });
+                continue;
+            }
+            seen.insert(candidate.facts.sha256, candidate.number);
+            match candidate.judge(root, *rules, now, &mut warnings) {
+                Ok(anchor) => anchors.extend(anchor),
+                Err(refusals) => {
+                    let problem = |reason| AnchorProblem { place: candidate.place(), reason };
+                    problems.extend(refusals.into_iter().map(problem));
+                }
+            }
+        }
+        if !problems.is_empty() {
+            problems.sort_by_key(|problem| problem.place.number);
+            return Err(TrustAnchorsError::Refused(problems));
+        }
+        if anchors.is_empty() {
+            return Err(TrustAnchorsError::NoneValid(warnings));
+        }
+        anchors.sort_by_key(|anchor| std::cmp::Reverse(anchor.facts.not_after));
+        Ok(Self { anchors, warnings })
+    }
+
+    /// The anchors, the one that lives longest first; at least one.
+    #[must_use]
+    pub fn anchors(&self) -> &[Anchor] {
+        &self.anchors
+    }
+
+    /// What an operator should know, in the order of the bundle.
+    #[must_use]
+    pub fn warnings(&self) -> &[AnchorWarning] {
+        &self.warnings
+    }
+}
+
+/// Whether the name of `facts` is one of the sample PKI's: by its organisation, in the whole and exactly.
+pub(crate) fn is_sample(facts: &CertificateFacts) -> bool {
+    let is_ours = |name: &[u8]| {
+        attributes(name).iter().any(|attribute| attribute.kind == "O" && attribute.value == SAMPLE_ORGANIZATION)
+    };
+    is_ours(&facts.subject_der) || is_ours(&facts.issuer_der)
+}
+
+pub(crate) fn joined<T: fmt::Display>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+struct Candidate {
+    number: usize,
+    line: usize,
+    der: CertificateDer<'static>,
+    facts: CertificateFacts,
+}
+
+impl Candidate {
+    fn place(&self) -> Place {
+        Place { number: self.number, line: self.line, subject: self.facts.subject.clone() }
+    }
+
+    /// The anchor, or None when it is left out with a warning.
+    fn judge(
+        &self,
+        root: Option<String>,
+        rules: AnchorRules,
+        now: UnixTime,
+        warnings: &mut Vec<AnchorWarning>,
+    ) -> Result<Option<Anchor>, Vec<AnchorRefusal>> {
+        let place = self.place();
+        // A mix-up is a mix-up, valid or not.
+        let mut refusals = Vec::new();
+        if self.facts.version >= 3 && !self.facts.is_ca {
+            refusals.push(AnchorRefusal::EndEntity);
+        }
+        match root {
+            Some(root) if rules.allow_public_client_ca => {
+                warnings.push(AnchorWarning::Public { place: place.clone(), root });
+            }
+            Some(root) => refusals.push(AnchorRefusal::Public { root }),
+            None => {}
+        }
+        if is_sample(&self.facts) {
+            if rules.allow_sample_certificates {
+                warnings.push(AnchorWarning::Sample { place: place.clone() });
+            } else {
+                refusals.push(AnchorRefusal::Sample);
+            }
+        }
+        let left_out = if now > self.facts.not_after {
+            Some(AnchorWarning::Expired { place: place.clone(), not_after: self.facts.not_after })
+        } else if now < self.facts.not_before {
+            Some(AnchorWarning::NotYetValid { place: place.clone(), not_before: self.facts.not_before })
+        } else {
+            None
+        };
+        // Whether it is fit to be an anchor does not matter where it becomes none.
+        let webpki = if left_out.is_none() { self.fitness(&mut refusals) } else { None };
+        if !refusals.is_empty() {
+            return Err(refusals);
+        }
+        warnings.extend(left_out);
+        Ok(webpki.map(|webpki| Anchor { place, facts: self.facts.clone(), der: self.der.clone(), webpki }))
+    }
+
+    fn fitness(&self, refusals: &mut Vec<AnchorRefusal>) -> Option<TrustAnchor<'static>> {
+        let facts = &self.facts;
+        if facts.version < 3 {
+            refusals.push(AnchorRefusal::OldVersion { version: facts.version });
+        } else if facts.is_ca && facts.key_usage.is_some_and(|usage| !usage.key_cert_sign) {
+            refusals.push(AnchorRefusal::MayNotSign);
+        }
+        let strong = match facts.key {
+            PublicKey::Rsa { bits } => (MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits),
+            PublicKey::P256 | PublicKey::P384 | PublicKey::P521 | PublicKey::Ed25519 => true,
+            PublicKey::Other { .. } => false,
+        };
+        if !strong {
+            refusals.push(AnchorRefusal::Key(facts.key.clone()));
+        }
+        match webpki::anchor_from_trusted_cert(&self.der) {
+            Ok(anchor) => Some(anchor.to_owned()),
+            Err(error) => {
+                refusals.push(AnchorRefusal::Unusable(error));
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! Every problem of a configuration at once.
+
+use std::fmt;
+
+use super::environment::EnvironmentSettings;
+use super::origin::{Origin, Origins};
+
+/// One problem: which setting, where it was written, what is wrong and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The setting, with dots between tables; empty when the file as a whole is meant.
+    pub key: String,
+    /// Where it was written.
+    pub origin: Origin,
+    /// What is wrong, as one or two sentences.
+    pub problem: String,
+    /// What to do about it, as one or two sentences.
+    pub remedy: String,
+}
+
+/// The outcome of reading a configuration that cannot be used as it is. Later checks of things that settings only name
+/// (certificates, say) [`add`](Self::add) to it, so that an operator sees everything at once.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    findings: Vec<Finding>,
+    origins: Origins,
+    sound: Vec<EnvironmentSettings>,
+    warnings: Vec<String>,
+}
+
+impl Report {
+    pub(super) fn new(origins: Origins, mut findings: Vec<Finding>) -> Self {
+        findings.sort_by_key(|finding| reading_order(&finding.origin));
+        Self { findings, origins, sound: Vec::new(), warnings: Vec::new() }
+    }
+
+    pub(super) fn with_sound_environments(mut self, sound: Vec<EnvironmentSettings>) -> Self {
+        self.sound = sound;
+        self
+    }
+
+    pub(super) fn with_warnings(mut self, warnings: Vec<String>) -> Self {
+        self.warnings = warnings;
+        self
+    }
+
+    /// Adds a problem of the setting `key`; its origin is looked up.
+    pub fn add(&mut self, key: impl Into<String>, problem: impl Into<String>, remedy: impl Into<String>) {
+        let key = key.into();
+        let origin = self.origins.of(&key);
+        self.findings.push(Finding { key, origin, problem: problem.into(), remedy: remedy.into() });
+    }
+
+    /// The problems, in the order in which an operator would meet them: file by line, then variables by name, then the rest.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// Whether nothing was found.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// The environments that are valid on their own, whatever is wrong elsewhere: their certificates can be checked too.
+    #[must_use]
+    pub fn sound_environments(&self) -> &[EnvironmentSettings] {
+        &self.sound
+    }
+
+    /// What is allowed but deserves a look.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Where each setting was written.
+    #[must_use]
+    pub fn origins(&self) -> &Origins {
+        &self.origins
+    }
+}
+
+fn reading_order(origin: &Origin) -> (u8, usize, String) {
+    match origin {
+        Origin::File { line, .. } => (0, line.unwrap_or(0), String::new()),
+        Origin::Variable(name) => (1, 0, name.to_string()),
+        Origin::Default => (2, 0, String::new()),
+        Origin::Unset => (3, 0, String::new()),
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.findings.len() {
+            0 => return f.write_str("no problems in the configuration"),
+            1 => f.write_str("1 problem in the configuration")?,
+            count => write!(f, "{count} problems in the configuration")?,
+        }
+        for (number, finding) in (1..).zip(&self.findings) {
+            write!(f, "\n\n{number}. {finding}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.key.is_empty() {
+            write!(f, "{}", self.origin)?;
+        } else {
+            write!(f, "{} ({})", self.key, self.origin)?;
+        }
+        write!(f, "\n   {}", self.problem)?;
+        if !self.remedy.is_empty() {
+            write!(f, "\n   To do: {}", self.remedy)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Report {}
+
+#[cfg(test)]
+mod tests {
+    use super::super::origin::Shape;
+    use super::*;
+
+    #[test]
+    fn a_later_check_that_knows_only_the_key_still_names_the_origin() {
+        let mut origins = Origins::default();
+        origins.set("environments.p.private_key_file", Shape::Value, Origin::Variable("KEY_FILE".into()));
+        let mut report = Report::new(origins, Vec::new());
+        assert!(report.is_empty());
+        report.add(
+            "environments.p.private_key",
+            "It does not match the certificate.",
+            "Give the key of this certificate.",
+        );
+        insta::assert_snapshot!(report, @r"
+        1 problem in the configuration
+
+        1. environments.p.private_key (variable KEY_FILE)
+           It does not match the certificate.
+           To do: Give the key of this certificate.
+        ");
+    }
+}

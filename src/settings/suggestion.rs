@@ -1,0 +1,76 @@
+//! The nearest known name to a name that nobody knows.
+
+use std::collections::BTreeSet;
+
+use super::key;
+
+/// The candidate that was most likely meant by `name`, if any is near enough for a slip of the keyboard.
+pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // One slip is forgiven in every three characters; more would suggest words that merely look alike.
+    let name = name.to_lowercase();
+    let allowed = (name.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&name, candidate), candidate))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// The known key that was most likely meant by the unknown `key`: a neighbour in the same table, else a key of that very
+/// name in another table. `known` holds keys with `*` for the name of an environment; the answer has the name of the
+/// environment in which `key` stands.
+pub(super) fn nearest_key(key: &str, known: &BTreeSet<String>) -> Option<String> {
+    let (table, name) = key::split(key);
+    let here = key::pattern(table);
+    let neighbours: Vec<&str> = known
+        .iter()
+        .filter_map(|known| {
+            let (table, name) = key::split(known);
+            (table == here && name != "*").then_some(name)
+        })
+        .collect();
+    if let Some(neighbour) = nearest(name, neighbours.iter().copied()) {
+        return Some(key::join(table, neighbour));
+    }
+    let environment = key::environment(key);
+    known
+        .iter()
+        .filter(|known| key::split(known).1 == name)
+        // A key of the same environment is likelier than one of another part of the file.
+        .max_by_key(|known| (environment.is_some() && known.starts_with("environments.*"), usize::MAX - known.len()))
+        .map(|known| match environment {
+            Some(environment) => known.replacen('*', environment, 1),
+            None => known.replacen('*', "NAME", 1),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known() -> BTreeSet<String> {
+        ["server", "server.listen", "server.max_connections", "environments.*.listen", "environments.*.backend.url"]
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
+    }
+
+    #[test]
+    fn a_slip_of_the_keyboard_is_understood() {
+        assert_eq!(nearest_key("server.lisetn", &known()).as_deref(), Some("server.listen"));
+        assert_eq!(nearest_key("sevrer", &known()).as_deref(), Some("server"));
+        assert_eq!(nearest_key("environments.p.lissten", &known()).as_deref(), Some("environments.p.listen"));
+    }
+
+    #[test]
+    fn a_key_in_the_wrong_table_is_sent_to_the_right_one() {
+        assert_eq!(nearest_key("environments.p.url", &known()).as_deref(), Some("environments.p.backend.url"));
+        assert_eq!(nearest_key("max_connections", &known()).as_deref(), Some("server.max_connections"));
+    }
+
+    #[test]
+    fn a_word_of_another_meaning_gets_no_suggestion() {
+        assert_eq!(nearest_key("server.colour", &known()), None);
+    }
+}

@@ -1,0 +1,105 @@
+//! `config/default.toml` and the reader know the same settings, with the same defaults, and every file in `config/` loads.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::super::layers::Layers;
+use super::super::{DEFAULTS, Settings, Sources, key, read_layers};
+use super::{MINIMAL, Place};
+
+/// The defaults with the settings of an environment switched on: a `#` with a name or a table right behind it goes.
+fn with_environment() -> String {
+    let switched_on = |line: &str| match line.strip_prefix('#') {
+        Some(setting) if setting.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => setting.to_owned(),
+        _ => line.to_owned(),
+    };
+    DEFAULTS.lines().map(switched_on).collect::<Vec<_>>().join("\n")
+}
+
+/// Every key of a TOML text, tables included, with `*` for the name of an environment.
+fn keys(text: &str) -> BTreeSet<String> {
+    fn walk(path: &str, table: &dyn toml_edit::TableLike, keys: &mut BTreeSet<String>) {
+        for (name, item) in table.iter() {
+            let key = key::join(path, name);
+            keys.insert(key::pattern(&key));
+            if let Some(below) = item.as_table_like() {
+                walk(&key, below, keys);
+            }
+        }
+    }
+    let mut keys = BTreeSet::new();
+    walk("", toml_edit::Document::parse(text).unwrap().as_table(), &mut keys);
+    keys
+}
+
+#[test]
+fn every_setting_that_is_read_is_documented_and_every_documented_one_is_read() {
+    let place = Place::new();
+    let file = place.path().join("issuer-host.toml");
+    let (reader, ..) = read_layers(Layers::default(), Some((&file, MINIMAL)), &[]).unwrap();
+    let (twins, read): (BTreeSet<String>, BTreeSet<String>) =
+        reader.known().iter().cloned().partition(|key| key.ends_with("_file"));
+    assert_eq!(read, keys(&with_environment()));
+    // The path of a secret is the other way to write it: it cannot stand beside it, so the text names it.
+    assert!(!twins.is_empty());
+    for twin in twins {
+        assert!(DEFAULTS.contains(key::split(&twin).1), "{twin} is not documented");
+    }
+}
+
+#[test]
+fn every_setting_has_a_line_about_it() {
+    for line in with_environment().lines().filter(|line| line.contains(" = ") && !line.starts_with('#')) {
+        assert!(line.split_once(" # ").is_some_and(|(_, about)| !about.trim().is_empty()), "no comment: {line}");
+    }
+}
+
+#[test]
+fn the_documented_defaults_of_an_environment_are_the_real_ones() {
+    let place = Place::new();
+    for name in ["thales-client-ca", "server-chain", "server-key", "backend-ca", "backend-client", "backend-client-key"]
+    {
+        place.write(&format!("tls/{name}.pem"), "text");
+    }
+    let documented = place.load(&with_environment()).unwrap().environments.remove(0);
+    let real = place.load(MINIMAL).unwrap().environments.remove(0);
+
+    // What has no default is an example in the documentation.
+    let mut expected = documented.clone();
+    expected.host = None;
+    expected.client_ca = real.client_ca.clone();
+    expected.certificate_chain = real.certificate_chain.clone();
+    expected.private_key = real.private_key.clone();
+    expected.backend.url = real.backend.url.clone();
+    expected.backend.ca = None;
+    expected.backend.client_credential = None;
+    assert_eq!(real, expected);
+    assert!(
+        documented.host.is_some() && documented.backend.ca.is_some() && documented.backend.client_credential.is_some()
+    );
+}
+
+#[test]
+fn every_file_in_the_configuration_directory_loads() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let mut examples = 0;
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let outcome = Settings::load(&Sources::from_file(&path));
+        if path.ends_with("default.toml") {
+            // It has all settings and no environment.
+            let report = outcome.unwrap_err();
+            let keys: Vec<_> = report.findings().iter().map(|finding| finding.key.as_str()).collect();
+            assert_eq!(keys, ["environments"]);
+        } else {
+            examples += 1;
+            if let Err(report) = outcome {
+                panic!("{}: {report}", path.display());
+            }
+        }
+    }
+    assert!(examples >= 3);
+}
