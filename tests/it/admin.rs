@@ -46,7 +46,8 @@ async fn the_status_shows_the_environment_and_no_secret() {
     assert!(status.to_string().contains("preprod"), "{status}");
     let key = door.pki.server.key_pem();
     let secret = key.lines().nth(1).unwrap();
-    for (place, text) in [("/status", text), ("/metrics", door.server.admin_fetch("/metrics").await.1), ("the log", door.server.log())]
+    for (place, text) in
+        [("/status", text), ("/metrics", door.server.admin_fetch("/metrics").await.1), ("the log", door.server.log())]
     {
         assert!(!text.contains(secret) && !text.contains("PRIVATE KEY"), "{place} shows the private key");
         assert!(!text.contains("honest call body"), "{place} shows a body");

@@ -62,7 +62,8 @@ async fn the_path_length_of_the_anchor_counts_too() {
     let bundle = anchor.pem() + &pki.clients.pem();
     let door = Door::behind(pki, Setup { client_ca: Some(bundle), ..Setup::default() }).await;
     accept(&door, "a leaf under the anchor", &anchor.client("client")).await;
-    refuse(&door, "an authority under an anchor that allows none", &anchor.intermediate("Below").client("client")).await;
+    refuse(&door, "an authority under an anchor that allows none", &anchor.intermediate("Below").client("client"))
+        .await;
 }
 
 #[tokio::test]
@@ -82,7 +83,8 @@ async fn more_than_eight_presented_certificates_are_refused_even_when_the_chain_
     let door = Door::open().await;
     let honest = &door.pki.honest;
     let needed = honest.chain.len();
-    let unrelated: Vec<_> = (0..MOST).map(|n| Authority::root(&format!("Unrelated {n}")).certificate().clone()).collect();
+    let unrelated: Vec<_> =
+        (0..MOST).map(|n| Authority::root(&format!("Unrelated {n}")).certificate().clone()).collect();
     let stuffed = honest.followed_by(unrelated.iter().take(MOST - needed).cloned());
     accept(&door, "eight certificates, six of them unrelated", &stuffed).await;
     let stuffed = honest.followed_by(unrelated.iter().take(MOST - needed + 1).cloned());

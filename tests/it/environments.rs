@@ -118,7 +118,9 @@ async fn a_name_is_needed_where_two_environments_listen() {
     let nameless = pair.caller(&pair.preprod).presenting(&pair.preprod.client).without_name();
     nameless.clone().tls12().expect_refused("a client without SNI").await;
     nameless.tls13().expect_refused("a client without SNI").await;
-    for (name, known) in [(None, false), (Some("other.bank.test"), false), (Some(PREPROD), true), (Some(PRODUCTION), true)] {
+    for (name, known) in
+        [(None, false), (Some("other.bank.test"), false), (Some(PREPROD), true), (Some(PRODUCTION), true)]
+    {
         let answer = Hello { version: 0x0303, suites: &[0xc02b], name }.ask(&pair.caller(&pair.preprod)).await;
         assert_eq!(matches!(answer, FirstAnswer::ServerHello { .. }), known, "{name:?}: {answer:?}");
     }

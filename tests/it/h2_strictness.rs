@@ -98,7 +98,10 @@ async fn frames_out_of_order_end_the_connection() {
         ("DATA on a stream that is not open", vec![Frame::new(DATA, END_STREAM, 1, b"x")]),
         ("HEADERS on stream 0", vec![Frame { stream: 0, ..open.clone() }]),
         ("HEADERS on an even stream", vec![Frame { stream: 2, ..open.clone() }]),
-        ("a stream number that goes down", vec![Frame { stream: 5, ..open.clone() }, Frame { stream: 3, ..open.clone() }]),
+        (
+            "a stream number that goes down",
+            vec![Frame { stream: 5, ..open.clone() }, Frame { stream: 3, ..open.clone() }],
+        ),
         ("CONTINUATION of nothing", vec![Frame::new(CONTINUATION, END_HEADERS, 1, [])]),
         ("another frame inside a header block", vec![unfinished, Frame::new(DATA, 0, 1, b"x")]),
         ("a frame that is too large", vec![Frame::new(DATA, 0, 1, vec![0; 0x10_0000])]),

@@ -79,9 +79,11 @@ async fn a_streamed_request_and_its_answer_flow_both_ways_before_either_ends() {
     for (version, caller) in both(&door) {
         let mut session = caller.session().await.unwrap();
         let (chunks, mut queue) = mpsc::channel::<Bytes>(1);
-        let frames = futures_util::stream::poll_fn(move |context| queue.poll_recv(context).map(|c| c.map(Frame::data).map(Ok)));
+        let frames =
+            futures_util::stream::poll_fn(move |context| queue.poll_recv(context).map(|c| c.map(Frame::data).map(Ok)));
         chunks.send("first".into()).await.unwrap();
-        let response = session.begin(request("POST", "/echo").body(StreamBody::new(frames).boxed()).unwrap()).await.unwrap();
+        let response =
+            session.begin(request("POST", "/echo").body(StreamBody::new(frames).boxed()).unwrap()).await.unwrap();
         let mut body = response.into_body();
         let first = within("the first chunk", body.frame()).await.unwrap().unwrap().into_data().unwrap();
         assert_eq!(first, "first", "{version}");
@@ -192,4 +194,3 @@ fn both(door: &Door) -> [(&'static str, Caller); 2] {
 fn empty() -> http_body_util::combinators::BoxBody<Bytes, std::convert::Infallible> {
     http_body_util::Empty::new().boxed()
 }
-

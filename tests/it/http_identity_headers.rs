@@ -95,7 +95,8 @@ async fn forged_identity_headers_in_trailers_are_stripped() {
     let door = Door::open().await;
     let mut stream = door.honest().connect().await.unwrap();
     let lines: String = FORGED.iter().map(|name| format!("{name}: forged\r\n")).collect();
-    let head = format!("POST /trailers HTTP/1.1\r\nhost: {HOST}\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n");
+    let head =
+        format!("POST /trailers HTTP/1.1\r\nhost: {HOST}\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n");
     let received = raw::exchange(&mut stream, format!("{head}2\r\nhi\r\n0\r\n{lines}\r\n").as_bytes()).await;
     assert_eq!(raw::statuses(&received), [200]);
     has_no_forged_trailers(&door);

@@ -14,7 +14,11 @@ async fn a_request_for_another_host_is_misdirected() {
     let door = Door::with(Setup { server: CLOSE_SOON, ..Setup::default() }).await;
     for host in ["other.bank.test", "issuer.bank.test.evil.test", "127.0.0.1", "localhost:8443", "bank.test"] {
         assert_eq!(ask(&door, &format!("GET /host HTTP/1.1\r\nhost: {host}\r\n\r\n")).await, [421], "{host}");
-        assert_eq!(ask(&door, &format!("GET https://{host}/host HTTP/1.1\r\nhost: {host}\r\n\r\n")).await, [421], "{host}");
+        assert_eq!(
+            ask(&door, &format!("GET https://{host}/host HTTP/1.1\r\nhost: {host}\r\n\r\n")).await,
+            [421],
+            "{host}"
+        );
         let mut session = door.honest().h2().session().await.unwrap();
         let call = http::Request::get(format!("https://{host}/host")).body(Bytes::new()).unwrap();
         assert_eq!(session.send(call).await.unwrap().status, 421, "{host} over HTTP/2");
@@ -75,7 +79,8 @@ async fn a_body_over_the_limit_is_answered_with_413() {
             let announced = request("POST", "/size").body(vec![b'x'; length].into()).unwrap();
             let reply = caller.session().await.unwrap().send(announced).await.unwrap();
             assert_eq!(reply.status, status, "{length} bytes over {version}");
-            let chunks = [vec![b'x'; length / 2], vec![b'x'; length - length / 2]].map(|c| Ok(Frame::data(Bytes::from(c))));
+            let chunks =
+                [vec![b'x'; length / 2], vec![b'x'; length - length / 2]].map(|c| Ok(Frame::data(Bytes::from(c))));
             let streamed = StreamBody::new(futures_util::stream::iter(chunks)).boxed();
             let mut session = caller.session().await.unwrap();
             let response = session.begin(request("POST", "/size").body(streamed).unwrap()).await.unwrap();

@@ -103,8 +103,9 @@ async fn a_body_is_never_taken_for_a_request() {
     let door = door().await;
     let length = SMUGGLED.len();
     let with_length = format!("POST /front HTTP/1.1\r\nhost: {HOST}\r\ncontent-length: {length}\r\n\r\n{SMUGGLED}");
-    let with_chunks =
-        format!("POST /front HTTP/1.1\r\nhost: {HOST}\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{SMUGGLED}\r\n0\r\n\r\n");
+    let with_chunks = format!(
+        "POST /front HTTP/1.1\r\nhost: {HOST}\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{SMUGGLED}\r\n0\r\n\r\n"
+    );
     for call in [with_length, with_chunks] {
         assert_eq!(raw::statuses(&send(&door, &call).await), [200], "{call}");
         assert_eq!(door.backend.received("/front").body, SMUGGLED);
@@ -127,7 +128,8 @@ async fn http_1_0_is_answered_and_closed() {
     let text = String::from_utf8_lossy(&received);
     assert!(text.starts_with("HTTP/1.") && text.contains(" 200 ") && text.ends_with("received"), "{text}");
     // RFC 9112, 6.1: a Transfer-Encoding in an HTTP/1.0 message is faulty framing.
-    let chunked = format!("POST /front HTTP/1.0\r\nhost: {HOST}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{SMUGGLED}");
+    let chunked =
+        format!("POST /front HTTP/1.0\r\nhost: {HOST}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{SMUGGLED}");
     send(&door, &chunked).await;
     smuggled_nothing(&door).await;
 }

@@ -1,9 +1,7 @@
 //! Whom the server lets in: everybody whose chain ends at the client CA, whatever the leaf.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use rcgen::{
-    PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ECDSA_P521_SHA512, PKCS_ED25519, PKCS_RSA_SHA256,
-};
+use rcgen::{PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ECDSA_P521_SHA512, PKCS_ED25519, PKCS_RSA_SHA256};
 
 use crate::support::{Authority, Door, Identity, Pki, Setup, Spec};
 
@@ -77,7 +75,10 @@ async fn an_intermediate_alone_may_be_the_anchor() {
     let elder = pki.clients.client("elder");
     let door = Door::behind(pki, Setup { client_ca: Some(bundle), ..Setup::default() }).await;
     door.honest().expect_accepted("a client that presents the anchor too").await;
-    door.stranger().presenting(&door.pki.honest.leaf_only()).expect_accepted("a client that presents its leaf alone").await;
+    door.stranger()
+        .presenting(&door.pki.honest.leaf_only())
+        .expect_accepted("a client that presents its leaf alone")
+        .await;
     door.stranger().presenting(&sibling).expect_refused("a client under a sibling of the anchor").await;
     door.stranger().presenting(&elder).expect_refused("a client under the root that is not configured").await;
 }
@@ -85,13 +86,13 @@ async fn an_intermediate_alone_may_be_the_anchor() {
 #[tokio::test]
 async fn a_leaf_may_leave_key_usage_and_extended_key_usage_out() {
     let door = Door::open().await;
-    let without_eku = Spec::client("no extended key usage").with(|params| params.extended_key_usages.clear());
-    let without_ku = Spec::client("no key usage").with(|params| params.key_usages.clear());
+    let no_purpose = Spec::client("no extended key usage").with(|params| params.extended_key_usages.clear());
+    let no_usage = Spec::client("no key usage").with(|params| params.key_usages.clear());
     let without_both = Spec::client("neither").with(|params| {
         params.extended_key_usages.clear();
         params.key_usages.clear();
     });
-    for (who, spec) in [("without EKU", without_eku), ("without KU", without_ku), ("without both", without_both)] {
+    for (who, spec) in [("without EKU", no_purpose), ("without KU", no_usage), ("without both", without_both)] {
         door.stranger().presenting(&door.pki.issuing.issue(spec)).expect_accepted(who).await;
     }
 }

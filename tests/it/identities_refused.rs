@@ -25,7 +25,8 @@ async fn a_foreign_authority_is_refused() {
     let foreign = Authority::root("Foreign Root");
     let alert = refuse(&door, "a client of a foreign root", &foreign.client("honest")).await;
     assert_eq!(alert, Refusal::Alert(UnknownCA));
-    refuse(&door, "the same behind an intermediate", &foreign.intermediate("Foreign Issuing CA").client("honest")).await;
+    refuse(&door, "the same behind an intermediate", &foreign.intermediate("Foreign Issuing CA").client("honest"))
+        .await;
     refuse(&door, "a client of the server's own root", &door.pki.servers.client("honest")).await;
     refuse(&door, "the server itself", &door.pki.server).await;
     reaches_nobody(&door);
@@ -170,4 +171,3 @@ async fn accept(door: &Door, who: &str, identity: &Identity) {
 fn reaches_nobody(door: &Door) {
     assert_eq!(door.backend.all_arrivals(), door.backend.arrivals("/accepted"));
 }
-

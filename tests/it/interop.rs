@@ -12,7 +12,8 @@ async fn curl_is_served_over_every_version_and_protocol() {
         for protocol in ["--http1.1", "--http2"] {
             let options = [&[version, protocol][..], &limit].concat();
             let path = format!("/curl/{}", options.concat().replace(['-', '.'], ""));
-            let with = curl(&door, &path, &[&options[..], &["--cert", "client.pem", "--key", "client.key"]].concat()).await;
+            let with =
+                curl(&door, &path, &[&options[..], &["--cert", "client.pem", "--key", "client.key"]].concat()).await;
             assert_eq!(with.expect_success("curl with a certificate").trim(), "received", "{options:?}");
             let received = door.backend.received(&path);
             assert_eq!((received.method.as_str(), received.body.as_ref()), ("POST", &b"{\"card\":\"1\"}"[..]));
@@ -28,7 +29,9 @@ async fn curl_is_served_over_every_version_and_protocol() {
 async fn openssl_is_served_over_both_versions_and_sees_the_client_authorities() {
     let door = prepared().await;
     for version in ["-tls1_2", "-tls1_3"] {
-        let with = s_client(&door, &[version, "-cert", "client.pem", "-key", "client.key", "-cert_chain", "issuing.pem"]).await;
+        let with =
+            s_client(&door, &[version, "-cert", "client.pem", "-key", "client.key", "-cert_chain", "issuing.pem"])
+                .await;
         let text = with.text();
         assert!(text.contains("HTTP/1.1 200") && text.contains("received"), "{version}: {text}");
         assert!(text.contains("Verify return code: 0 (ok)"), "{version}: {text}");
@@ -36,10 +39,14 @@ async fn openssl_is_served_over_both_versions_and_sees_the_client_authorities() 
         assert!(text.contains("Secure Renegotiation IS") || version == "-tls1_3", "{text}");
         assert!(!text.contains("New Session Ticket"), "a session ticket was given: {text}");
         let without = s_client(&door, &[version]).await.text();
-        assert!(!without.contains("HTTP/1.1") && without.contains("alert"), "{version} without a certificate: {without}");
+        assert!(
+            !without.contains("HTTP/1.1") && without.contains("alert"),
+            "{version} without a certificate: {without}"
+        );
     }
     for old in ["-tls1", "-tls1_1"] {
-        let refused = s_client(&door, &[old, "-cert", "client.pem", "-key", "client.key", "-cipher", "ALL:@SECLEVEL=0"]).await;
+        let refused =
+            s_client(&door, &[old, "-cert", "client.pem", "-key", "client.key", "-cipher", "ALL:@SECLEVEL=0"]).await;
         assert!(!refused.text().contains("HTTP/1.1 200"), "{old}: {}", refused.text());
     }
     assert_eq!(door.backend.all_arrivals(), 2);
@@ -51,7 +58,9 @@ async fn java_is_served_over_both_versions_and_protocols() {
     let door = prepared().await;
     let pkcs12 = ["pkcs12", "-export", "-passout", "pass:changeit"];
     let keys = ["-in", "client.pem", "-inkey", "client.key", "-out", "client.p12"];
-    tool::run(door.directory.path(), "openssl", &[&pkcs12[..], &keys].concat(), "").await.expect_success("openssl pkcs12");
+    tool::run(door.directory.path(), "openssl", &[&pkcs12[..], &keys].concat(), "")
+        .await
+        .expect_success("openssl pkcs12");
     write(door.directory.path(), "Call.java", JAVA);
     write(door.directory.path(), "hosts", &format!("127.0.0.1 {HOST}\n"));
     let url = format!("https://{HOST}:{}/java", door.server.address().port());
@@ -83,7 +92,9 @@ async fn node_is_served_where_it_is_installed() {
     write(door.directory.path(), "call.js", NODE);
     let port = door.server.address().port().to_string();
     for version in ["TLSv1.2", "TLSv1.3"] {
-        let text = tool::run(door.directory.path(), "node", &["call.js", &port, HOST, version], "").await.expect_success("node");
+        let text = tool::run(door.directory.path(), "node", &["call.js", &port, HOST, version], "")
+            .await
+            .expect_success("node");
         assert_eq!(text.trim(), "with: 200 received\nwithout: refused", "{version}");
     }
     assert_eq!(door.backend.arrivals("/node"), 2);
@@ -177,7 +188,7 @@ public class Call {
 "#;
 
 /// Calls with and without a client certificate.
-const NODE: &str = r#"
+const NODE: &str = r"
 const https = require('https');
 const fs = require('fs');
 const [port, servername, version] = process.argv.slice(2);
@@ -196,4 +207,4 @@ const call = (label, credential) => new Promise((done) => {
   await call('with', { cert: fs.readFileSync('client.pem'), key: fs.readFileSync('client.key') });
   await call('without', {});
 })();
-"#;
+";

@@ -1,5 +1,6 @@
 //! Ready, draining, gone.
 
+use crate::support::tool;
 use crate::support::{Answer, Door, Gate, Refusal, Setup, eventually, request, within};
 
 #[tokio::test]
@@ -15,7 +16,10 @@ async fn a_request_in_flight_is_finished_after_sigterm() {
     }
     door.server.terminate();
     let honest = door.honest();
-    eventually("new connections to be refused", async || honest.call("/new").await.err() == Some(Refusal::NotListening)).await;
+    eventually("new connections to be refused", async || {
+        honest.call("/new").await.err() == Some(Refusal::NotListening)
+    })
+    .await;
     // Draining: not ready, and still alive, as long as the admin listener is there to be asked.
     assert_eq!(door.server.admin_fetch("/readyz").await.0, 503);
     assert_eq!(door.server.admin_fetch("/livez").await.0, 200);
@@ -92,4 +96,24 @@ async fn connections_over_the_limit_wait_and_are_served_later() {
     assert_eq!(within("the third connection", third).await.unwrap().unwrap().status, 200);
     drop(second);
     door.server.permits_return_to_zero().await;
+}
+
+#[tokio::test]
+async fn the_healthcheck_follows_readiness() {
+    let mut door = Door::open().await;
+    let gate = Gate::closed();
+    door.backend.answer("/flight", Answer::Held(gate.clone()));
+    let healthy = async |door: &Door| {
+        let arguments = ["healthcheck", "--address", &door.server.admin().to_string()];
+        tool::run(door.directory.path(), env!("CARGO_BIN_EXE_issuer-host"), &arguments, "").await.succeeded()
+    };
+    assert!(healthy(&door).await);
+    let honest = door.honest();
+    let call = tokio::spawn(async move { honest.call("/flight").await });
+    gate.arrival().await;
+    door.server.terminate();
+    eventually("the healthcheck to fail", async || !healthy(&door).await).await;
+    gate.open();
+    assert_eq!(within("the answer", call).await.unwrap().unwrap().status, 200);
+    assert_eq!(door.server.exit_code().await, Some(0));
 }

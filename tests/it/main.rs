@@ -4,7 +4,9 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test says what is wrong by failing"
+    clippy::match_wild_err_arm,
+    clippy::format_collect,
+    reason = "a test says what is wrong by failing, and builds short texts"
 )]
 
 mod support;

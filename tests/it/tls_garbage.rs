@@ -19,7 +19,10 @@ async fn what_is_no_client_hello_is_answered_by_closing() {
         ("an HTTP request in the clear", b"GET / HTTP/1.1\r\nhost: issuer.bank.test\r\n\r\n".to_vec()),
         ("an HTTP/2 preface in the clear", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec()),
         ("an SSLv2 hello", vec![0x80, 0x2e, 1, 0, 2, 0, 0x15, 0, 0, 0, 0x10, 1, 0, 0x80, 3, 0, 0x80, 7, 0, 0xc0]),
-        ("a PROXY header that nobody asked for", [b"PROXY TCP4 1.2.3.4 5.6.7.8 9 10\r\n".to_vec(), hello.clone()].concat()),
+        (
+            "a PROXY header that nobody asked for",
+            [b"PROXY TCP4 1.2.3.4 5.6.7.8 9 10\r\n".to_vec(), hello.clone()].concat(),
+        ),
         ("a record that is too long", oversized),
         ("a hello that claims to be 16 MB long", lying),
         ("application data before a handshake", vec![23, 3, 3, 0, 4, 1, 2, 3, 4]),

@@ -34,7 +34,9 @@ async fn the_host_is_taken_in_any_case_and_other_names_are_refused() {
 async fn names_that_are_no_names_do_not_harm() {
     let door = Door::open().await;
     let long = "a".repeat(300);
-    for name in ["", ".", "issuer.bank.test.", "issuer..bank.test", "127.0.0.1", "nul\0.bank.test", "*.bank.test", &long] {
+    for name in
+        ["", ".", "issuer.bank.test.", "issuer..bank.test", "127.0.0.1", "nul\0.bank.test", "*.bank.test", &long]
+    {
         let answer = named(Some(name)).ask(&door.stranger()).await;
         // RFC 6066, 3, forbids a trailing dot and an address: the one may be taken for the host, the other for no name at all.
         let arguable = ["issuer.bank.test.", "127.0.0.1"].contains(&name);

@@ -36,7 +36,8 @@ async fn second_handshake(caller: &Caller) -> (HandshakeKind, u32) {
     let mut kinds = Vec::new();
     for _ in 0..2 {
         let mut stream = caller.connect_with(Arc::clone(&config)).await.unwrap();
-        let request = format!("POST /resumption HTTP/1.1\r\nhost: {}\r\ncontent-length: 0\r\n\r\n", crate::support::HOST);
+        let request =
+            format!("POST /resumption HTTP/1.1\r\nhost: {}\r\ncontent-length: 0\r\n\r\n", crate::support::HOST);
         tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.unwrap();
         raw::read_until(&mut stream, "received").await;
         let connection = stream.get_ref().1;

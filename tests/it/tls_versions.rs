@@ -5,7 +5,7 @@ use rustls::crypto::aws_lc_rs::{cipher_suite, kx_group};
 use crate::support::hello::{FirstAnswer, HANDSHAKE_FAILURE, Hello, PROTOCOL_VERSION};
 use crate::support::{Caller, Door, HOST, Pki, Setup, Spec};
 
-/// TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: what an honest TLS 1.2 client offers.
+/// `TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256`: what an honest TLS 1.2 client offers.
 const ECDHE_GCM: u16 = 0xc02b;
 
 #[tokio::test]

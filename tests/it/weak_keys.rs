@@ -2,9 +2,9 @@
 
 use crate::support::door::write;
 use crate::support::{Door, HOST, Identity, tool};
+use rustls_pki_types::CertificateDer;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::CertificateDer;
 
 const EXTENSIONS: &str = "keyUsage=digitalSignature\nextendedKeyUsage=clientAuth\n";
 
@@ -40,11 +40,26 @@ async fn issue(door: &Door, name: &str, key: &[&str], digest: &str) {
     write(directory, "leaf.ext", EXTENSIONS);
     let (request, key_file, leaf) = (format!("{name}.csr"), format!("{name}.key"), format!("{name}.pem"));
     let subject = format!("/O=issuer-host tests/CN={name}");
-    let arguments = [&["req", "-new", "-nodes", "-subj", &subject, "-keyout", &key_file, "-out", &request], key].concat();
+    let arguments =
+        [&["req", "-new", "-nodes", "-subj", &subject, "-keyout", &key_file, "-out", &request], key].concat();
     tool::run(directory, "openssl", &arguments, "").await.expect_success("openssl req");
     let arguments = [
-        "x509", "-req", "-in", &request, "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30", "-extfile",
-        "leaf.ext", "-out", &leaf, digest,
+        "x509",
+        "-req",
+        "-in",
+        &request,
+        "-CA",
+        "ca.pem",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-days",
+        "30",
+        "-extfile",
+        "leaf.ext",
+        "-out",
+        &leaf,
+        digest,
     ];
     tool::run(directory, "openssl", &arguments, "").await.expect_success("openssl x509");
 }
@@ -53,8 +68,19 @@ async fn issue(door: &Door, name: &str, key: &[&str], digest: &str) {
 async fn call(door: &Door, name: &str, version: &str) -> bool {
     let (address, certificate, key) = (door.server.address().to_string(), format!("{name}.pem"), format!("{name}.key"));
     let arguments = [
-        "s_client", "-quiet", "-connect", &address, "-servername", HOST, "-cert", &certificate, "-key", &key, version,
-        "-cipher", "ALL:@SECLEVEL=0",
+        "s_client",
+        "-quiet",
+        "-connect",
+        &address,
+        "-servername",
+        HOST,
+        "-cert",
+        &certificate,
+        "-key",
+        &key,
+        version,
+        "-cipher",
+        "ALL:@SECLEVEL=0",
     ];
     let request = format!("GET /weak HTTP/1.1\r\nhost: {HOST}\r\nconnection: close\r\n\r\n");
     tool::run(door.directory.path(), "openssl", &arguments, &request).await.text().contains("HTTP/1.1 200")
@@ -66,4 +92,3 @@ fn load(door: &Door, name: &str) -> Identity {
     let key = PrivateKeyDer::from_pem_file(directory.join(format!("{name}.key"))).unwrap();
     Identity { chain: vec![leaf], key }
 }
-

@@ -170,7 +170,8 @@ async fn respond(request: Request<Incoming>, state: Arc<State>) -> io::Result<Re
         Answer::Broken => Err(io::Error::other("told to break")),
         Answer::BrokenOff => {
             record(request, &state).await?;
-            let frames = [Ok(Frame::data(Bytes::from_static(b"the first half"))), Err(io::Error::other("told to break"))];
+            let frames =
+                [Ok(Frame::data(Bytes::from_static(b"the first half"))), Err(io::Error::other("told to break"))];
             let body = StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync();
             Ok(Response::builder().header("content-length", "1000").body(body).unwrap())
         }

@@ -10,7 +10,8 @@ use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::{SupportedKxGroup, aws_lc_rs};
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{
-    AlertDescription, ClientConfig, RootCertStore, SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion, version,
+    AlertDescription, ClientConfig, RootCertStore, SignatureScheme, SupportedCipherSuite, SupportedProtocolVersion,
+    version,
 };
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -217,7 +218,7 @@ impl Refusal {
     /// What the server's no looks like from here; fails when it was the client that gave up.
     pub(crate) fn of(error: io::Error) -> Self {
         let kind = error.kind();
-        match error.into_inner().map(|inner| inner.downcast::<rustls::Error>()) {
+        match error.into_inner().map(<dyn std::error::Error + Send + Sync>::downcast::<rustls::Error>) {
             Some(Ok(tls)) => match *tls {
                 rustls::Error::AlertReceived(alert) => Self::Alert(alert),
                 own => panic!("the client itself gave up: {own}"),

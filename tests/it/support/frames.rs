@@ -51,7 +51,7 @@ impl Frame {
         [head, self.payload.clone()].concat()
     }
 
-    /// The error code of a RST_STREAM or GOAWAY.
+    /// The error code of a `RST_STREAM` or GOAWAY.
     pub(crate) fn error(&self) -> Option<u32> {
         let at = match self.kind {
             RST_STREAM => 0,
@@ -74,17 +74,16 @@ pub(crate) fn indexed_literal(name: &str, value: &str) -> Vec<u8> {
 
 fn string(text: &[u8]) -> Vec<u8> {
     let mut coded = Vec::new();
-    match u8::try_from(text.len()) {
-        Ok(short @ 0..127) => coded.push(short),
-        _ => {
-            coded.push(127);
-            let mut rest = text.len() - 127;
-            while rest >= 128 {
-                coded.push(u8::try_from(rest % 128).unwrap() | 128);
-                rest /= 128;
-            }
-            coded.push(u8::try_from(rest).unwrap());
+    if text.len() < 127 {
+        coded.push(u8::try_from(text.len()).unwrap());
+    } else {
+        coded.push(127);
+        let mut rest = text.len() - 127;
+        while rest >= 128 {
+            coded.push(u8::try_from(rest % 128).unwrap() | 128);
+            rest /= 128;
         }
+        coded.push(u8::try_from(rest).unwrap());
     }
     coded.extend_from_slice(text);
     coded

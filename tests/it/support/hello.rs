@@ -1,4 +1,4 @@
-//! A hand-made TLS ClientHello (RFC 5246, 7.4.1.2) and the server's first answer to it.
+//! A hand-made TLS `ClientHello` (RFC 5246, 7.4.1.2) and the server's first answer to it.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -16,7 +16,10 @@ pub(crate) struct Hello<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum FirstAnswer {
     /// It goes on with the handshake, with this version and suite.
-    ServerHello { version: u16, suite: u16 },
+    ServerHello {
+        version: u16,
+        suite: u16,
+    },
     /// A fatal alert with this description (RFC 8446, 6).
     Alert(u8),
     Closed,

@@ -132,8 +132,9 @@ impl Authority {
     }
 
     pub(crate) fn issue(&self, spec: Spec) -> Identity {
-        let key = KeyPair::generate_for(spec.algorithm).unwrap();
-        let leaf = self.sign(&spec.params, &key);
+        let Spec { params, algorithm } = spec;
+        let key = KeyPair::generate_for(algorithm).unwrap();
+        let leaf = self.sign(&params, &key);
         Identity { chain: [vec![leaf], self.path.clone()].concat(), key: private_key(&key) }
     }
 

@@ -28,7 +28,7 @@ impl Server {
         let child = Command::new(BINARY)
             .args(["serve", "--config"])
             .arg(config)
-            .env_remove("RUST_LOG")
+            .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -116,7 +116,9 @@ impl Server {
 
     /// GET on the admin listener: status and body.
     pub(crate) async fn admin_fetch(&self, path: &str) -> (u16, String) {
-        self.try_admin_fetch(path).await.unwrap_or_else(|| panic!("the admin listener does not answer:\n{}", self.log()))
+        self.try_admin_fetch(path)
+            .await
+            .unwrap_or_else(|| panic!("the admin listener does not answer:\n{}", self.log()))
     }
 
     /// The same, `None` when nobody answers.
@@ -159,10 +161,10 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if !std::thread::panicking() {
-            assert!(!self.log().contains("panicked at"), "the server panicked:\n{}", self.log());
-        } else {
+        if std::thread::panicking() {
             eprintln!("what the server printed:\n{}", self.log());
+        } else {
+            assert!(!self.log().contains("panicked at"), "the server panicked:\n{}", self.log());
         }
     }
 }

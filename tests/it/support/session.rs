@@ -47,8 +47,7 @@ impl Session {
         let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let io = TokioIo::new(stream);
         if h2 {
-            let (sender, connection) =
-                http2::handshake(TokioExecutor::new(), io).await.map_err(|_| Refusal::Closed)?;
+            let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await.map_err(|_| Refusal::Closed)?;
             let task = tokio::spawn(async move { drop(connection.await) });
             Ok(Self { sender: Sender::Two(sender), task })
         } else {
