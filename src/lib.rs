@@ -1,9 +1,58 @@
-//! The server behind `ISSUER_HOST`.
+//! The server behind `ISSUER_HOST`: the host name at which Thales' payment platforms (TSH, D1, merchant tokenization) call an
+//! issuer, TSP, merchant gateway or merchant.
+//!
+//! It terminates TLS 1.2 and 1.3, admits only callers whose certificate chains to the Thales Client CA, pins no leaf, and hands
+//! each authenticated request to a backend, or to your own axum handlers. The way of a request, which is also the way to read
+//! this crate:
+//!
+//! ```text
+//! socket ── server::accept      permit, accept, spawn; nothing that a peer controls runs here
+//!        ── server::connection  PROXY header, one deadline over everything up to the verified client
+//!        ── tls::handshake      SNI -> environment -> current epoch -> tls::judge -> VerifiedClient
+//!        ── server::watch       deadlines, retirement and drain of a live connection
+//!        ── http::stack         verdict asked first, limits, host, identity headers: one ordered list
+//!        ── handler             forward (to a backend) | embed (an axum::Router)
+//!        ── http::problem       what the caller sees when something is wrong
+//! ```
+//!
+//! [`App`] puts it together, from settings or from options:
+//!
+//! ```no_run
+//! use axum::{Router, routing::post};
+//! use issuer_host::handler::Handler;
+//! use issuer_host::tls::{MaterialSource, VerifiedClient};
+//! use issuer_host::{App, AppOptions, EnvironmentOptions};
+//!
+//! # async fn embed() -> Result<(), Box<dyn std::error::Error>> {
+//! let router = Router::new()
+//!     .route("/whoami", post(|client: VerifiedClient| async move { client.identity().subject.clone() }));
+//! let environment = EnvironmentOptions::new(
+//!     "preprod",
+//!     MaterialSource::File("tls/thales-client-ca.pem".into()),
+//!     MaterialSource::File("tls/server-chain.pem".into()),
+//!     MaterialSource::File("tls/server-key.pem".into()),
+//!     Handler::from(router),
+//! );
+//! let app = App::bind(AppOptions { environments: vec![environment], ..AppOptions::default() }).await?;
+//! app.run(async { tokio::signal::ctrl_c().await.unwrap_or(()) }).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Modules import downwards only: `app` -> `server`, `handler`, `admin` -> `http` -> `tls` -> `pki`. `settings` is seen by `app`
+//! and `cli` alone; every other module takes options of its own, so that an embedder needs no file.
+
 pub mod admin;
+pub mod app;
+#[doc(hidden)]
+pub mod cli;
 pub mod handler;
 pub mod http;
 pub mod metrics;
 pub mod pki;
 pub mod server;
 pub mod settings;
+pub mod telemetry;
 pub mod tls;
+
+pub use app::{App, AppOptions, EnvironmentOptions, ServerOptions};

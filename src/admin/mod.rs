@@ -1,1 +1,133 @@
-//! admin
+//! The admin listener: plain HTTP for probes and scrapers, never on the port that Thales calls.
+
+mod health;
+mod rebinding;
+mod status;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+pub use health::Readiness;
+pub use status::{CertificateStatus, EnvironmentStatus, StatusReport};
+
+use crate::metrics::Metrics;
+
+/// Probes and scrapers at once.
+const MAX_CONNECTIONS: usize = 64;
+/// A head that takes longer comes from nobody who probes; it also ends kept connections that idle.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// After an error of accept.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Tells what the server is doing, at each call.
+pub type StatusSource = Arc<dyn Fn() -> StatusReport + Send + Sync>;
+
+/// The admin listener cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address} for probes ([admin] listen): {source}")]
+pub struct AdminError {
+    /// The address.
+    pub address: SocketAddr,
+    /// What the operating system said.
+    pub source: io::Error,
+}
+
+/// A bound admin listener.
+#[derive(Debug)]
+pub struct Admin {
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+}
+
+impl Admin {
+    /// Binds `address`.
+    ///
+    /// # Errors
+    /// [`AdminError`] when it is taken, or not ours.
+    pub async fn bind(
+        address: SocketAddr,
+        readiness: Readiness,
+        metrics: Metrics,
+        status: StatusSource,
+    ) -> Result<Self, AdminError> {
+        let bind = async {
+            let listener = TcpListener::bind(address).await?;
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        };
+        let (listener, address) = bind.await.map_err(|source| AdminError { address, source })?;
+        let facts = Router::new()
+            .route("/metrics", get(async move || openmetrics(&metrics)))
+            .route("/status", get(async move || axum::Json(status())))
+            .layer(axum::middleware::from_fn_with_state(address, rebinding::refuse));
+        let router = Router::new()
+            .route("/livez", get(async || "ok\n"))
+            .route("/readyz", get(async move || readiness.answer()))
+            .merge(facts)
+            .fallback(async || (StatusCode::NOT_FOUND, "not found: /livez /readyz /metrics /status\n"))
+            .layer(axum::middleware::map_response(uncached));
+        Ok(Self { listener, address, router })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until `end`.
+    pub async fn run(self, end: CancellationToken) {
+        let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        loop {
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = end.cancelled() => return,
+            };
+            let Ok((socket, _)) = accepted else {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            };
+            let service = TowerToHyperService::new(self.router.clone());
+            let end = end.clone();
+            tokio::spawn(async move {
+                let connection = hyper::server::conn::http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(HEADER_TIMEOUT)
+                    .serve_connection(TokioIo::new(socket), service);
+                tokio::select! {
+                    // A prober that goes away is nothing to report.
+                    _ = connection => {}
+                    () = end.cancelled() => {}
+                }
+                drop(permit);
+            });
+        }
+    }
+}
+
+fn openmetrics(metrics: &Metrics) -> Response {
+    const TYPE: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    ([(header::CONTENT_TYPE, TYPE)], metrics.encode()).into_response()
+}
+
+async fn uncached(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests;

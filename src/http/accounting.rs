@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
 use super::ResponseBody;
+use crate::metrics::EnvironmentMetrics;
 
 /// Counts the requests of an environment.
 pub trait Accounting: Send + Sync + fmt::Debug {
@@ -21,6 +22,16 @@ pub trait Accounting: Send + Sync + fmt::Debug {
     /// That request has its response head, of `status`, or none, when the caller went before there was one. Called exactly
     /// once for each [`Accounting::began`].
     fn ended(&self, status: Option<StatusCode>, elapsed: Duration);
+}
+
+impl Accounting for EnvironmentMetrics {
+    fn began(&self) {
+        self.request_began();
+    }
+
+    fn ended(&self, status: Option<StatusCode>, elapsed: Duration) {
+        self.request_ended(status.map(|status| status.as_u16()), elapsed);
+    }
 }
 
 /// Puts [`Accounted`] before a service.

@@ -258,3 +258,6 @@ fn short_name(oid: &str) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests;

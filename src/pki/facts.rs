@@ -25,7 +25,7 @@ use super::identity::Fingerprint;
 const MAX_ALT_NAMES: usize = 100;
 
 /// The facts of one X.509 certificate (RFC 5280). All text is printable ASCII.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct CertificateFacts {
     /// 1, 2 or 3.
     pub version: u32,
@@ -60,6 +60,16 @@ pub struct CertificateFacts {
     pub issuer_der: Vec<u8>,
     /// The DER of the `SubjectPublicKeyInfo`, header included.
     pub public_key_der: Vec<u8>,
+}
+
+impl fmt::Debug for CertificateFacts {
+    /// The short form: the DER fields and what follows from them would fill a screen.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("CertificateFacts");
+        shown.field("subject", &self.subject).field("issuer", &self.issuer).field("serial", &self.serial);
+        shown.field("sha256", &self.sha256).field("not_after", &minute(self.not_after)).field("is_ca", &self.is_ca);
+        shown.field("key", &self.key).finish_non_exhaustive()
+    }
 }
 
 /// What kind of public key, and how strong.
@@ -269,3 +279,6 @@ fn bit_length(integer: &[u8]) -> usize {
     let mut digits = integer.iter().skip_while(|&&byte| byte == 0);
     digits.next().map_or(0, |&first| 8 * (digits.count() + 1) - first.leading_zeros() as usize)
 }
+
+#[cfg(test)]
+mod tests;

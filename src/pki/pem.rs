@@ -328,8 +328,11 @@ enum Line<'a> {
 impl<'a> Line<'a> {
     /// None: something that was meant as a boundary but is none. To take it for text would skip a block in silence.
     fn read(line: &'a [u8]) -> Option<Self> {
-        let has = |part: &[u8]| line.windows(part.len()).any(|window| window == part);
-        if !(has(b"-BEGIN ") || has(b"-END ") || line.starts_with(b"-----")) {
+        // Without copies, since a line can be part of a key.
+        let has = |part: &[u8]| line.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part));
+        let dashed = has(b"-BEGIN ") || has(b"-END ") || (line.starts_with(b"--") && (has(b"BEGIN ") || has(b"END ")));
+        // A word processor turns the dashes into other characters.
+        if !(dashed || has(b"BEGIN CERTIFICATE") || has(b"END CERTIFICATE")) {
             return Some(Self::Other);
         }
         let inner = line.strip_prefix(b"-----")?.strip_suffix(b"-----")?;
@@ -423,3 +426,6 @@ fn advice_on(label: &str) -> &'static str {
         _ => "remove it",
     }
 }
+
+#[cfg(test)]
+mod tests;

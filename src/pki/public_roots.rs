@@ -63,3 +63,6 @@ fn content(der: &[u8]) -> Option<&[u8]> {
 fn sequence(content: &[u8]) -> Option<Vec<u8>> {
     Sequence::new(content.into()).to_der_vec().ok()
 }
+
+#[cfg(test)]
+mod tests;

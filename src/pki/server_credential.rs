@@ -266,11 +266,25 @@ pub struct ServerCredentialError {
     problems: Vec<CredentialProblem>,
 }
 
+impl CredentialProblem {
+    /// Whether the key file is to be looked at, and not the chain.
+    #[must_use]
+    pub fn is_about_key(&self) -> bool {
+        matches!(self, Self::Key(_) | Self::KeyUnreadable | Self::KeyMismatch { .. })
+    }
+}
+
 impl ServerCredentialError {
     /// The problems: files, order and chain, then the leaf.
     #[must_use]
     pub fn problems(&self) -> &[CredentialProblem] {
         &self.problems
+    }
+
+    /// The problems themselves.
+    #[must_use]
+    pub fn into_problems(self) -> Vec<CredentialProblem> {
+        self.problems
     }
 }
 

@@ -1,1 +1,100 @@
-//! server
+//! From a listening socket to HTTP: accept loop, limits, PROXY protocol, deadlines, drain.
+//!
+//! The loop is our own because the ready-made ones cannot do what the door's rules ask: take permits before accepting, put one
+//! absolute deadline over a handshake, ask a verdict for every request, tell an idle connection from a slow one, and choose
+//! the HTTP version by ALPN alone.
+
+mod accept;
+mod connection;
+pub mod deadline;
+pub mod drain;
+pub mod http1_framing;
+pub mod http1_guard;
+pub mod limits;
+mod linger;
+pub mod listener;
+pub mod proxy_protocol;
+mod service;
+mod watch;
+
+use std::sync::Arc;
+
+pub use accept::accept;
+pub use deadline::Deadlines;
+pub use drain::{Drained, Shutdown};
+pub use listener::{BindError, bind};
+
+use crate::http::Stack;
+use crate::metrics::{EnvironmentMetrics, Metrics};
+use crate::tls::handshake::HasTls;
+use crate::tls::{Hosts, TlsEnvironment};
+
+/// An environment as a listener sees it.
+#[derive(Debug)]
+pub struct Environment {
+    /// Its TLS side.
+    pub tls: TlsEnvironment,
+    /// Its HTTP side.
+    pub stack: Stack,
+    /// Its counters.
+    pub metrics: EnvironmentMetrics,
+}
+
+impl HasTls for Arc<Environment> {
+    fn tls(&self) -> &TlsEnvironment {
+        &self.tls
+    }
+}
+
+/// Everything that a listener's connections share.
+#[derive(Debug)]
+pub struct Door {
+    /// Whom a server name leads to.
+    pub hosts: Hosts<Arc<Environment>>,
+    /// Connections in total; one pool for all listeners.
+    pub permits: limits::Permits,
+    /// Unfinished handshakes; one pool for all listeners.
+    pub slots: limits::HandshakeSlots,
+    /// Who must, and who must not, send a PROXY header.
+    pub proxy_protocol: proxy_protocol::ProxyProtocol,
+    /// How long things may take.
+    pub deadlines: Deadlines,
+    /// Limits of HTTP/1.1 connections.
+    pub framing: http1_framing::FramingLimits,
+    /// Limits of HTTP/2 connections.
+    pub http2: Http2Limits,
+    /// The server's counters.
+    pub metrics: Metrics,
+    /// The end of it all.
+    pub shutdown: Shutdown,
+}
+
+/// Limits of an HTTP/2 connection (RFC 9113 section 10.5).
+#[derive(Clone, Copy, Debug)]
+pub struct Http2Limits {
+    /// Streams that a peer may have open at once.
+    pub max_concurrent_streams: u32,
+    /// Streams that a peer opened and reset before we looked at them (rapid reset); more end the connection.
+    pub max_pending_resets: usize,
+    /// Streams that we reset for the peer's errors; more end the connection.
+    pub max_local_resets: usize,
+    /// Size of a header list, decoded, in bytes.
+    pub max_header_list_size: u32,
+    /// Flow-control window of a stream, in bytes.
+    pub stream_window: u32,
+    /// Flow-control window of a connection, in bytes.
+    pub connection_window: u32,
+}
+
+impl Default for Http2Limits {
+    fn default() -> Self {
+        Self {
+            max_concurrent_streams: 128,
+            max_pending_resets: 20,
+            max_local_resets: 256,
+            max_header_list_size: 64 * 1024,
+            stream_window: 256 * 1024,
+            connection_window: 1024 * 1024,
+        }
+    }
+}

@@ -5,8 +5,9 @@ use std::time::Duration;
 use ::http::Uri;
 
 use super::pem_source::PemSource;
+use super::quantity::duration;
 use super::reader::Section;
-use super::typed::{self, Parsed, Raw, duration, integer, one_of, pem, shown, wrong};
+use super::typed::{self, Parsed, Raw, integer, one_of, pem, shown, wrong};
 
 /// `[environments.NAME.backend]`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -24,13 +24,14 @@ pub(super) fn repeated_addresses(reader: &mut Reader, key: &str, listen: &[Socke
 pub(super) fn listeners(
     reader: &mut Reader,
     claims: &[Claim],
-    server: Option<&ServerSettings>,
+    server_listen: &[SocketAddr],
     admin: Option<&AdminSettings>,
 ) {
-    let named = claims.iter().map(|claim| (format!("environments.{}.listen", claim.environment), &claim.listen));
-    let server = server.map(|server| ("server.listen".to_owned(), &server.listen));
+    let named =
+        claims.iter().map(|claim| (format!("environments.{}.listen", claim.environment), claim.listen.as_slice()));
+    let server = ("server.listen".to_owned(), server_listen);
     let mut public: Vec<(String, SocketAddr)> = Vec::new();
-    for (key, listen) in server.into_iter().chain(named) {
+    for (key, listen) in std::iter::once(server).chain(named) {
         for address in listen {
             if let Some((other, before)) =
                 public.iter().find(|(_, before)| overlap(*before, *address) && before != address)

@@ -186,7 +186,7 @@ fn report_missing(section: &mut Section<'_>, from_assets: bool) {
         .iter()
         .map(|setting| match asset_variable(setting).filter(|_| from_assets) {
             Some(variable) => variable.to_owned(),
-            None if from_variable => key::variable(&section.key(setting)),
+            None if from_variable => key::variable(&format!("{}.{setting}", section.path())),
             None => setting.clone(),
         })
         .collect();
@@ -210,7 +210,7 @@ fn join(words: &[String]) -> String {
 
 fn not_empty<T>(section: &mut Section<'_>, name: &str, list: &[T]) -> bool {
     if list.is_empty() {
-        section.report(Some(name), "The list is empty.", "Give it at least one element, or leave it out.");
+        section.report(Some(name), "The list is empty.", "Give it at least one element.");
     }
     !list.is_empty()
 }

@@ -17,6 +17,7 @@ mod operation;
 mod origin;
 mod pem_source;
 mod product;
+mod quantity;
 mod reader;
 mod report;
 mod server;
@@ -135,7 +136,7 @@ fn read_layers(
 
 /// What was read, table by table; `None` where a table cannot be used.
 struct Read {
-    server: Option<ServerSettings>,
+    server: server::Server,
     admin: Option<AdminSettings>,
     log: Option<LogSettings>,
     environments: Vec<environment::Environment>,
@@ -145,10 +146,9 @@ fn read(root: &mut Section<'_>, assets: &Assets) -> Read {
     let server = root.within("server", server::read);
     let admin = root.within("admin", operation::read_admin);
     let log = root.within("log", operation::read_log);
-    let listen = server.as_ref().map(|server| server.listen.clone()).unwrap_or_default();
     let from_assets = *assets == Assets::Used;
     let environments =
-        root.each_within("environments", |name, section| environment::read(name, section, &listen, from_assets));
+        root.each_within("environments", |name, section| environment::read(name, section, &server.listen, from_assets));
     Read { server, admin, log, environments }
 }
 
@@ -165,25 +165,21 @@ fn conclude(mut reader: Reader, read: Read, assets: &Assets) -> Result<Settings,
         reader.report("environments", "No environment is defined, so there is nothing to serve.", remedy);
     }
     let claims: Vec<_> = read.environments.iter().filter_map(|environment| environment.claim.clone()).collect();
-    if let Some(server) = &read.server {
-        consistency::repeated_addresses(&mut reader, "server.listen", &server.listen);
+    let listen = read.server.listen;
+    consistency::repeated_addresses(&mut reader, "server.listen", &listen);
+    for claim in claims.iter().filter(|claim| claim.listen != listen) {
+        let key = format!("environments.{}.listen", claim.environment);
+        consistency::repeated_addresses(&mut reader, &key, &claim.listen);
     }
-    for claim in claims.iter().filter(|claim| read.server.as_ref().is_none_or(|server| server.listen != claim.listen)) {
-        consistency::repeated_addresses(
-            &mut reader,
-            &format!("environments.{}.listen", claim.environment),
-            &claim.listen,
-        );
-    }
-    consistency::listeners(&mut reader, &claims, read.server.as_ref(), read.admin.as_ref());
+    consistency::listeners(&mut reader, &claims, &listen, read.admin.as_ref());
     consistency::claims(&mut reader, &claims);
     let environments: Vec<_> = read.environments.into_iter().filter_map(|environment| environment.settings).collect();
-    if let Some(server) = &read.server {
+    if let Some(server) = &read.server.settings {
         consistency::without_effect(&mut reader, server, &environments);
     }
 
     let (origins, findings, warnings) = reader.finish();
-    match (read.server, read.admin, read.log) {
+    match (read.server.settings, read.admin, read.log) {
         (Some(server), Some(admin), Some(log)) if findings.is_empty() => {
             Ok(Settings { server, admin, log, environments, warnings, origins })
         }

@@ -87,8 +87,9 @@ impl Origins {
     pub(super) fn set(&mut self, key: &str, shape: Shape, origin: Origin) {
         if shape == Shape::Value {
             let elements = format!("{key}[");
-            let stale: Vec<String> = self.0.range(elements.clone()..).map(|(key, _)| key.clone()).collect();
-            for element in stale.into_iter().take_while(|stale| stale.starts_with(&elements)) {
+            let above = self.0.range(elements.clone()..).map(|(key, _)| key);
+            let stale: Vec<String> = above.take_while(|key| key.starts_with(&elements)).cloned().collect();
+            for element in stale {
                 self.0.remove(&element);
             }
         }

@@ -83,6 +83,22 @@ impl Reader {
         (self.origins, self.findings, self.warnings)
     }
 
+    fn table(&mut self, key: &str, value: Value) -> Option<Map<String, Value>> {
+        match value.kind {
+            ValueKind::Table(entries) => Some(entries),
+            ValueKind::Nil => None,
+            other => {
+                let problem = format!("It is {}, but a table is expected.", typed::what(&other));
+                let remedy = match self.origins.of(key) {
+                    Origin::Variable(_) => format!("Set the settings in it, as in {}__NAME.", key::variable(key)),
+                    _ => format!("Write [{key}] on a line of its own, with its settings below."),
+                };
+                self.report(key, problem, remedy);
+                None
+            }
+        }
+    }
+
     fn judge_unknown(&self, key: &str) -> (String, String) {
         if let Some(instead) = not_built::key(&key::pattern(key)) {
             let problem = format!("This setting is not built yet in this version. {instead}");
@@ -170,7 +186,7 @@ impl Section<'_> {
     pub(super) fn within<T>(&mut self, name: &str, read: impl FnOnce(&mut Section<'_>) -> T) -> T {
         let entries = self.take_table(name);
         let (outcome, missing) = self.reader.section(self.key(name), entries, read);
-        self.missing.extend(missing.iter().map(|missing| key::join(name, missing)));
+        self.missing.extend(missing.iter().map(|missing| format!("{name}.{missing}")));
         outcome
     }
 
@@ -206,6 +222,11 @@ impl Section<'_> {
         self.reader.warn(warning);
     }
 
+    /// The key of this table.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Where this table was first written.
     pub(super) fn origin(&self) -> Origin {
         self.reader.origins.of(&self.path)
@@ -225,23 +246,5 @@ impl Section<'_> {
         let left: Vec<String> = self.entries.keys().map(|name| key::join(&self.path, name)).collect();
         self.reader.unknown.extend(left);
         self.take_missing()
-    }
-}
-
-impl Reader {
-    fn table(&mut self, key: &str, value: Value) -> Option<Map<String, Value>> {
-        match value.kind {
-            ValueKind::Table(entries) => Some(entries),
-            ValueKind::Nil => None,
-            other => {
-                let problem = format!("It is {}, but a table is expected.", typed::what(&other));
-                let remedy = match self.origins.of(key) {
-                    Origin::Variable(_) => format!("Set the settings in it, as in {}__NAME.", key::variable(key)),
-                    _ => format!("Write [{key}] on a line of its own, with its settings below."),
-                };
-                self.report(key, problem, remedy);
-                None
-            }
-        }
     }
 }

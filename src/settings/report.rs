@@ -51,7 +51,8 @@ impl Report {
         self.findings.push(Finding { key, origin, problem: problem.into(), remedy: remedy.into() });
     }
 
-    /// The problems, in the order in which an operator would meet them: file by line, then variables by name, then the rest.
+    /// The problems, in the order in which an operator would meet them: file by line, then variables by name, then
+    /// the rest; what was added later comes last.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::quantity::{duration, size};
 use super::reader::Section;
-use super::typed::{address, duration, integer, list, network, size};
+use super::typed::{address, integer, list, network};
 
 /// `[server]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,15 +75,21 @@ const TIMER: std::ops::RangeInclusive<Duration> = Duration::ZERO..=Duration::fro
 /// HTTP/2 windows: from the protocol's initial value to its largest (RFC 9113 section 6.9).
 const WINDOW: std::ops::RangeInclusive<u64> = 65_535..=0x7fff_ffff;
 
-pub(super) fn read(section: &mut Section<'_>) -> Option<ServerSettings> {
+/// What was read of `[server]`. The listeners are known even where something else is wrong.
+pub(super) struct Server {
+    pub(super) settings: Option<ServerSettings>,
+    pub(super) listen: Vec<SocketAddr>,
+}
+
+pub(super) fn read(section: &mut Section<'_>) -> Server {
     let listen = section.required("listen", list(',', address));
     if listen.as_ref().is_some_and(Vec::is_empty) {
-        section.report(
-            Some("listen"),
-            "There is no address to listen on.",
-            "Give at least one, such as \"0.0.0.0:8443\".",
-        );
+        section.report(Some("listen"), "The list is empty.", "Give it at least one address, such as \"0.0.0.0:8443\".");
     }
+    Server { listen: listen.clone().unwrap_or_default(), settings: read_with(section, listen) }
+}
+
+fn read_with(section: &mut Section<'_>, listen: Option<Vec<SocketAddr>>) -> Option<ServerSettings> {
     let workers = count(section, "workers", 0..=1024);
     let max_connections = count(section, "max_connections", 1..=1_000_000);
     let max_handshakes = count(section, "max_handshakes", 1..=1_000_000);
@@ -145,7 +152,7 @@ fn read_proxy_protocol(section: &mut Section<'_>) -> Option<ProxyProtocolSetting
     Some(ProxyProtocolSettings { from })
 }
 
-pub(super) fn count(section: &mut Section<'_>, name: &str, range: std::ops::RangeInclusive<u32>) -> Option<usize> {
+fn count(section: &mut Section<'_>, name: &str, range: std::ops::RangeInclusive<u32>) -> Option<usize> {
     section.required(name, integer(range)).and_then(|count| usize::try_from(count).ok())
 }
 

@@ -33,6 +33,10 @@ pub(super) fn nearest_key(key: &str, known: &BTreeSet<String>) -> Option<String>
     if let Some(neighbour) = nearest(name, neighbours.iter().copied()) {
         return Some(key::join(table, neighbour));
     }
+    // Not every path of a file has a twin with `_file`: those settings take the path themselves.
+    if let Some(stem) = name.strip_suffix("_file").filter(|stem| neighbours.contains(stem)) {
+        return Some(key::join(table, stem));
+    }
     let environment = key::environment(key);
     known
         .iter()

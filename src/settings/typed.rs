@@ -3,7 +3,6 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use config::ValueKind;
 use ipnet::IpNet;
@@ -47,12 +46,13 @@ pub(super) fn shown(value: &str) -> String {
 /// Text; white space around it is a slip.
 pub(super) fn text(raw: &Raw<'_>) -> Parsed<String> {
     match raw.kind {
-        ValueKind::String(text) if text.trim().is_empty() => wrong("It is empty.", "Give it a value, or leave it out."),
+        ValueKind::String(text) if text.trim().is_empty() => {
+            wrong("It is empty.", "Give it a value, or take it out if it is optional.")
+        }
         ValueKind::String(text) => Ok(text.trim().to_owned()),
-        ValueKind::I64(number) => wrong(
-            format!("{number} is a number, but text is expected (a number would lose leading zeros)."),
-            format!("Write it in quotes: \"{number}\"."),
-        ),
+        ValueKind::I64(number) => {
+            wrong(format!("{number} is a number, but text is expected."), format!("Write it in quotes: \"{number}\"."))
+        }
         other => wrong(format!("It is {}, but text is expected.", what(other)), "Write text in quotes."),
     }
 }
@@ -77,80 +77,16 @@ pub(super) fn integer(range: RangeInclusive<u32>) -> impl Fn(&Raw<'_>) -> Parsed
         let remedy = format!("Write a whole number from {} to {}.", range.start(), range.end());
         let number = match raw.kind {
             ValueKind::I64(number) => u32::try_from(*number).ok(),
-            ValueKind::String(text) => text.trim().parse().ok(),
+            ValueKind::String(text) => match text.trim().parse::<i128>() {
+                Ok(number) => u32::try_from(number).ok(),
+                Err(_) => return wrong(format!("{} is not a whole number.", shown(text)), remedy),
+            },
             other => return wrong(format!("It is {}, but a whole number is expected.", what(other)), remedy),
         };
         match number {
             Some(number) if range.contains(&number) => Ok(number),
             _ => wrong(format!("{} is not within range.", raw_shown(raw)), remedy),
         }
-    }
-}
-
-/// A duration with its unit, such as `30s` or `5m`, within `range`.
-pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&Raw<'_>) -> Parsed<Duration> {
-    move |raw| {
-        let (least, most) = (humantime::format_duration(*range.start()), humantime::format_duration(*range.end()));
-        let remedy = format!("Write a duration from \"{least}\" to \"{most}\", such as \"30s\" or \"5m\".");
-        if let ValueKind::I64(number) = raw.kind {
-            let problem = format!("{number} has no unit.");
-            return wrong(problem, format!("Write the unit, for example \"{number}s\" for seconds."));
-        }
-        let text = text(raw)?;
-        match humantime::parse_duration(&text) {
-            Ok(duration) if range.contains(&duration) => Ok(duration),
-            Ok(_) => wrong(format!("{} is not within range.", shown(&text)), remedy),
-            Err(_) if text.parse::<u64>().is_ok() => wrong(format!("{} has no unit.", shown(&text)), remedy),
-            Err(_) => wrong(format!("{} is not a duration.", shown(&text)), remedy),
-        }
-    }
-}
-
-/// A size in bytes, as an integer of bytes or as text with a unit, such as `64 KiB`, within `range`.
-pub(super) fn size(range: RangeInclusive<u64>) -> impl Fn(&Raw<'_>) -> Parsed<u64> {
-    move |raw| {
-        let (least, most) = (format_size(*range.start()), format_size(*range.end()));
-        let remedy = format!("Write a size from \"{least}\" to \"{most}\", such as \"64 KiB\", or a number of bytes.");
-        let bytes = match raw.kind {
-            ValueKind::I64(bytes) => u64::try_from(*bytes).ok(),
-            ValueKind::String(text) => match parse_size(text) {
-                Some(bytes) => Some(bytes),
-                None => return wrong(format!("{} is not a size.", shown(text)), remedy),
-            },
-            other => return wrong(format!("It is {}, but a size is expected.", what(other)), remedy),
-        };
-        match bytes {
-            Some(bytes) if range.contains(&bytes) => Ok(bytes),
-            _ => wrong(format!("{} is not within range.", raw_shown(raw)), remedy),
-        }
-    }
-}
-
-/// Units of sizes; without one, bytes are meant. Case does not matter: nobody counts bits here.
-const UNITS: &[(&str, u64)] = &[
-    ("", 1),
-    ("b", 1),
-    ("kib", 1 << 10),
-    ("mib", 1 << 20),
-    ("gib", 1 << 30),
-    ("kb", 1_000),
-    ("mb", 1_000_000),
-    ("gb", 1_000_000_000),
-];
-
-fn parse_size(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let unit = unit.trim_start().to_ascii_lowercase();
-    let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit)?;
-    digits.parse::<u64>().ok()?.checked_mul(*factor)
-}
-
-fn format_size(bytes: u64) -> String {
-    let binary = [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-    match binary.iter().find(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor)) {
-        Some((unit, factor)) => format!("{} {unit}", bytes / factor),
-        None => format!("{bytes} B"),
     }
 }
 
@@ -197,11 +133,14 @@ pub(super) fn list<T>(separator: char, element: impl Fn(&Raw<'_>) -> Parsed<T>) 
 
 /// An address with its port.
 pub(super) fn address(raw: &Raw<'_>) -> Parsed<SocketAddr> {
+    let example = "Write address:port, such as \"0.0.0.0:8443\" or \"[::]:8443\"";
+    if let ValueKind::I64(number) = raw.kind {
+        return wrong(format!("{number} is a number, but an address with a port is expected."), format!("{example}."));
+    }
     let text = text(raw)?;
     if let Ok(address) = text.parse::<SocketAddr>() {
         return Ok(address);
     }
-    let example = "Write address:port, such as \"0.0.0.0:8443\" or \"[::]:8443\"";
     let remedy = if text.parse::<IpAddr>().is_ok() {
         "Add the port, such as \"0.0.0.0:8443\" or \"[::]:8443\".".to_owned()
     } else if text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u32>().is_ok_and(|port| port > 65535)) {
@@ -227,6 +166,10 @@ pub(super) fn network(raw: &Raw<'_>) -> Parsed<IpNet> {
 /// An identifier that Thales gave out: text without white space or slashes, since it stands in paths and headers.
 pub(super) fn identifier(raw: &Raw<'_>) -> Parsed<String> {
     const LONGEST: usize = 128;
+    if let ValueKind::I64(number) = raw.kind {
+        let problem = format!("{number} is a number, but an identifier is text: a number would lose leading zeros.");
+        return wrong(problem, format!("Write it in quotes: \"{number}\"."));
+    }
     let text = text(raw)?;
     if text.len() <= LONGEST && text.chars().all(|c| c.is_ascii_graphic() && c != '/') {
         return Ok(text);
@@ -277,7 +220,8 @@ fn looks_like_a_path(text: &str) -> bool {
         && !text.ends_with('=')
 }
 
-fn raw_shown(raw: &Raw<'_>) -> String {
+/// A number or text as it was written, for a report.
+pub(super) fn raw_shown(raw: &Raw<'_>) -> String {
     match raw.kind {
         ValueKind::String(text) => shown(text),
         ValueKind::I64(number) => number.to_string(),
@@ -304,39 +248,17 @@ pub(super) fn words<T: Copy>(values: &[T], name: impl Fn(T) -> &'static str) -> 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn parse<T>(kind: impl Into<ValueKind>, parser: impl Fn(&Raw<'_>) -> Parsed<T>) -> Result<T, String> {
+    pub(in super::super) fn parse<T>(
+        kind: impl Into<ValueKind>,
+        parser: impl Fn(&Raw<'_>) -> Parsed<T>,
+    ) -> Result<T, String> {
         let kind = kind.into();
-        parser(&Raw { kind: &kind, from_variable: true, base: Path::new("") })
-            .map_err(|wrongs| wrongs.into_iter().map(|w| format!("{} {}", w.problem, w.remedy)).collect())
-    }
-
-    #[test]
-    fn sizes_are_bytes_or_carry_a_unit() {
-        let any = || size(0..=u64::MAX);
-        assert_eq!(parse(4096, any()), Ok(4096));
-        assert_eq!(parse("4096", any()), Ok(4096));
-        assert_eq!(parse("1 MiB", any()), Ok(1 << 20));
-        assert_eq!(parse("64KiB", any()), Ok(64 << 10));
-        assert_eq!(parse("2 kB", any()), Ok(2000));
-        for bad in ["", "MiB", "-1", "1.5 MiB", "1 parsec", "99999999999 GiB"] {
-            assert!(parse(bad, any()).is_err(), "{bad}");
-        }
-        assert!(parse(-1, any()).is_err());
-    }
-
-    #[test]
-    fn durations_need_a_unit_and_stay_within_their_range() {
-        let some = || duration(Duration::from_secs(1)..=Duration::from_secs(3600));
-        assert_eq!(parse("5m", some()), Ok(Duration::from_secs(300)));
-        assert_eq!(parse("1m 30s", some()), Ok(Duration::from_secs(90)));
-        assert!(parse(5, some()).unwrap_err().contains("\"5s\""));
-        assert!(parse("5", some()).unwrap_err().contains("no unit"));
-        // `M` is a month: the range catches the slip.
-        assert!(parse("5M", some()).unwrap_err().contains("range"));
-        assert!(parse("99999999999999999999y", some()).is_err());
+        parser(&Raw { kind: &kind, from_variable: true, base: Path::new("") }).map_err(|wrongs| {
+            wrongs.into_iter().flat_map(|wrong| [wrong.problem, wrong.remedy]).collect::<Vec<_>>().join(" ")
+        })
     }
 
     #[test]

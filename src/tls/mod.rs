@@ -1,7 +1,31 @@
-//! TLS material, epochs, the client verifier and the handshake.
+//! TLS material, epochs, the judge of client chains and the handshake.
 
+pub mod client_subject;
+mod client_verifier;
+pub mod epoch;
+pub mod handshake;
+pub mod hosts;
+pub mod judge;
+pub mod material;
+pub mod refusal;
+mod server_config;
 pub mod verdict;
 pub mod verified_client;
 
+pub use client_subject::SubjectRules;
+pub use epoch::{Epoch, TlsEnvironment};
+pub use hosts::Hosts;
+pub use judge::{ClientRules, Judge, Verdict};
+pub use material::{MaterialError, MaterialSource, MaterialSources, TlsMaterial};
+pub use refusal::Refusal;
 pub use verdict::{Retired, Standing};
 pub use verified_client::{TlsFacts, VerifiedClient};
+pub(crate) use server_config::provider;
+
+/// The time that certificates are judged at.
+pub(crate) fn now() -> rustls_pki_types::UnixTime {
+    // A clock before 1970 can vouch for no certificate: at the epoch, none is valid yet.
+    rustls_pki_types::UnixTime::since_unix_epoch(
+        std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default(),
+    )
+}

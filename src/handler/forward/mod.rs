@@ -18,6 +18,7 @@ mod tests;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::Body;
 use http::{Request, Response};
@@ -32,6 +33,12 @@ use connect::Connector;
 use failure::Complaints;
 use request::Target;
 
+/// Between pings on an HTTP/2 connection with requests on it: all requests share it, so a backend that vanished without a word
+/// would fail every one of them until TCP gives up.
+const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a pong may take before the connection is given up.
+const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A pooled client for one backend. Cheap to clone; clones share the pool.
 #[derive(Clone, Debug)]
 pub struct Forward(Arc<Backend>);
@@ -40,7 +47,7 @@ pub struct Forward(Arc<Backend>);
 struct Backend {
     client: Client<Connector, Body>,
     target: Target,
-    response_timeout: std::time::Duration,
+    response_timeout: Duration,
     complaints: Complaints,
 }
 
@@ -58,6 +65,8 @@ impl Forward {
             .pool_max_idle_per_host(options.max_idle)
             .pool_idle_timeout(options.idle_timeout)
             .http2_only(options.protocol == Protocol::Http2)
+            .http2_keep_alive_interval(HTTP2_PING_INTERVAL)
+            .http2_keep_alive_timeout(HTTP2_PING_TIMEOUT)
             // Canceled is what was never written: the request is still whole, and nobody has seen it.
             .retry_canceled_requests(true)
             .build(connector);

@@ -26,6 +26,22 @@ pub struct ForwardOptions {
     pub protocol: Protocol,
 }
 
+impl ForwardOptions {
+    /// A backend at `url`, with the defaults of the configuration.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            ca_pem: None,
+            client_credential: None,
+            connect_timeout: Duration::from_secs(5),
+            response_timeout: Duration::from_secs(30),
+            max_idle: 64,
+            idle_timeout: Duration::from_secs(30),
+            protocol: Protocol::Auto,
+        }
+    }
+}
+
 /// A client certificate chain and its key, in PEM. The key is not printed, and erased when dropped.
 #[derive(Clone)]
 pub struct ClientCredentialPem {

@@ -3,6 +3,9 @@ use rcgen::{
     PKCS_RSA_SHA256,
 };
 
+use base64::Engine as _;
+use x509_parser::asn1_rs::{Any, FromDer as _};
+
 use super::*;
 use crate::pki::minting::{Minted, ca, now, server, valid};
 
@@ -279,6 +282,37 @@ fn a_key_that_is_no_key_is_refused_without_quoting_it() {
     let problem = sole_problem(load(&[&chain.leaf, &chain.issuing], key, Some(HOST)));
     assert_eq!(problem, CredentialProblem::KeyUnreadable);
     assert!(!problem.to_string().contains("Secret"));
+}
+
+#[test]
+fn sec1_and_pkcs1_keys_serve_as_well_as_pkcs8() {
+    let pem = |label: &str, der: &[u8]| {
+        let body = base64::engine::general_purpose::STANDARD.encode(der);
+        format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")
+    };
+    // PrivateKeyInfo ::= SEQUENCE { version, algorithm, privateKey OCTET STRING (RFC 5208) }
+    let inner = |minted: &Minted| {
+        let key = private_key(minted.key_pem.as_bytes()).unwrap();
+        let (_, info) = Any::from_der(key.secret_der()).unwrap();
+        let (rest, _version) = Any::from_der(info.data).unwrap();
+        let (rest, _algorithm) = Any::from_der(rest).unwrap();
+        Any::from_der(rest).unwrap().1.data.to_vec()
+    };
+    let issuing = Chain::new().issuing;
+    let ec = issuing.issue(server("leaf", &[HOST]));
+    let sec1 = pem("EC PARAMETERS", b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07");
+    // SEC1 inside PKCS#8 leaves the curve out; alone it must name it, as [0] before the public key.
+    let bare = inner(&ec);
+    let (scalar, public) = bare[2..].split_at(3 + 2 + 32);
+    let curve: &[u8] = b"\xa0\x0a\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
+    let length = u8::try_from(scalar.len() + curve.len() + public.len()).unwrap();
+    let sec1 = sec1 + &pem("EC PRIVATE KEY", &[&[0x30, length], scalar, curve, public].concat());
+    load(&[&ec, &issuing], &sec1, Some(HOST)).unwrap();
+
+    let rsa = issuing.issue_for(server("leaf", &[HOST]), &PKCS_RSA_SHA256);
+    let pkcs1 = pem("RSA PRIVATE KEY", &inner(&rsa));
+    load(&[&rsa, &issuing], &pkcs1, Some(HOST)).unwrap();
+    assert!(matches!(sole_problem(load(&[&ec, &issuing], &pkcs1, Some(HOST))), CredentialProblem::KeyMismatch { .. }));
 }
 
 #[test]

@@ -1,0 +1,75 @@
+use std::io::{Read, Write};
+
+use super::*;
+
+fn report() -> StatusReport {
+    StatusReport {
+        version: "1.2.3",
+        uptime_seconds: 4,
+        ready: true,
+        connections: 5,
+        handshakes_in_flight: 0,
+        environments: Vec::new(),
+    }
+}
+
+async fn bound(readiness: &Readiness) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
+    let admin =
+        Admin::bind(([127, 0, 0, 1], 0).into(), readiness.clone(), Metrics::new(), Arc::new(report)).await.unwrap();
+    let (address, end) = (admin.local_addr(), CancellationToken::new());
+    (address, end.clone(), tokio::spawn(admin.run(end)))
+}
+
+async fn ask(address: SocketAddr, method: &str, path: &str, host: &str) -> String {
+    let request = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+    tokio::task::spawn_blocking(move || {
+        let mut socket = std::net::TcpStream::connect(address).unwrap();
+        socket.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn readiness_is_false_before_the_first_epoch_and_while_draining() {
+    let readiness = Readiness::default();
+    let (address, end, task) = bound(&readiness).await;
+    assert!(ask(address, "GET", "/readyz", "localhost").await.starts_with("HTTP/1.1 503"));
+    readiness.ready();
+    assert!(ask(address, "GET", "/readyz", "localhost").await.starts_with("HTTP/1.1 200"));
+    readiness.draining();
+    let draining = ask(address, "GET", "/readyz", "localhost").await;
+    assert!(draining.starts_with("HTTP/1.1 503") && draining.ends_with("draining\n"), "{draining}");
+    assert!(ask(address, "GET", "/livez", "localhost").await.starts_with("HTTP/1.1 200"));
+    end.cancel();
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn metrics_and_status_are_told_uncached_and_nothing_else_exists() {
+    let (address, end, task) = bound(&Readiness::default()).await;
+    let metrics = ask(address, "GET", "/metrics", "localhost").await;
+    assert!(metrics.contains("content-type: application/openmetrics-text"), "{metrics}");
+    assert!(metrics.contains("cache-control: no-store") && metrics.ends_with("# EOF\n"), "{metrics}");
+    let status = ask(address, "GET", "/status", "localhost").await;
+    assert!(status.contains(r#""version":"1.2.3""#), "{status}");
+    assert!(ask(address, "GET", "/", "localhost").await.starts_with("HTTP/1.1 404"));
+    assert!(ask(address, "POST", "/status", "localhost").await.starts_with("HTTP/1.1 405"));
+    end.cancel();
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_page_whose_name_was_rebound_to_loopback_gets_probes_alone() {
+    let (address, end, task) = bound(&Readiness::default()).await;
+    for path in ["/status", "/metrics"] {
+        assert!(ask(address, "GET", path, "attacker.example").await.starts_with("HTTP/1.1 421"), "{path}");
+        assert!(ask(address, "GET", path, &address.to_string()).await.starts_with("HTTP/1.1 200"), "{path}");
+    }
+    assert!(ask(address, "GET", "/livez", "10.0.0.7:9090").await.starts_with("HTTP/1.1 200"));
+    end.cancel();
+    task.await.unwrap();
+}

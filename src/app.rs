@@ -1,0 +1,93 @@
+//! The composition root: options in, running servers out. Nothing else knows everything.
+
+mod from_settings;
+mod options;
+mod start;
+mod status;
+
+pub use from_settings::SettingProblem;
+pub use options::{AppOptions, EnvironmentOptions, ServerOptions};
+pub use start::{EnvironmentProblem, StartError};
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::admin::{Admin, Readiness};
+use crate::server::{self, Door, Drained, Shutdown};
+
+/// A server whose ports are bound and whose environments all have their first epoch; it takes connections once it runs.
+#[derive(Debug)]
+pub struct App {
+    doors: Vec<(TcpListener, Arc<Door>)>,
+    admin: Option<Admin>,
+    readiness: Readiness,
+    shutdown: Shutdown,
+    drain_timeout: Duration,
+}
+
+impl App {
+    /// Checks everything, then binds everything. Nothing is bound when anything of an environment is wrong.
+    ///
+    /// # Errors
+    /// [`StartError`]: all problems of all environments, or the address that cannot be bound.
+    pub async fn bind(options: AppOptions) -> Result<Self, StartError> {
+        start::bind(options).await
+    }
+
+    /// The addresses that callers are taken on, with the port that the system chose where 0 was asked for.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.doors.iter().filter_map(|(listener, _)| listener.local_addr().ok()).collect()
+    }
+
+    /// The address of the admin listener.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(Admin::local_addr)
+    }
+
+    /// Takes connections until `stop` completes, then drains: finishes what is in flight, takes nothing new. Probes are
+    /// answered to the end.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
+        let probes_end = CancellationToken::new();
+        let probes = self.admin.map(|admin| {
+            info!(event = "admin_listening", address = %admin.local_addr(), "health and metrics");
+            tokio::spawn(admin.run(probes_end.clone()))
+        });
+        let mut loops = Vec::new();
+        for (listener, door) in self.doors {
+            if let Ok(address) = listener.local_addr() {
+                info!(event = "listening", %address, "taking connections");
+            }
+            loops.push(tokio::spawn(server::accept(listener, door)));
+        }
+        self.readiness.ready();
+        info!(event = "ready", "ready");
+
+        stop.await;
+        info!(event = "draining", timeout_s = self.drain_timeout.as_secs(), "finishing what is in flight");
+        self.readiness.draining();
+        self.shutdown.begin();
+        for accepting in loops {
+            // An accept loop ends by itself at the beginning of the drain; it has nothing to report.
+            let _ = accepting.await;
+        }
+        let drained = self.shutdown.drain(self.drain_timeout).await;
+        match drained {
+            Drained::Completely => info!(event = "drained", "every connection ended by itself"),
+            Drained::AfterCutting { connections } => {
+                warn!(event = "drained", cut = connections, "time was up; open connections were cut");
+            }
+        }
+        probes_end.cancel();
+        if let Some(probes) = probes {
+            let _ = probes.await;
+        }
+        drained
+    }
+}

@@ -1,0 +1,153 @@
+//! What a server is made of; from settings, or put together by an embedder.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::handler::Handler;
+use crate::http::StackOptions;
+use crate::server::{Deadlines, Http2Limits};
+use crate::pki::trust_anchors::AnchorRules;
+use crate::tls::{ClientRules, MaterialSource, MaterialSources};
+
+/// A whole server.
+#[derive(Debug, Default)]
+pub struct AppOptions {
+    /// What all environments share.
+    pub server: ServerOptions,
+    /// The plain HTTP listener for probes and metrics; `None` = no such listener.
+    pub admin: Option<SocketAddr>,
+    /// At least one.
+    pub environments: Vec<EnvironmentOptions>,
+}
+
+/// What all environments share. The defaults are those of `config/default.toml`.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    /// Where environments listen that name no address of their own.
+    pub listen: Vec<SocketAddr>,
+    /// Connections at once; more wait in the kernel's queue.
+    pub max_connections: usize,
+    /// Unfinished handshakes at once; the oldest gives way to a newcomer.
+    pub max_handshakes: usize,
+    /// The same for one source address (IPv6: one /64).
+    pub max_handshakes_per_source: usize,
+    /// How long things may take.
+    pub deadlines: Deadlines,
+    /// First to last byte of a request body.
+    pub body_timeout: Duration,
+    /// Largest request body, in bytes.
+    pub max_body_size: u64,
+    /// Largest request head, in bytes; for HTTP/2 the decoded header list.
+    pub max_header_size: u32,
+    /// Header fields of an HTTP/1.1 request.
+    pub max_headers: usize,
+    /// Limits of HTTP/2 connections.
+    pub http2: Http2Limits,
+    /// Networks of the load balancers that send a PROXY header; empty = no PROXY protocol.
+    pub proxy_protocol_from: Vec<IpNet>,
+    /// What requests in flight get at the end.
+    pub drain_timeout: Duration,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([0, 0, 0, 0], 8443))],
+            max_connections: 10_000,
+            max_handshakes: 1024,
+            max_handshakes_per_source: 256,
+            deadlines: Deadlines::default(),
+            body_timeout: Duration::from_secs(30),
+            max_body_size: 1024 * 1024,
+            max_header_size: 64 * 1024,
+            max_headers: 100,
+            http2: Http2Limits::default(),
+            proxy_protocol_from: Vec::new(),
+            drain_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// One environment: its own trust, credential and handler.
+#[derive(Debug)]
+pub struct EnvironmentOptions {
+    /// `[a-z0-9_]+`; a label in logs and metrics.
+    pub name: String,
+    /// The products that Thales calls here, as shown in the status.
+    pub products: Vec<String>,
+    /// `ISSUER_HOST`, lower case, no port; `None` takes any name when alone on its listeners.
+    pub host: Option<String>,
+    /// Where it listens; empty = [`ServerOptions::listen`].
+    pub listen: Vec<SocketAddr>,
+    /// The Thales Client CA (O5).
+    pub client_ca: MaterialSource,
+    /// The server's chain, leaf first (O8).
+    pub certificate_chain: MaterialSource,
+    /// The server's private key.
+    pub private_key: MaterialSource,
+    /// Beyond the chain: subject patterns, clientAuth.
+    pub client_rules: ClientRules,
+    /// Accept trust anchors that are, or chain to, public roots. That admits the public.
+    pub allow_public_client_ca: bool,
+    /// Accept the sample CA although the server can be reached from other machines.
+    pub allow_sample_certificates: bool,
+    /// Pass the whole certificate on to the handler (RFC 9440).
+    pub forward_client_certificate: bool,
+    /// Who answers.
+    pub handler: Handler,
+}
+
+impl EnvironmentOptions {
+    /// An environment with default rules, on all of the server's listeners.
+    pub fn new(
+        name: impl Into<String>,
+        client_ca: MaterialSource,
+        certificate_chain: MaterialSource,
+        private_key: MaterialSource,
+        handler: Handler,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            products: Vec::new(),
+            host: None,
+            listen: Vec::new(),
+            client_ca,
+            certificate_chain,
+            private_key,
+            client_rules: ClientRules::default(),
+            allow_public_client_ca: false,
+            allow_sample_certificates: false,
+            forward_client_certificate: false,
+            handler,
+        }
+    }
+
+    /// The sources of the material, with the rules that follow from where the environment listens: the sample CA, whose keys
+    /// everybody can have, is taken on loopback alone unless it is explicitly wanted elsewhere.
+    pub(crate) fn material_sources(&self, server: &ServerOptions) -> MaterialSources {
+        let listen = if self.listen.is_empty() { &server.listen } else { &self.listen };
+        let only_loopback = listen.iter().all(|address| address.ip().is_loopback());
+        MaterialSources {
+            client_ca: self.client_ca.clone(),
+            certificate_chain: self.certificate_chain.clone(),
+            private_key: self.private_key.clone(),
+            host: self.host.clone(),
+            anchor_rules: AnchorRules {
+                allow_public_client_ca: self.allow_public_client_ca,
+                allow_sample_certificates: self.allow_sample_certificates || only_loopback,
+            },
+        }
+    }
+
+    pub(super) fn stack_options(&self, server: &ServerOptions) -> StackOptions {
+        StackOptions {
+            host: self.host.clone(),
+            max_body_size: server.max_body_size,
+            body_timeout: server.body_timeout,
+            request_timeout: server.deadlines.request,
+            forward_client_certificate: self.forward_client_certificate,
+        }
+    }
+}

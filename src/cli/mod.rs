@@ -1,0 +1,75 @@
+//! The command line: one file per subcommand.
+
+mod check;
+mod configuration;
+mod demo;
+mod healthcheck;
+mod sample_pki;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The exit code for a bad configuration: `EX_CONFIG` of sysexits.h.
+const EXIT_CONFIGURATION: u8 = 78;
+
+/// The server behind ISSUER_HOST: admits only clients of the Thales Client CA, and hands their calls to your backend.
+#[derive(Debug, Parser)]
+#[command(name = "issuer-host", version, max_term_width = 120)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server until SIGTERM or SIGINT
+    Serve(serve::Arguments),
+    /// Explain a configuration: what is configured, what each file holds, what expires when
+    Check(check::Arguments),
+    /// Show the whole thing on loopback with sample certificates
+    Demo(demo::Arguments),
+    /// Write a complete sample PKI into a new directory
+    SamplePki(sample_pki::Arguments),
+    /// Ask a running server whether it is ready; for containers without a shell
+    Healthcheck(healthcheck::Arguments),
+}
+
+/// Runs what the arguments ask for.
+pub fn run(arguments: Arguments) -> ExitCode {
+    let outcome = match arguments.command {
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::SamplePki(arguments) => sample_pki::run(&arguments),
+        Command::Healthcheck(arguments) => healthcheck::run(&arguments),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("issuer-host: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+/// What ends a command with exit code 1 and one line.
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// SIGTERM and SIGINT, caught from the moment that this exists.
+struct StopSignal {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignal {
+    fn install() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn received(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `issuer-host sample-pki DIR`
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::Error;
+use crate::pki::sample::{SampleOptions, SamplePki};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// A directory that does not exist yet, or is empty
+    directory: PathBuf,
+    /// A name or address that the server certificate covers, beside localhost and loopback; may be given again
+    #[arg(long = "host", value_name = "NAME")]
+    hosts: Vec<String>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    let names = write(&arguments.directory, &arguments.hosts)?;
+    println!("{} files in {}:", names.len(), arguments.directory.display());
+    for name in names {
+        println!("  {name}");
+    }
+    println!("Everybody can make these: they say SAMPLE, and a server that others can reach refuses them.");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a new sample PKI, and gives the names of its files. Keys get mode 0600; nothing is overwritten.
+pub(super) fn write(directory: &Path, hosts: &[String]) -> Result<Vec<&'static str>, Error> {
+    fs::create_dir_all(directory).map_err(|error| format!("cannot create {}: {error}", directory.display()))?;
+    if fs::read_dir(directory)?.next().is_some() {
+        return Err(format!("{} is not empty: name a new directory, nothing is overwritten", directory.display()).into());
+    }
+    let mut options = SampleOptions::default();
+    options.hosts.extend(hosts.iter().cloned());
+    let pki = SamplePki::generate(options)?;
+    let mut names = Vec::new();
+    for (name, contents, secret) in pki.files() {
+        let path = directory.join(name);
+        let mode = if secret { 0o600 } else { 0o644 };
+        let mut target = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(&path)
+            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        target.write_all(contents.as_bytes())?;
+        names.push(name);
+    }
+    Ok(names)
+}

@@ -1,0 +1,66 @@
+//! `issuer-host serve`
+
+use std::num::NonZero;
+use std::process::ExitCode;
+
+use tokio::runtime::Runtime;
+use tracing::warn;
+
+use super::configuration::{self, ConfigurationFile};
+use super::{EXIT_CONFIGURATION, Error, StopSignal};
+use crate::app::{App, AppOptions, StartError};
+use crate::settings::Settings;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    configuration: ConfigurationFile,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    let (settings, options) = match configuration::load(&arguments.configuration) {
+        Ok(configured) => configured,
+        Err(report) => {
+            eprintln!("{report}");
+            return Ok(ExitCode::from(EXIT_CONFIGURATION));
+        }
+    };
+    crate::telemetry::init(settings.log.format.into(), settings.log.level.name())?;
+    for warning in &settings.warnings {
+        warn!(event = "configuration_warning", "{warning}");
+    }
+    runtime(settings.server.workers)?.block_on(serve(settings, options))
+}
+
+async fn serve(settings: Settings, options: AppOptions) -> Result<ExitCode, Error> {
+    // Before anything listens: a signal at any moment from here on drains, and does not kill.
+    let signal = StopSignal::install()?;
+    match App::bind(options).await {
+        Ok(app) => {
+            app.run(signal.received()).await;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(StartError::Environments(problems)) => {
+            eprintln!("{}", configuration::refused(&settings, &problems));
+            Ok(ExitCode::from(EXIT_CONFIGURATION))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A runtime of `workers` threads; 0 = one for each core.
+fn runtime(workers: usize) -> std::io::Result<Runtime> {
+    let workers = match workers {
+        0 => std::thread::available_parallelism().map_or(1, NonZero::get),
+        workers => workers,
+    };
+    // One worker of a multi-thread runtime pays for hand-overs that have nobody to be handed to.
+    let mut builder = if workers == 1 {
+        tokio::runtime::Builder::new_current_thread()
+    } else {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(workers);
+        builder
+    };
+    builder.enable_all().build()
+}

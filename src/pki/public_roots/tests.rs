@@ -1,0 +1,95 @@
+use rcgen::{DistinguishedName, DnType, DnValue, PublicKeyData, SignatureAlgorithm};
+
+use super::*;
+use crate::pki::minting::{Minted, ca, now, valid};
+use crate::pki::trust_anchors::{AnchorRefusal, AnchorRules, AnchorWarning, TrustAnchors, TrustAnchorsError};
+
+const PUBLIC: &str = "CN=public root,O=Test";
+
+/// Which of the certificates are public where `root` is the only public root.
+fn public(certificates: &[&Minted], root: &Minted) -> Vec<bool> {
+    let facts: Vec<_> = certificates.iter().map(|minted| minted.facts()).collect();
+    let pairs: Vec<_> = certificates.iter().zip(&facts).map(|(minted, facts)| (&*minted.der, facts)).collect();
+    let found = roots_of(&pairs, &[webpki::anchor_from_trusted_cert(&root.der).unwrap()]);
+    assert!(found.iter().flatten().all(|name| name == PUBLIC));
+    found.iter().map(Option::is_some).collect()
+}
+
+#[test]
+fn a_public_root_and_what_it_signed_are_public_and_a_private_ca_is_not() {
+    let root = Minted::self_signed(ca("public root"));
+    let issuing = root.issue(ca("public issuing"));
+    let private = Minted::self_signed(ca("private root"));
+    assert_eq!(public(&[&root, &issuing, &private], &root), [true, true, false]);
+    assert_eq!(public(&[&issuing], &root), [true], "the root need not be in the bundle");
+}
+
+#[test]
+fn a_ca_is_public_through_other_certificates_of_the_bundle_in_any_order() {
+    let root = Minted::self_signed(ca("public root"));
+    let (first, private) = (root.issue(ca("first")), Minted::self_signed(ca("private")));
+    let second = first.issue(ca("second"));
+    let third = second.issue(valid(ca("third"), 2020, 2021));
+    let all = public(&[&third, &private, &second, &first], &root);
+    assert_eq!(all, [true, false, true, true]);
+    assert_eq!(public(&[&third, &first], &root), [false, true], "without the link in between nothing is proven");
+}
+
+#[test]
+fn a_name_alone_makes_nothing_public() {
+    let root = Minted::self_signed(ca("public root"));
+    let namesake = Minted::self_signed(ca("public root"));
+    let issued = namesake.issue(ca("issuing"));
+    assert_eq!(public(&[&namesake, &issued], &root), [false, false]);
+}
+
+#[test]
+fn a_cross_signed_copy_of_a_public_root_is_public() {
+    let root = Minted::self_signed(ca("public root"));
+    let private = Minted::self_signed(ca("private"));
+    let copy = ca("public root").signed_by(root.issuer.key(), &private.issuer).unwrap();
+    let facts = CertificateFacts::from_der(copy.der()).unwrap();
+    let roots = [webpki::anchor_from_trusted_cert(&root.der).unwrap()];
+    assert_eq!(roots_of(&[(copy.der(), &facts)], &roots), [Some(PUBLIC.to_owned())]);
+}
+
+/// A key of which only the public half is known.
+struct Known(Vec<u8>);
+
+impl PublicKeyData for Known {
+    fn der_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &rcgen::PKCS_ECDSA_P384_SHA384
+    }
+}
+
+/// A certificate with the name and key of ISRG Root X2, which Mozilla trusts, signed by a private CA.
+fn isrg_root_x2() -> rcgen::Certificate {
+    let mut params = ca("");
+    params.distinguished_name = DistinguishedName::new();
+    let printable = |text: &str| DnValue::PrintableString(text.try_into().unwrap());
+    params.distinguished_name.push(DnType::CountryName, printable("US"));
+    params.distinguished_name.push(DnType::OrganizationName, printable("Internet Security Research Group"));
+    params.distinguished_name.push(DnType::CommonName, printable("ISRG Root X2"));
+    let is_x2 = |root: &&TrustAnchor<'_>| root.subject.windows(12).any(|window| window == b"ISRG Root X2");
+    let root = webpki_roots::TLS_SERVER_ROOTS.iter().find(is_x2).unwrap();
+    // An uncompressed point on P-384 ends the SubjectPublicKeyInfo.
+    let point = root.subject_public_key_info[root.subject_public_key_info.len() - 97..].to_vec();
+    params.signed_by(&Known(point), &Minted::self_signed(ca("private")).issuer).unwrap()
+}
+
+#[test]
+fn a_root_of_mozillas_list_is_refused_as_a_client_ca_unless_allowed() {
+    let pem = isrg_root_x2().pem();
+    let strict = TrustAnchors::from_pem(pem.as_bytes(), &AnchorRules::default(), now());
+    let Err(TrustAnchorsError::Refused(problems)) = strict else { panic!("{strict:?}") };
+    let root = "CN=ISRG Root X2,O=Internet Security Research Group,C=US".to_owned();
+    assert_eq!(problems[0].reason, AnchorRefusal::Public { root: root.clone() });
+
+    let stubborn = AnchorRules { allow_public_client_ca: true, ..AnchorRules::default() };
+    let anchors = TrustAnchors::from_pem(pem.as_bytes(), &stubborn, now()).unwrap();
+    assert!(matches!(anchors.warnings(), [AnchorWarning::Public { root: named, .. }] if *named == root));
+}

@@ -1,0 +1,58 @@
+//! The accept loop: permit, accept, spawn. Nothing that a peer controls runs here.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tracing::warn;
+
+use super::Door;
+use super::connection;
+
+/// First pause after an error that another accept would meet again (no file descriptor left, say), and the longest.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+
+/// Accepts until the drain begins. The listening socket closes when this returns.
+pub async fn accept(listener: TcpListener, door: Arc<Door>) {
+    let mut pause = BACKOFF.0;
+    loop {
+        let permit = tokio::select! {
+            permit = door.permits.reserve() => permit,
+            () = door.shutdown.begun() => return,
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = door.shutdown.begun() => return,
+        };
+        match accepted {
+            Ok((socket, peer)) => {
+                pause = BACKOFF.0;
+                door.shutdown.spawn(connection::run(socket, peer, permit.take(), Arc::clone(&door)));
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                // Once per pause at most, so that no flood of connections becomes a flood of lines.
+                warn!(event = "accept_failed", %error, retry_in_ms = pause.as_millis(), "cannot accept; trying again");
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = door.shutdown.begun() => return,
+                }
+                pause = (pause * 2).min(BACKOFF.1);
+            }
+        }
+    }
+}
+
+/// Errors of a connection that died in the queue; the next accept is not affected by them (accept(2), "Error handling").
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::Interrupted
+    )
+}

@@ -1,0 +1,213 @@
+//! One connection: PROXY header, handshake, HTTP, goodbye.
+
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::server::TlsStream;
+use tracing::{debug, info};
+
+use super::deadline::Activity;
+use super::http1_framing::{FramingLimits, Phase};
+use super::http1_guard::{GuardHandle, GuardedIo};
+use super::limits::{HandshakeSlot, Permit};
+use super::proxy_protocol::{self, Expect};
+use super::service::{Answer, Counted};
+use super::watch::{Ended, Watch};
+use super::{Door, Environment, linger};
+use crate::http::ConnectionContext;
+use crate::tls::handshake::{Admitted, FailedHandshake, HandshakeFailure, Protocol, handshake};
+
+/// Runs a connection to its end. The permit is freed when this returns.
+pub(super) async fn run(socket: TcpStream, peer: SocketAddr, permit: Permit, door: Arc<Door>) {
+    let opened = Instant::now();
+    // Answers are written whole; waiting for more to send would only delay them.
+    let _ = socket.set_nodelay(true);
+    if let Some((admitted, local)) = admit(socket, peer, opened, &door).await {
+        serve(admitted, local, &door).await;
+    }
+    drop(permit);
+}
+
+/// PROXY header and handshake under one deadline. `None`: the connection is over.
+async fn admit(
+    mut socket: TcpStream,
+    peer: SocketAddr,
+    opened: Instant,
+    door: &Arc<Door>,
+) -> Option<(Admitted<TcpStream, Arc<Environment>>, SocketAddr)> {
+    let deadline = opened + door.deadlines.handshake;
+    let mut local = socket.local_addr().ok()?;
+    let mut caller = peer;
+    let slot = match door.proxy_protocol.applies_to(peer.ip()) {
+        Expect::NotUsed => door.slots.enter(Some(peer.ip())),
+        Expect::Forbidden => {
+            debug!(event = "connection_refused", reason = "not_a_proxy", %peer, "only proxies may connect here");
+            return None;
+        }
+        Expect::Demanded => {
+            let slot = door.slots.enter(None);
+            match bounded(deadline, &slot, proxy_protocol::read_header(&mut socket)).await {
+                Ok(Ok(header)) => {
+                    if let proxy_protocol::Header::Proxied { source, destination } = header {
+                        (caller, local) = (source, destination);
+                    }
+                    slot.assign(caller.ip());
+                }
+                Ok(Err(error)) => {
+                    door.metrics.handshake_failed(None, "proxy_protocol");
+                    debug!(event = "connection_refused", reason = "proxy_protocol", %peer, %error, "no PROXY header");
+                    return None;
+                }
+                Err(ended) => {
+                    door.metrics.handshake_failed(None, ended.reason());
+                    return None;
+                }
+            }
+            slot
+        }
+    };
+
+    match bounded(deadline, &slot, handshake(socket, &door.hosts, caller)).await {
+        Ok(Ok(admitted)) => {
+            drop(slot);
+            let facts = admitted.client.tls();
+            admitted.environment.metrics.handshake_accepted(facts.version);
+            debug!(
+                event = "client_admitted",
+                environment = admitted.client.environment(),
+                peer = %caller,
+                subject = admitted.client.identity().subject,
+                tls = facts.version,
+                "client admitted"
+            );
+            Some((admitted, local))
+        }
+        Ok(Err(failed)) => {
+            report(&failed, caller, door);
+            if let Some(socket) = failed.io {
+                linger::close(socket).await;
+            }
+            None
+        }
+        Err(ended) => {
+            door.metrics.handshake_failed(None, ended.reason());
+            debug!(event = "handshake_failed", reason = ended.reason(), peer = %caller, "handshake ended by us");
+            None
+        }
+    }
+}
+
+/// Why a handshake was ended from our side.
+#[derive(Clone, Copy, Debug)]
+enum GivenUp {
+    Timeout,
+    Displaced,
+}
+
+impl GivenUp {
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Displaced => "displaced",
+        }
+    }
+}
+
+async fn bounded<F: Future>(deadline: Instant, slot: &HandshakeSlot, step: F) -> Result<F::Output, GivenUp> {
+    tokio::select! {
+        outcome = timeout_at(deadline, step) => outcome.map_err(|_| GivenUp::Timeout),
+        () = slot.displaced() => Err(GivenUp::Displaced),
+    }
+}
+
+fn report(failed: &FailedHandshake<TcpStream>, peer: SocketAddr, door: &Door) {
+    let reason = failed.failure.reason();
+    let environment = failed.environment.as_deref();
+    door.metrics.handshake_failed(environment, reason);
+    match &failed.failure {
+        // Whoever holds a certificate is worth a line; strangers are only counted.
+        HandshakeFailure::Refused(client) => info!(
+            event = "client_refused",
+            environment,
+            reason,
+            %peer,
+            subject = client.identity.as_ref().map(|identity| identity.subject.as_str()),
+            sha256 = client.identity.as_ref().map(|identity| tracing::field::display(identity.sha256)),
+            "{}", failed.failure
+        ),
+        failure => debug!(event = "handshake_failed", environment, reason, %peer, "{failure}"),
+    }
+}
+
+async fn serve(admitted: Admitted<TcpStream, Arc<Environment>>, local: SocketAddr, door: &Door) {
+    let Admitted { stream, environment, client, standing, protocol } = admitted;
+    let _open = environment.metrics.connection_opened();
+    let context = ConnectionContext { client: client.clone(), standing: Arc::clone(&standing), local };
+    let activity = Activity::new(Instant::now());
+    let service = Counted::new(environment.stack.for_connection(context), Arc::clone(&activity));
+    let watch = Watch { door, environment: &environment, client, standing: &standing, activity: &activity };
+    match protocol {
+        Protocol::Http1 => serve_http1(stream, service, &watch).await,
+        Protocol::Http2 => serve_http2(stream, service, &watch).await,
+    }
+}
+
+async fn serve_http1<S: Answer>(stream: TlsStream<TcpStream>, service: Counted<S>, watch: &Watch<'_>) {
+    let framing = watch.door.framing;
+    let (io, guard) = GuardedIo::new(stream, framing);
+    let service = service.guarded_by(guard.clone());
+    // header_read_timeout also runs while a connection idles, so it is off: the guard knows when a head began.
+    let mut connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_headers(framing.head_fields)
+        .max_buf_size(read_buffer(&framing))
+        .serve_connection(TokioIo::new(io), service);
+    let ended = watch.over(Pin::new(&mut connection), || head_began(&guard)).await;
+    if ended == Ended::Cut {
+        return;
+    }
+    let mut stream = connection.into_parts().io.into_inner().into_inner();
+    if let Some(error) = guard.unanswered_refusal() {
+        debug!(event = "request_refused", reason = "framing", peer = %watch.client.peer(), %error, "no HTTP/1.1 request");
+        watch.environment.metrics.request_refused(error.status());
+        // The peer may have stopped listening; it is refused all the same.
+        let _ = stream.write_all(error.response_bytes()).await;
+        let _ = stream.shutdown().await;
+    }
+    tokio::select! {
+        () = linger::close(stream.into_inner().0) => {}
+        () = watch.door.shutdown.cutting() => {}
+    }
+}
+
+/// hyper's read buffer, in bytes: it must hold a whole head. The guard refuses a larger one first.
+fn read_buffer(framing: &FramingLimits) -> usize {
+    // hyper takes no less than 8 KiB.
+    framing.head_bytes.saturating_add(4096).max(8192)
+}
+
+/// When the head that is being read began; `None` between heads.
+fn head_began(guard: &GuardHandle) -> Option<Instant> {
+    let seen = guard.observe();
+    (seen.phase == Phase::Head && seen.open == 0).then_some(seen.since)
+}
+
+async fn serve_http2<S: Answer>(stream: TlsStream<TcpStream>, service: Counted<S>, watch: &Watch<'_>) {
+    let limits = &watch.door.http2;
+    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.max_concurrent_streams)
+        .max_pending_accept_reset_streams(limits.max_pending_resets)
+        .max_local_error_reset_streams(limits.max_local_resets)
+        .max_header_list_size(limits.max_header_list_size)
+        .initial_stream_window_size(limits.stream_window)
+        .initial_connection_window_size(limits.connection_window)
+        .serve_connection(TokioIo::new(stream), service);
+    watch.over(pin!(connection), || None).await;
+}

@@ -1,0 +1,216 @@
+//! The absolute deadlines of a connection: one timer, re-checked lazily, whatever the number of requests.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// What a peer that does not take its answer gets on top of the request's own deadline.
+const WRITE_ALLOWANCE: Duration = Duration::from_secs(5);
+
+/// How long a connection may take. None of these is restarted by a byte: a slow drip wins nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// TCP accept to the end of the handshake, PROXY header included.
+    pub handshake: Duration,
+    /// First byte of a request head to its last.
+    pub header: Duration,
+    /// Head to the end of the answer.
+    pub request: Duration,
+    /// Between requests.
+    pub idle: Duration,
+    /// Age at which a connection says goodbye; `None` = never.
+    pub max_age: Option<Duration>,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(5),
+            header: Duration::from_secs(10),
+            request: Duration::from_secs(60),
+            idle: Duration::from_secs(60),
+            max_age: None,
+        }
+    }
+}
+
+/// What is going on on a connection; shared by its task and its requests.
+#[derive(Debug)]
+pub(super) struct Activity {
+    opened: Instant,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Begin of each request in flight, oldest first.
+    in_flight: VecDeque<(u64, Instant)>,
+    begun: u64,
+    idle_since: Instant,
+}
+
+/// What the timer has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Nothing before this instant.
+    At(Instant),
+    /// Say goodbye: nothing is in flight any more, or the connection is old.
+    Goodbye,
+    /// Cut: a deadline has passed that only an unwilling peer misses.
+    Cut,
+}
+
+impl Activity {
+    pub(super) fn new(opened: Instant) -> Arc<Self> {
+        let state = State { in_flight: VecDeque::new(), begun: 0, idle_since: opened };
+        Arc::new(Self { opened, state: Mutex::new(state) })
+    }
+
+    /// A request's head has arrived; it is in flight until the token is dropped.
+    pub(super) fn begin(self: &Arc<Self>) -> InFlight {
+        let mut state = self.state();
+        state.begun += 1;
+        let number = state.begun;
+        state.in_flight.push_back((number, Instant::now()));
+        InFlight { activity: Arc::clone(self), number }
+    }
+
+    /// Whether nothing is in flight.
+    pub(super) fn is_idle(&self) -> bool {
+        self.state().in_flight.is_empty()
+    }
+
+    /// Since when nothing is in flight; `None` while something is.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let state = self.state();
+        state.in_flight.is_empty().then_some(state.idle_since)
+    }
+
+    /// What is due at `now`; `head_began` is the first byte of a head that has not ended yet.
+    pub(super) fn due(&self, deadlines: &Deadlines, now: Instant, head_began: Option<Instant>) -> Due {
+        let state = self.state();
+        let mut next = match state.in_flight.front() {
+            Some((_, began)) => {
+                let limit = *began + deadlines.request + WRITE_ALLOWANCE;
+                if limit <= now {
+                    return Due::Cut;
+                }
+                limit
+            }
+            None => match head_began {
+                // A head that began behind a request that was still being answered is not read before the answer's end.
+                Some(began) => {
+                    let limit = began.max(state.idle_since) + deadlines.header;
+                    if limit <= now {
+                        return Due::Cut;
+                    }
+                    limit
+                }
+                None => {
+                    let limit = state.idle_since + deadlines.idle;
+                    if limit <= now {
+                        return Due::Goodbye;
+                    }
+                    limit
+                }
+            },
+        };
+        if let Some(age) = deadlines.max_age {
+            let limit = self.opened + age;
+            if limit <= now {
+                return Due::Goodbye;
+            }
+            next = next.min(limit);
+        }
+        // A head may begin at any moment without waking the timer, so it looks again no later than a head may last.
+        Due::At(next.min(now + deadlines.header))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request in flight.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    activity: Arc<Activity>,
+    number: u64,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let mut state = self.activity.state();
+        if let Some(position) = state.in_flight.iter().position(|(number, _)| *number == self.number) {
+            state.in_flight.remove(position);
+        }
+        if state.in_flight.is_empty() {
+            state.idle_since = Instant::now();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_says_goodbye_after_keep_alive_idle() {
+        let deadlines = Deadlines::default();
+        let activity = Activity::new(Instant::now());
+        tokio::time::advance(deadlines.idle - SECOND).await;
+        assert!(matches!(activity.due(&deadlines, Instant::now(), None), Due::At(_)));
+        tokio::time::advance(SECOND).await;
+        assert_eq!(activity.due(&deadlines, Instant::now(), None), Due::Goodbye);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_drips_is_cut_and_the_timer_looks_in_time() {
+        let deadlines = Deadlines::default();
+        let activity = Activity::new(Instant::now());
+        let Due::At(look) = activity.due(&deadlines, Instant::now(), None) else { panic!("nothing is due") };
+        assert!(look <= Instant::now() + deadlines.header);
+        let began = Instant::now();
+        tokio::time::advance(deadlines.header - SECOND).await;
+        assert_eq!(activity.due(&deadlines, Instant::now(), Some(began)), Due::At(began + deadlines.header), "absolute");
+        tokio::time::advance(SECOND).await;
+        assert_eq!(activity.due(&deadlines, Instant::now(), Some(began)), Due::Cut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_timer_looks_at_least_once_in_the_time_of_a_head_also_while_busy() {
+        let deadlines = Deadlines::default();
+        let activity = Activity::new(Instant::now());
+        let _busy = activity.begin();
+        assert_eq!(activity.due(&deadlines, Instant::now(), None), Due::At(Instant::now() + deadlines.header));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_not_taken_is_cut_and_a_busy_connection_is_not_idle() {
+        let deadlines = Deadlines::default();
+        let activity = Activity::new(Instant::now());
+        let first = activity.begin();
+        tokio::time::advance(deadlines.idle).await;
+        assert!(matches!(activity.due(&deadlines, Instant::now(), None), Due::At(_)));
+        let second = activity.begin();
+        tokio::time::advance(WRITE_ALLOWANCE).await;
+        assert_eq!(activity.due(&deadlines, Instant::now(), None), Due::Cut);
+        drop(first);
+        assert!(matches!(activity.due(&deadlines, Instant::now(), None), Due::At(_)));
+        drop(second);
+        assert!(activity.is_idle());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_old_connection_says_goodbye_even_when_busy() {
+        let deadlines = Deadlines { max_age: Some(SECOND * 30), ..Deadlines::default() };
+        let activity = Activity::new(Instant::now());
+        let _busy = activity.begin();
+        tokio::time::advance(SECOND * 30).await;
+        assert_eq!(activity.due(&deadlines, Instant::now(), None), Due::Goodbye);
+    }
+}

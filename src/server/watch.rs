@@ -1,0 +1,133 @@
+//! What happens to a connection beside its requests: deadlines, retirement, drain.
+
+use std::pin::{Pin, pin};
+use std::time::{Duration, SystemTime};
+
+use hyper::rt::{Read, Write};
+use tokio::time::{Instant, sleep_until};
+use tracing::debug;
+
+use super::deadline::{Activity, Due};
+use super::service::{Answer, Counted};
+use super::{Door, Environment};
+use crate::tls::{Standing, VerifiedClient};
+
+/// What a connection that has said goodbye gets when nothing is in flight, and a retired one in any case: HTTP/2's GOAWAY
+/// waits for the peer's pong, and a hostile peer sends none.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A hyper connection of either protocol.
+pub(super) trait Connection: Future<Output = hyper::Result<()>> {
+    /// Finishes what is in flight, takes nothing new.
+    fn say_goodbye(self: Pin<&mut Self>);
+}
+
+impl<I, S> Connection for hyper::server::conn::http1::Connection<I, Counted<S>>
+where
+    I: Read + Write + Unpin + 'static,
+    S: Answer,
+{
+    fn say_goodbye(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<I, S> Connection for hyper::server::conn::http2::Connection<I, Counted<S>, hyper_util::rt::TokioExecutor>
+where
+    I: Read + Write + Unpin + 'static,
+    S: Answer,
+{
+    fn say_goodbye(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// By hyper, the peer, or our goodbye.
+    ByItself,
+    /// It has to be dropped as it is.
+    Cut,
+}
+
+/// Everything that may end a connection from our side.
+pub(super) struct Watch<'a> {
+    pub(super) door: &'a Door,
+    pub(super) environment: &'a Environment,
+    pub(super) client: VerifiedClient,
+    pub(super) standing: &'a Standing,
+    pub(super) activity: &'a Activity,
+}
+
+impl Watch<'_> {
+    /// Drives `connection` to its end. `head_began` tells when the head that is being read began.
+    pub(super) async fn over<C: Connection>(
+        &self,
+        mut connection: Pin<&mut C>,
+        head_began: impl Fn() -> Option<Instant>,
+    ) -> Ended {
+        let mut retired = pin!(self.standing.retired());
+        let mut draining = pin!(self.door.shutdown.begun());
+        let mut cutting = pin!(self.door.shutdown.cutting());
+        let mut timer = pin!(sleep_until(self.next_look(Instant::now(), Instant::now() + self.door.deadlines.header)));
+        let mut goodbye: Option<Instant> = None;
+        let mut is_retired = false;
+        let mut is_draining = false;
+        loop {
+            tokio::select! {
+                outcome = connection.as_mut() => {
+                    if let Err(error) = outcome {
+                        debug!(event = "connection_failed", peer = %self.client.peer(), %error, "connection ended with an error");
+                    }
+                    return Ended::ByItself;
+                }
+                () = retired.as_mut(), if !is_retired => {
+                    is_retired = true;
+                    self.environment.metrics.connection_retired();
+                    connection.as_mut().say_goodbye();
+                    let now = Instant::now();
+                    goodbye = Some(now);
+                    timer.as_mut().reset(now + GRACE);
+                }
+                () = draining.as_mut(), if !is_draining => {
+                    is_draining = true;
+                    connection.as_mut().say_goodbye();
+                    goodbye.get_or_insert_with(Instant::now);
+                }
+                () = cutting.as_mut(), if is_draining => return Ended::Cut,
+                () = timer.as_mut() => {
+                    let now = Instant::now();
+                    // The verdict's own deadline; a request would ask as well, an idle connection has nobody else to.
+                    let _ = self.standing.ask(SystemTime::now());
+                    match (self.activity.due(&self.door.deadlines, now, head_began()), goodbye) {
+                        (Due::Cut, _) => return Ended::Cut,
+                        (_, Some(since)) => {
+                            let patience = if is_retired { since } else { since.max(self.activity.idle_since().unwrap_or(now)) };
+                            if patience + GRACE <= now {
+                                return Ended::Cut;
+                            }
+                            timer.as_mut().reset(self.next_look(now, patience + GRACE));
+                        }
+                        (Due::Goodbye, None) => {
+                            connection.as_mut().say_goodbye();
+                            goodbye = Some(now);
+                            timer.as_mut().reset(self.next_look(now, now + GRACE));
+                        }
+                        (Due::At(next), None) => timer.as_mut().reset(self.next_look(now, next)),
+                    }
+                }
+            }
+        }
+    }
+
+    /// `next`, or the verdict's deadline when that comes first.
+    fn next_look(&self, now: Instant, next: Instant) -> Instant {
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        // The deadline's last second still holds.
+        let left = Duration::from_secs(self.standing.deadline().as_secs().saturating_add(1)).saturating_sub(since_epoch);
+        // A clock that runs a little behind the timer must not make it spin.
+        let left = left.max(Duration::from_millis(20));
+        now.checked_add(left).map_or(next, |deadline| next.min(deadline))
+    }
+}

@@ -1,0 +1,201 @@
+//! The judge of presented chains: one per epoch, pure but for its memory of acceptances.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
+
+use super::client_subject::SubjectRules;
+use super::refusal::Refusal;
+use crate::pki::facts::CertificateFacts;
+use crate::pki::{ClientIdentity, TrustAnchors};
+
+/// Certificates that are looked at, the leaf included. Thirty cross-signed ones without any trusted key cost path building
+/// over a second of CPU; up to ten cost nothing, and no honest client needs more than four.
+pub const MAX_PRESENTED: usize = 8;
+
+/// Acceptances that are remembered per epoch. Thales has few leaves; a caller that varies its chain only displaces others.
+const MAX_REMEMBERED: usize = 1024;
+
+/// id-kp-clientAuth, RFC 5280 section 4.2.1.12, as the content octets of its object identifier.
+const CLIENT_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];
+
+/// What the chain is judged by, beside the trust anchors.
+#[derive(Clone, Debug, Default)]
+pub struct ClientRules {
+    /// Demand clientAuth in ExtendedKeyUsage; without it an absent extension is accepted.
+    pub require_client_auth_eku: bool,
+    /// Patterns on the subject.
+    pub subject: SubjectRules,
+}
+
+/// An acceptance: who it is, and how long that may be believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Who presented the chain.
+    pub identity: Arc<ClientIdentity>,
+    /// The last second at which the verdict holds: the earliest notAfter on the verified path, the anchor's included.
+    pub deadline: UnixTime,
+}
+
+/// Judges chains against the trust anchors of one epoch.
+pub struct Judge {
+    anchors: TrustAnchors,
+    /// The same, as webpki takes them.
+    webpki_anchors: Vec<TrustAnchor<'static>>,
+    rules: ClientRules,
+    algorithms: WebPkiSupportedAlgorithms,
+    remembered: Mutex<Remembered>,
+}
+
+impl Judge {
+    /// A judge that has seen nothing yet.
+    pub fn new(anchors: TrustAnchors, rules: ClientRules, algorithms: WebPkiSupportedAlgorithms) -> Self {
+        let webpki_anchors = anchors.anchors().iter().map(|anchor| anchor.webpki().clone()).collect();
+        Self { anchors, webpki_anchors, rules, algorithms, remembered: Mutex::default() }
+    }
+
+    /// The trust anchors.
+    pub fn anchors(&self) -> &TrustAnchors {
+        &self.anchors
+    }
+
+    /// The algorithms by which signatures are verified.
+    pub fn algorithms(&self) -> &WebPkiSupportedAlgorithms {
+        &self.algorithms
+    }
+
+    /// Judges `chain` (DER, leaf first) at `now`. An acceptance of the byte-identical chain is remembered until its deadline.
+    ///
+    /// # Errors
+    /// The [`Refusal`]; it is never remembered.
+    pub fn judge(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Arc<Verdict>, Refusal> {
+        if chain.len() > MAX_PRESENTED {
+            return Err(Refusal::ChainTooLong { max: MAX_PRESENTED });
+        }
+        let digest = digest(chain);
+        if let Some(verdict) = self.remembered().recall(&digest, now) {
+            return Ok(verdict);
+        }
+        let verdict = Arc::new(self.verify(chain, now)?);
+        self.remembered().remember(digest, Arc::clone(&verdict));
+        Ok(verdict)
+    }
+
+    fn verify(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Verdict, Refusal> {
+        let (leaf, intermediates) = chain.split_first().ok_or(Refusal::Malformed)?;
+        let end_entity = EndEntityCert::try_from(leaf)?;
+        let usage = if self.rules.require_client_auth_eku {
+            KeyUsage::required(CLIENT_AUTH)
+        } else {
+            KeyUsage::client_auth()
+        };
+        let check = |path: &VerifiedPath<'_>| self.check_path(path, now);
+        let path = end_entity.verify_for_usage(
+            self.algorithms.all,
+            &self.webpki_anchors,
+            intermediates,
+            now,
+            usage,
+            None,
+            Some(&check),
+        )?;
+
+        let facts = CertificateFacts::from_der(leaf).map_err(|_| Refusal::Malformed)?;
+        if facts.key_usage.is_some_and(|usage| !usage.digital_signature) {
+            return Err(Refusal::WrongKeyUsage);
+        }
+        if !self.rules.subject.admit(&facts.subject_der) {
+            return Err(Refusal::SubjectNotAdmitted);
+        }
+        let mut deadline = facts.not_after.min(self.anchor_validity(&path)?.1);
+        for intermediate in path.intermediate_certificates() {
+            let facts = CertificateFacts::from_der(&intermediate.der()).map_err(|_| Refusal::Malformed)?;
+            deadline = deadline.min(facts.not_after);
+        }
+        let identity = Arc::new(ClientIdentity::from_der(leaf).map_err(|_| Refusal::Malformed)?);
+        Ok(Verdict { identity, deadline })
+    }
+
+    /// What webpki leaves out and another path could satisfy: the anchor's validity, and keyCertSign of each issuer
+    /// (RFC 5280 section 6.1.4, step n).
+    fn check_path(&self, path: &VerifiedPath<'_>, now: UnixTime) -> Result<(), webpki::Error> {
+        let (not_before, not_after) = self.anchor_validity(path).map_err(|_| webpki::Error::UnknownIssuer)?;
+        if now > not_after {
+            return Err(webpki::Error::CertExpired { time: now, not_after });
+        }
+        if now < not_before {
+            return Err(webpki::Error::CertNotValidYet { time: now, not_before });
+        }
+        for intermediate in path.intermediate_certificates() {
+            let facts = CertificateFacts::from_der(&intermediate.der()).map_err(|_| webpki::Error::BadDer)?;
+            if facts.key_usage.is_some_and(|usage| !usage.key_cert_sign) {
+                return Err(webpki::Error::EndEntityUsedAsCa);
+            }
+        }
+        Ok(())
+    }
+
+    fn anchor_validity(&self, path: &VerifiedPath<'_>) -> Result<(UnixTime, UnixTime), Refusal> {
+        self.anchors
+            .anchors()
+            .iter()
+            .filter(|anchor| {
+                anchor.webpki().subject == path.anchor().subject
+                    && anchor.webpki().subject_public_key_info == path.anchor().subject_public_key_info
+            })
+            .map(|anchor| (anchor.facts.not_before, anchor.facts.not_after))
+            // A CA that was issued anew under the same key stands in the bundle twice; the later one counts.
+            .max_by_key(|(_, not_after)| *not_after)
+            .ok_or(Refusal::UnknownIssuer)
+    }
+
+    fn remembered(&self) -> std::sync::MutexGuard<'_, Remembered> {
+        // The table is valid after any panic: each change to it is one insertion or removal.
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Judge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Judge").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+/// SHA-256 over the whole chain, each certificate led by its length so that no two chains share an encoding.
+fn digest(chain: &[CertificateDer<'_>]) -> [u8; 32] {
+    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    for certificate in chain {
+        context.update(&(certificate.len() as u64).to_be_bytes());
+        context.update(certificate);
+    }
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(context.finish().as_ref());
+    bytes
+}
+
+/// The acceptances of an epoch, oldest first out.
+#[derive(Default)]
+struct Remembered {
+    verdicts: HashMap<[u8; 32], Arc<Verdict>>,
+    order: VecDeque<[u8; 32]>,
+}
+
+impl Remembered {
+    fn recall(&self, digest: &[u8; 32], now: UnixTime) -> Option<Arc<Verdict>> {
+        self.verdicts.get(digest).filter(|verdict| now <= verdict.deadline).cloned()
+    }
+
+    fn remember(&mut self, digest: [u8; 32], verdict: Arc<Verdict>) {
+        if self.verdicts.insert(digest, verdict).is_none() {
+            self.order.push_back(digest);
+        }
+        if self.order.len() > MAX_REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.verdicts.remove(&oldest);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The only place where a rustls `ServerConfig` is built.
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::crypto::aws_lc_rs::{self, cipher_suite, kx_group};
+use rustls::crypto::CryptoProvider;
+use rustls::server::{NoServerSessionStorage, ServerConfig};
+use rustls::sign::SingleCertAndKey;
+use rustls::version::{TLS12, TLS13};
+
+use super::client_verifier::ClientVerifier;
+use super::judge::Judge;
+use crate::pki::ServerCredential;
+
+/// What is spoken on a connection, most wanted first (RFC 7301).
+const ALPN_PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// A configuration for one epoch, from nothing: it shares no session state with any other, so that no session outlives the
+/// trust that it was opened under.
+///
+/// # Errors
+/// What rustls refuses; material that has passed its own checks gives it no reason to.
+pub(super) fn build(credential: &ServerCredential, judge: Arc<Judge>) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13, &TLS12])?
+        .with_client_cert_verifier(Arc::new(ClientVerifier::new(judge)))
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(credential.certified_key())));
+    config.alpn_protocols = ALPN_PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+    // Resumption is off: no session is stored, no ticket is sent (a resumed session runs no client verifier), and early data
+    // has no way in. rustls' own default would be a store of 256 sessions and two tickets.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    config.max_early_data_size = 0;
+    Ok(Arc::new(config))
+}
+
+/// The one crypto provider: forward-secret AEAD suites alone (there are no others in rustls, and this list keeps it so), the
+/// hybrid post-quantum group first.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+    Arc::clone(PROVIDER.get_or_init(|| {
+        Arc::new(CryptoProvider {
+            cipher_suites: vec![
+                cipher_suite::TLS13_AES_256_GCM_SHA384,
+                cipher_suite::TLS13_AES_128_GCM_SHA256,
+                cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+                cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+                cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+                cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+                cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+                cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+                cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+            ],
+            kx_groups: vec![
+                kx_group::X25519MLKEM768,
+                kx_group::X25519,
+                kx_group::SECP256R1,
+                kx_group::SECP384R1,
+            ],
+            ..aws_lc_rs::default_provider()
+        })
+    }))
+}
