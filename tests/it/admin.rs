@@ -1,0 +1,68 @@
+//! The admin listener: plain HTTP, of its own, and nothing secret on it.
+
+use serde_json::Value;
+
+use crate::support::{Door, Server, raw};
+
+#[tokio::test]
+async fn probes_and_metrics_are_served_on_the_admin_listener_alone() {
+    let door = Door::open().await;
+    assert_ne!(door.server.admin(), door.server.address());
+    for path in ["/livez", "/readyz", "/metrics", "/status"] {
+        assert_eq!(door.server.admin_fetch(path).await.0, 200, "{path}");
+    }
+    assert_eq!(door.server.admin_fetch("/nothing").await.0, 404);
+    // Behind the door the same paths are the backend's.
+    for path in ["/livez", "/readyz", "/metrics", "/status"] {
+        assert_eq!(door.honest().call(path).await.unwrap().text(), "received", "{path}");
+        assert_eq!(door.backend.arrivals(path), 1);
+    }
+    // And the admin listener is no door: no path leads to the backend.
+    door.server.admin_fetch("/accepted").await;
+    assert_eq!(door.backend.arrivals("/accepted"), 0);
+}
+
+#[tokio::test]
+async fn metrics_count_what_happens() {
+    let door = Door::open().await;
+    let count = async |server: &Server, name: &str| {
+        let text = server.admin_fetch("/metrics").await.1;
+        text.lines().filter(|line| line.starts_with("issuer_host_") && line.contains(name)).count()
+    };
+    door.honest().expect_accepted("an honest client").await;
+    door.stranger().expect_refused("a stranger").await;
+    assert_ne!(count(&door.server, "handshake").await, 0);
+    assert_ne!(count(&door.server, "request").await, 0);
+    assert_ne!(count(&door.server, "environment=\"preprod\"").await, 0);
+    door.server.permits_return_to_zero().await;
+}
+
+#[tokio::test]
+async fn the_status_shows_the_environment_and_no_secret() {
+    let door = Door::open().await;
+    door.honest().expect_accepted("an honest client").await;
+    let (_, text) = door.server.admin_fetch("/status").await;
+    let status: Value = serde_json::from_str(&text).unwrap();
+    assert!(status.to_string().contains("preprod"), "{status}");
+    let key = door.pki.server.key_pem();
+    let secret = key.lines().nth(1).unwrap();
+    for (place, text) in
+        [("/status", text), ("/metrics", door.server.admin_fetch("/metrics").await.1), ("the log", door.server.log())]
+    {
+        assert!(!text.contains(secret) && !text.contains("PRIVATE KEY"), "{place} shows the private key");
+        assert!(!text.contains("honest call body"), "{place} shows a body");
+    }
+}
+
+#[tokio::test]
+async fn garbage_on_the_admin_listener_does_not_harm() {
+    let door = Door::open().await;
+    for garbage in [&b"\x16\x03\x01\x00\x05hello"[..], b"GET /livez\r\n\r\n", &[0xff; 1000]] {
+        let mut socket = tokio::net::TcpStream::connect(door.server.admin()).await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut socket, garbage).await.unwrap();
+        tokio::io::AsyncWriteExt::shutdown(&mut socket).await.unwrap();
+        raw::drain(&mut socket).await;
+    }
+    assert_eq!(door.server.admin_fetch("/livez").await.0, 200);
+    door.is_unharmed().await;
+}

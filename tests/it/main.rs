@@ -1,0 +1,37 @@
+//! The server as its callers meet it: the real binary, real sockets, and certificates made for each test.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::match_wild_err_arm,
+    clippy::format_collect,
+    reason = "a test says what is wrong by failing, and builds short texts"
+)]
+
+mod support;
+
+mod admin;
+mod backend_failures;
+mod chains_refused;
+mod client;
+mod environments;
+mod h2_hostility;
+mod h2_strictness;
+mod http_forwarding;
+mod http_identity_headers;
+mod http_limits;
+mod http_smuggling;
+mod http_timeouts;
+mod identities_accepted;
+mod identities_refused;
+mod interop;
+mod lifecycle;
+mod proxy_protocol;
+mod starvation;
+mod subjects;
+mod tls_garbage;
+mod tls_names;
+mod tls_resumption;
+mod tls_versions;
+mod weak_keys;

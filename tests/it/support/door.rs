@@ -1,0 +1,136 @@
+//! A server with certificates and a backend: what most tests start from.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::{Authority, Backend, Caller, Identity, Server, Spec};
+
+/// The name that the server answers to, unless a test says otherwise.
+pub(crate) const HOST: &str = "issuer.bank.test";
+
+/// The certificates around a server: whom it trusts, and whom its callers trust.
+pub(crate) struct Pki {
+    /// The client CA: the anchor, unless a test says otherwise.
+    pub(crate) clients: Authority,
+    /// An authority under the client CA.
+    pub(crate) issuing: Authority,
+    pub(crate) servers: Authority,
+    pub(crate) server: Identity,
+    /// An honest client under the issuing authority.
+    pub(crate) honest: Identity,
+}
+
+/// What a test wants to be different. All strings are TOML.
+#[derive(Default)]
+pub(crate) struct Setup<'a> {
+    /// Keys of `[server]`, and tables below it at the end.
+    pub(crate) server: &'a str,
+    /// Keys of `[environments.preprod]`.
+    pub(crate) environment: &'a str,
+    /// Keys of `[environments.preprod.backend]` beside `url`.
+    pub(crate) backend: &'a str,
+    /// `listen`, when it is not one port on 127.0.0.1.
+    pub(crate) listen: Option<&'a str>,
+    /// PEM, when it is not the client CA alone.
+    pub(crate) client_ca: Option<String>,
+    /// Where the backend is, when it is not the door's own.
+    pub(crate) backend_url: Option<String>,
+}
+
+/// A running server, its backend and its certificates.
+pub(crate) struct Door {
+    pub(crate) server: Server,
+    pub(crate) backend: Backend,
+    pub(crate) pki: Pki,
+    pub(crate) directory: TempDir,
+}
+
+impl Pki {
+    pub(crate) fn new() -> Self {
+        let clients = Authority::root("Client Root");
+        let issuing = clients.intermediate("Client Issuing CA");
+        let servers = Authority::root("Server Root");
+        let server = servers.intermediate("Server Issuing CA").issue(Spec::server(HOST));
+        let honest = issuing.client("honest");
+        Self { clients, issuing, servers, server, honest }
+    }
+}
+
+impl Door {
+    pub(crate) async fn open() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    pub(crate) async fn with(setup: Setup<'_>) -> Self {
+        Self::behind(Pki::new(), setup).await
+    }
+
+    pub(crate) async fn behind(pki: Pki, setup: Setup<'_>) -> Self {
+        Self::before(Backend::http1().await, pki, setup).await
+    }
+
+    pub(crate) async fn before(backend: Backend, pki: Pki, setup: Setup<'_>) -> Self {
+        let directory = TempDir::new().unwrap();
+        write(directory.path(), "client-ca.pem", &setup.client_ca.clone().unwrap_or_else(|| pki.clients.pem()));
+        write(directory.path(), "server-chain.pem", &pki.server.chain_pem());
+        write(directory.path(), "server-key.pem", &pki.server.key_pem());
+        let config = directory.path().join("issuer-host.toml");
+        let url = setup.backend_url.clone().unwrap_or_else(|| format!("http://{}", backend.address()));
+        write(directory.path(), "issuer-host.toml", &text(&setup, &url));
+        let server = Server::start(&config).await;
+        Self { server, backend, pki, directory }
+    }
+
+    /// A caller without a client certificate.
+    pub(crate) fn stranger(&self) -> Caller {
+        Caller::new(self.server.address(), HOST, self.pki.servers.certificate().clone())
+    }
+
+    /// A caller with an honest client certificate.
+    pub(crate) fn honest(&self) -> Caller {
+        self.stranger().presenting(&self.pki.honest)
+    }
+
+    /// Asserts that the server still serves an honest client and that every permit has come back.
+    pub(crate) async fn is_unharmed(&self) {
+        self.honest().expect_accepted("an honest client afterwards").await;
+        self.server.permits_return_to_zero().await;
+    }
+}
+
+/// Writes a file into a test's directory.
+pub(crate) fn write(directory: &Path, name: &str, text: &str) {
+    std::fs::write(directory.join(name), text).unwrap();
+}
+
+fn text(setup: &Setup<'_>, backend_url: &str) -> String {
+    let Setup { server, environment, backend, listen, .. } = setup;
+    let listen = listen.unwrap_or(r#"["127.0.0.1:0"]"#);
+    format!(
+        r#"
+[log]
+format = "json"
+
+[admin]
+listen = "127.0.0.1:0"
+
+[environments.preprod]
+product = "tsh"
+customer_id = "ISSUER0001"
+host = "{HOST}"
+client_ca = "client-ca.pem"
+certificate_chain = "server-chain.pem"
+private_key = "server-key.pem"
+{environment}
+
+[environments.preprod.backend]
+url = "{backend_url}"
+{backend}
+
+[server]
+listen = {listen}
+{server}
+"#
+    )
+}

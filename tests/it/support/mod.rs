@@ -1,0 +1,47 @@
+//! What the topics share: certificates, the real server, a backend, callers.
+
+pub(crate) mod backend;
+pub(crate) mod caller;
+pub(crate) mod control;
+pub(crate) mod door;
+pub(crate) mod frames;
+pub(crate) mod gate;
+pub(crate) mod hello;
+pub(crate) mod pki;
+pub(crate) mod raw;
+pub(crate) mod server;
+pub(crate) mod session;
+pub(crate) mod tool;
+
+pub(crate) use backend::{Answer, Backend};
+pub(crate) use caller::{Caller, Refusal};
+pub(crate) use door::{Door, HOST, Pki, Setup};
+pub(crate) use gate::Gate;
+pub(crate) use pki::{Authority, Identity, Spec};
+pub(crate) use server::Server;
+pub(crate) use session::{Reply, Session, request};
+
+use std::future::Future;
+use std::time::Duration;
+
+/// How long a test waits before it calls the server stuck. No test passes or fails on how fast the server is.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Awaits `what`, and fails in words when it never comes.
+pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("waited {PATIENCE:?} in vain for {what}"),
+    }
+}
+
+/// Asks `question` again until it is answered with yes; fails in words after a bounded number of tries.
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut question: impl FnMut() -> F) {
+    for _ in 0..400 {
+        if question().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("asked 400 times in vain for {what}");
+}

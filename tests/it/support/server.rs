@@ -1,0 +1,174 @@
+//! The real binary as a child process.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::{eventually, within};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_issuer-host");
+
+/// A running `issuer-host serve`; killed when dropped. A panic in it fails the test that started it.
+pub(crate) struct Server {
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+    listeners: Vec<SocketAddr>,
+    admin: SocketAddr,
+}
+
+impl Server {
+    /// Starts `serve` and waits until it says that it is ready.
+    pub(crate) async fn start(config: &Path) -> Self {
+        let child = Command::new(BINARY)
+            .args(["serve", "--config"])
+            .arg(config)
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let unset = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut server = Self { child, log: Arc::default(), listeners: Vec::new(), admin: unset };
+        server.collect_log();
+        for _ in 0..800 {
+            if !server.events("ready").is_empty() {
+                break;
+            }
+            if let Some(status) = server.child.try_wait().unwrap() {
+                panic!("the server ended with {status} instead of getting ready:\n{}", server.log());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        server.listeners = server.events("listening").iter().map(address_of).collect();
+        let admin: Vec<_> = server.events("admin_listening").iter().map(address_of).collect();
+        assert!(!server.listeners.is_empty(), "no `listening` event with an address:\n{}", server.log());
+        assert_eq!(admin.len(), 1, "not one `admin_listening` event with an address:\n{}", server.log());
+        server.admin = admin[0];
+        server
+    }
+
+    fn collect_log(&mut self) {
+        let lines = BufReader::new(self.child.stderr.take().unwrap()).lines();
+        let log = Arc::clone(&self.log);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                log.lock().unwrap().push(line);
+            }
+        });
+    }
+
+    /// The first address it listens on.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.listeners[0]
+    }
+
+    pub(crate) fn listeners(&self) -> &[SocketAddr] {
+        &self.listeners
+    }
+
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Everything it has printed to stderr so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().join("\n")
+    }
+
+    /// The log lines of one event, as JSON with the event's fields on top.
+    pub(crate) fn events(&self, name: &str) -> Vec<Value> {
+        let log = self.log.lock().unwrap();
+        let lines = log.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.map(|line| line.get("fields").cloned().unwrap_or(line)).filter(|line| line["event"] == name).collect()
+    }
+
+    pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    pub(crate) fn interrupt(&self) {
+        self.signal("INT");
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id();
+        let status = Command::new("sh").arg("-c").arg(format!("kill -{name} {pid}")).status().unwrap();
+        assert!(status.success(), "could not signal the server");
+    }
+
+    /// Waits for the process to end; `None` when a signal ended it.
+    pub(crate) async fn exit_code(&mut self) -> Option<i32> {
+        for _ in 0..800 {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        panic!("the server does not end:\n{}", self.log());
+    }
+
+    /// GET on the admin listener: status and body.
+    pub(crate) async fn admin_fetch(&self, path: &str) -> (u16, String) {
+        self.try_admin_fetch(path)
+            .await
+            .unwrap_or_else(|| panic!("the admin listener does not answer:\n{}", self.log()))
+    }
+
+    /// The same, `None` when nobody answers.
+    pub(crate) async fn try_admin_fetch(&self, path: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(self.admin).await.ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut answer = Vec::new();
+        within("the admin listener", stream.read_to_end(&mut answer)).await.ok()?;
+        let answer = String::from_utf8(answer).ok()?;
+        let status = answer.split(' ').nth(1)?.parse().ok()?;
+        Some((status, answer.split_once("\r\n\r\n")?.1.to_owned()))
+    }
+
+    /// The sum of a metric over its labels.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        let (status, text) = self.admin_fetch("/metrics").await;
+        assert_eq!(status, 200);
+        let samples: Vec<f64> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix(name))
+            .filter(|rest| rest.starts_with([' ', '{']))
+            .map(|rest| rest.rsplit(' ').next().unwrap().parse().unwrap())
+            .collect();
+        assert!(!samples.is_empty(), "/metrics has no {name}:\n{text}");
+        samples.iter().sum()
+    }
+
+    /// Waits until no connection holds a permit and no handshake is under way.
+    pub(crate) async fn permits_return_to_zero(&self) {
+        eventually("all permits to come back", async || {
+            self.metric("issuer_host_connection_permits_in_use").await == 0.0
+                && self.metric("issuer_host_handshakes_in_flight").await == 0.0
+        })
+        .await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("what the server printed:\n{}", self.log());
+        } else {
+            assert!(!self.log().contains("panicked at"), "the server panicked:\n{}", self.log());
+        }
+    }
+}
+
+fn address_of(event: &Value) -> SocketAddr {
+    event["address"].as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no address in {event}"))
+}
