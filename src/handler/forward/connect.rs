@@ -1,7 +1,6 @@
 //! Connections to a backend: name, TCP and TLS under one deadline.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
