@@ -43,6 +43,8 @@ pub struct CertificateFacts {
     pub not_after: UnixTime,
     /// CA:TRUE in basicConstraints.
     pub is_ca: bool,
+    /// pathLenConstraint of basicConstraints: how many further CA certificates may follow below this one.
+    pub path_length: Option<u32>,
     /// The public key.
     pub key: PublicKey,
     /// The keyUsage extension, where present.
@@ -153,6 +155,7 @@ impl CertificateFacts {
         let (subject, issuer) = (certificate.subject().as_raw(), certificate.issuer().as_raw());
         let key_usage = certificate.key_usage().map_err(|_| FactsError::Extension("keyUsage"))?;
         let purposes = certificate.extended_key_usage().map_err(|_| FactsError::Extension("extendedKeyUsage"))?;
+        let (is_ca, path_length) = basic_constraints(&certificate)?;
         Ok(Self {
             version: certificate.version().0.saturating_add(1),
             subject: rfc4514(subject),
@@ -161,7 +164,8 @@ impl CertificateFacts {
             sha256: Fingerprint::of(der),
             not_before: unix_time(certificate.validity().not_before),
             not_after: unix_time(certificate.validity().not_after),
-            is_ca: is_ca(&certificate)?,
+            is_ca,
+            path_length,
             key: public_key(certificate.public_key()),
             key_usage: key_usage.map(|extension| KeyUsage {
                 digital_signature: extension.value.digital_signature(),
@@ -244,12 +248,12 @@ fn dotted(oid: &Oid<'_>) -> String {
     printable(oid.to_id_string().as_bytes())
 }
 
-fn is_ca(certificate: &X509Certificate<'_>) -> Result<bool, FactsError> {
+fn basic_constraints(certificate: &X509Certificate<'_>) -> Result<(bool, Option<u32>), FactsError> {
     let malformed = FactsError::Extension("basicConstraints");
     let extension = certificate.get_extension_unique(&OID_X509_EXT_BASIC_CONSTRAINTS).map_err(|_| malformed)?;
     match extension.map(X509Extension::parsed_extension) {
-        None => Ok(false),
-        Some(ParsedExtension::BasicConstraints(constraints)) => Ok(constraints.ca),
+        None => Ok((false, None)),
+        Some(ParsedExtension::BasicConstraints(constraints)) => Ok((constraints.ca, constraints.path_len_constraint)),
         Some(_) => Err(malformed),
     }
 }

@@ -228,7 +228,7 @@ fn check_chain(
         let others = strangers.iter().map(|link| link.place.clone()).collect();
         problems.push(CredentialProblem::Gap { place, issuer, others });
     } else if path.len() == 1 {
-        problems.push(CredentialProblem::LeafAlone { place, issuer });
+        warnings.push(CredentialWarning::LeafAlone { place, issuer });
     } else {
         warnings.push(CredentialWarning::EndsBelowRoot { place, issuer });
     }

@@ -5,7 +5,6 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::server::TlsStream;
@@ -172,16 +171,20 @@ async fn serve_http1<S: Answer>(stream: TlsStream<TcpStream>, service: Counted<S
     if ended == Ended::Cut {
         return;
     }
-    let mut stream = connection.into_parts().io.into_inner().into_inner();
-    if let Some(error) = guard.unanswered_refusal() {
-        debug!(event = "request_refused", reason = "framing", peer = %watch.client.peer(), %error, "no HTTP/1.1 request");
-        watch.environment.metrics.request_refused(error.status());
-        // The peer may have stopped listening; it is refused all the same.
-        let _ = stream.write_all(error.response_bytes()).await;
-        let _ = stream.shutdown().await;
-    }
+    let io = connection.into_parts().io.into_inner();
+    let goodbye = async {
+        if let Some(error) = guard.refusal() {
+            let peer = watch.client.peer();
+            debug!(event = "request_refused", reason = "framing", %peer, %error, "no HTTP/1.1 request");
+            watch.environment.metrics.request_refused(error.status());
+            // The peer may have stopped listening; it is refused all the same.
+            let _ = tokio::time::timeout(linger::PATIENCE, io.finish()).await;
+        } else {
+            linger::close(io.into_inner().into_inner().0).await;
+        }
+    };
     tokio::select! {
-        () = linger::close(stream.into_inner().0) => {}
+        () = goodbye => {}
         () = watch.door.shutdown.cutting() => {}
     }
 }

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// How long a peer may take to read our last words.
-const LINGER: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 /// How much it may still send meanwhile, in bytes.
 const DISCARDED: usize = 1024 * 1024;
 
@@ -26,5 +26,5 @@ pub(super) async fn close(mut socket: TcpStream) {
         Ok::<(), std::io::Error>(())
     };
     // However it ends, the socket closes now.
-    let _ = tokio::time::timeout(LINGER, discard).await;
+    let _ = tokio::time::timeout(PATIENCE, discard).await;
 }

@@ -131,7 +131,7 @@ pub enum ProxyProtocolError {
     /// Version 2: the extensions do not add up to the length.
     #[error("an extension of the PROXY header is malformed")]
     Extension,
-    /// Version 2: a CRC32c extension that does not match.
+    /// Version 2: a CRC-32C extension that does not match.
     #[error("the checksum of the PROXY header does not match")]
     Checksum,
 }

@@ -10,6 +10,7 @@ use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 use super::client_subject::SubjectRules;
 use super::refusal::Refusal;
 use crate::pki::facts::CertificateFacts;
+use crate::pki::trust_anchors::Anchor;
 use crate::pki::{ClientIdentity, TrustAnchors};
 
 /// Certificates that are looked at, the leaf included. Thirty cross-signed ones without any trusted key cost path building
@@ -18,9 +19,6 @@ pub const MAX_PRESENTED: usize = 8;
 
 /// Acceptances that are remembered per epoch. Thales has few leaves; a caller that varies its chain only displaces others.
 const MAX_REMEMBERED: usize = 1024;
-
-/// id-kp-clientAuth, RFC 5280 section 4.2.1.12, as the content octets of its object identifier.
-const CLIENT_AUTH: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];
 
 /// What the chain is judged by, beside the trust anchors.
 #[derive(Clone, Debug, Default)]
@@ -87,27 +85,30 @@ impl Judge {
     fn verify(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Verdict, Refusal> {
         let (leaf, intermediates) = chain.split_first().ok_or(Refusal::Malformed)?;
         let end_entity = EndEntityCert::try_from(leaf)?;
-        let usage =
-            if self.rules.require_client_auth_eku { KeyUsage::required(CLIENT_AUTH) } else { KeyUsage::client_auth() };
         let check = |path: &VerifiedPath<'_>| self.check_path(path, now);
         let path = end_entity.verify_for_usage(
             self.algorithms.all,
             &self.webpki_anchors,
             intermediates,
             now,
-            usage,
+            // Where the extension is present in the path, it has to allow clientAuth; whether a leaf needs it is ours to say.
+            KeyUsage::client_auth(),
             None,
             Some(&check),
         )?;
 
         let facts = CertificateFacts::from_der(leaf).map_err(|_| Refusal::Malformed)?;
+        if self.rules.require_client_auth_eku && !facts.extended_key_usage.is_some_and(|usage| usage.client_auth) {
+            return Err(Refusal::WrongExtendedKeyUsage);
+        }
         if facts.key_usage.is_some_and(|usage| !usage.digital_signature) {
             return Err(Refusal::WrongKeyUsage);
         }
         if !self.rules.subject.admit(&facts.subject_der) {
             return Err(Refusal::SubjectNotAdmitted);
         }
-        let mut deadline = facts.not_after.min(self.anchor_validity(&path)?.1);
+        let anchor = self.anchor_of(&path).ok_or(Refusal::UnknownIssuer)?;
+        let mut deadline = facts.not_after.min(anchor.facts.not_after);
         for intermediate in path.intermediate_certificates() {
             let facts = CertificateFacts::from_der(&intermediate.der()).map_err(|_| Refusal::Malformed)?;
             deadline = deadline.min(facts.not_after);
@@ -116,37 +117,39 @@ impl Judge {
         Ok(Verdict { identity, deadline })
     }
 
-    /// What webpki leaves out and another path could satisfy: the anchor's validity, and keyCertSign of each issuer
-    /// (RFC 5280 section 6.1.4, step n).
+    /// What webpki leaves out and another path could satisfy: the anchor's validity and path length, and keyCertSign of each
+    /// issuer (RFC 5280 section 6.1.4, steps l to n).
     fn check_path(&self, path: &VerifiedPath<'_>, now: UnixTime) -> Result<(), webpki::Error> {
-        let (not_before, not_after) = self.anchor_validity(path).map_err(|_| webpki::Error::UnknownIssuer)?;
-        if now > not_after {
-            return Err(webpki::Error::CertExpired { time: now, not_after });
+        let anchor = &self.anchor_of(path).ok_or(webpki::Error::UnknownIssuer)?.facts;
+        if now > anchor.not_after {
+            return Err(webpki::Error::CertExpired { time: now, not_after: anchor.not_after });
         }
-        if now < not_before {
-            return Err(webpki::Error::CertNotValidYet { time: now, not_before });
+        if now < anchor.not_before {
+            return Err(webpki::Error::CertNotValidYet { time: now, not_before: anchor.not_before });
         }
+        let mut below = 0;
         for intermediate in path.intermediate_certificates() {
             let facts = CertificateFacts::from_der(&intermediate.der()).map_err(|_| webpki::Error::BadDer)?;
             if facts.key_usage.is_some_and(|usage| !usage.key_cert_sign) {
                 return Err(webpki::Error::EndEntityUsedAsCa);
             }
+            below += u32::from(!facts.self_issued);
+        }
+        if anchor.path_length.is_some_and(|most| below > most) {
+            return Err(webpki::Error::PathLenConstraintViolated);
         }
         Ok(())
     }
 
-    fn anchor_validity(&self, path: &VerifiedPath<'_>) -> Result<(UnixTime, UnixTime), Refusal> {
-        self.anchors
-            .anchors()
-            .iter()
-            .filter(|anchor| {
-                anchor.webpki().subject == path.anchor().subject
-                    && anchor.webpki().subject_public_key_info == path.anchor().subject_public_key_info
-            })
-            .map(|anchor| (anchor.facts.not_before, anchor.facts.not_after))
-            // A CA that was issued anew under the same key stands in the bundle twice; the later one counts.
-            .max_by_key(|(_, not_after)| *not_after)
-            .ok_or(Refusal::UnknownIssuer)
+    /// The anchor that a path ends at. A CA that was issued anew under the same key stands in the bundle twice; the one that
+    /// lives longer counts.
+    fn anchor_of(&self, path: &VerifiedPath<'_>) -> Option<&Anchor> {
+        let anchors = self.anchors.anchors().iter();
+        let same = anchors.filter(|anchor| {
+            anchor.webpki().subject == path.anchor().subject
+                && anchor.webpki().subject_public_key_info == path.anchor().subject_public_key_info
+        });
+        same.max_by_key(|anchor| anchor.facts.not_after)
     }
 
     fn remembered(&self) -> std::sync::MutexGuard<'_, Remembered> {
@@ -196,3 +199,6 @@ impl Remembered {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

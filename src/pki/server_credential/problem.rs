@@ -29,6 +29,17 @@ pub enum CredentialWarning {
         /// The name of its issuer.
         issuer: String,
     },
+    /// The leaf is all there is. Below a root of one's own that is a whole chain, and the file does not tell whether it is.
+    #[error(
+        "{place} stands alone: fine when {issuer} is a root that Thales endorsed (O8); else callers need the certificates \
+         between it and the root as well, and the whole CUSTOMER_TLS_SERVER_CERTIFICATE_CHAIN belongs here"
+    )]
+    LeafAlone {
+        /// The leaf.
+        place: Place,
+        /// The name of its issuer.
+        issuer: String,
+    },
     /// The chain ends with a root behind an intermediate.
     #[error("{place} is a root: callers have it already, so it need not be sent")]
     RootIncluded {
@@ -138,17 +149,6 @@ pub enum CredentialProblem {
     Stranger {
         /// Which one.
         place: Place,
-    },
-    /// The leaf is all there is.
-    #[error(
-        "{place} stands alone and is not self-signed; callers need the certificates between it and the root as well: put \
-         the whole CUSTOMER_TLS_SERVER_CERTIFICATE_CHAIN here, with the certificate of {issuer} behind it"
-    )]
-    LeafAlone {
-        /// The leaf.
-        place: Place,
-        /// The name of its issuer.
-        issuer: String,
     },
     /// The same certificate twice.
     #[error("{place} is the same certificate as number {first}; remove one")]

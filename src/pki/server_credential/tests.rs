@@ -81,11 +81,12 @@ fn a_leaf_right_below_its_root_needs_no_word() {
 }
 
 #[test]
-fn a_leaf_alone_is_refused_with_the_name_of_the_asset() {
+fn a_leaf_alone_is_taken_with_a_warning_that_names_its_issuer_and_the_asset() {
     let leaf = Chain::new().leaf;
-    let problem = sole_problem(load(&[&leaf], &leaf.key_pem, Some(HOST)));
-    assert!(matches!(&problem, CredentialProblem::LeafAlone { issuer, .. } if issuer == "CN=issuing,O=Test"));
-    assert!(problem.to_string().contains("CUSTOMER_TLS_SERVER_CERTIFICATE_CHAIN"));
+    let credential = load(&[&leaf], &leaf.key_pem, Some(HOST)).unwrap();
+    let [warning @ CredentialWarning::LeafAlone { issuer, .. }] = credential.warnings() else { panic!("no warning") };
+    assert_eq!(issuer, "CN=issuing,O=Test");
+    assert!(warning.to_string().contains("CUSTOMER_TLS_SERVER_CERTIFICATE_CHAIN"));
 }
 
 #[test]

@@ -26,7 +26,7 @@ struct Served {
 fn hyper(bytes: &[u8], cuts: &[usize]) -> Served {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        let (client, server) = duplex(1 << 20);
+        let (caller, stream) = duplex(1 << 20);
         let served = Arc::new(Mutex::new(Served::default()));
         let seen = Arc::clone(&served);
         let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
@@ -41,9 +41,9 @@ fn hyper(bytes: &[u8], cuts: &[usize]) -> Served {
                 Ok::<_, Infallible>(http::Response::new(Empty::<Bytes>::new()))
             }
         });
-        let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(server), service);
+        let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         let connection = tokio::spawn(connection);
-        let (mut reads, mut writes) = tokio::io::split(client);
+        let (mut reads, mut writes) = tokio::io::split(caller);
         let mut from = 0;
         for to in cuts.iter().copied().chain([bytes.len()]) {
             // Where hyper has closed, writing fails.

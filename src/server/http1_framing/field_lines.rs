@@ -37,11 +37,12 @@ impl FieldLines {
             && let Some(&first) = rest.first()
         {
             taken += match self.at {
-                At::LineStart => self.line_start(first)?,
+                At::LineStart => self.line_start(rest, first)?,
                 At::Name => self.name(rest)?,
                 At::Value => self.value(rest)?,
                 At::ValueLf if first == b'\n' => {
-                    self.line_end()?;
+                    self.at = At::LineStart;
+                    self.judge(self.value)?;
                     1
                 }
                 At::LastLf if first == b'\n' => return Ok((taken + 1, true)),
@@ -51,7 +52,14 @@ impl FieldLines {
         Ok((taken, false))
     }
 
-    fn line_start(&mut self, first: u8) -> Result<usize, FramingError> {
+    fn line_start(&mut self, rest: &[u8], first: u8) -> Result<usize, FramingError> {
+        if let Some((name, visible, length)) = whole_line(rest) {
+            self.count += 1;
+            let mut value = Value::of(name);
+            value.keep(visible)?;
+            self.judge(value)?;
+            return Ok(length);
+        }
         match first {
             b'\r' => {
                 self.at = At::LastLf;
@@ -63,7 +71,7 @@ impl FieldLines {
             _ => {}
         }
         self.count += 1;
-        self.name = Name::default();
+        self.name.length = 0;
         self.at = At::Name;
         Ok(0)
     }
@@ -77,7 +85,7 @@ impl FieldLines {
                 Ok(run)
             }
             Some(b':') => {
-                self.value = self.name.followed_by(token).value();
+                self.value = Value::of(self.name.followed_by(token));
                 self.at = At::Value;
                 Ok(run + 1)
             }
@@ -107,9 +115,9 @@ impl FieldLines {
         }
     }
 
-    fn line_end(&mut self) -> Result<(), FramingError> {
-        self.at = At::LineStart;
-        match std::mem::take(&mut self.value) {
+    /// Takes the value of a complete line.
+    fn judge(&mut self, value: Value) -> Result<(), FramingError> {
+        match value {
             Value::Any => {}
             Value::Host if self.host => return Err(FramingError::SeveralHosts),
             Value::Host => self.host = true,
@@ -123,6 +131,16 @@ impl FieldLines {
         }
         Ok(())
     }
+}
+
+/// Name, value and length of the field line that `rest` starts with, if it is whole and well-formed: the short way that
+/// nearly all lines go. Lines that are odd or cut are left to the long way.
+fn whole_line(rest: &[u8]) -> Option<(&[u8], &[u8], usize)> {
+    let (name, after) = rest.split_at_checked(token_run(rest))?;
+    let (b':', after) = after.split_first()? else { return None };
+    let (value, after) = after.split_at_checked(value_run(after))?;
+    let whole = !name.is_empty() && after.starts_with(b"\r\n");
+    whole.then_some((name, value, name.len() + 1 + value.len() + 2))
 }
 
 const HOST: &[u8] = b"host";
@@ -146,26 +164,13 @@ impl Name {
     }
 
     /// The whole name: what was kept and `last`. Nearly always the whole is in `last`.
-    fn followed_by<'a>(&'a mut self, last: &'a [u8]) -> WholeName<'a> {
+    fn followed_by<'a>(&'a mut self, last: &'a [u8]) -> &'a [u8] {
         if self.length == 0 {
-            return WholeName(last);
+            return last;
         }
         self.keep(last);
         // A longer name is none of those that matter.
-        WholeName(self.start.get(..self.length).unwrap_or_default())
-    }
-}
-
-struct WholeName<'a>(&'a [u8]);
-
-impl WholeName<'_> {
-    fn value(&self) -> Value {
-        match self.0.len() {
-            4 if self.0.eq_ignore_ascii_case(HOST) => Value::Host,
-            14 if self.0.eq_ignore_ascii_case(CONTENT_LENGTH) => Value::ContentLength(Number::default()),
-            17 if self.0.eq_ignore_ascii_case(TRANSFER_ENCODING) => Value::TransferEncoding(Coding::default()),
-            _ => Value::Any,
-        }
+        self.start.get(..self.length).unwrap_or_default()
     }
 }
 
@@ -180,6 +185,16 @@ enum Value {
 }
 
 impl Value {
+    /// What is to be kept of the value of the field `name`.
+    fn of(name: &[u8]) -> Self {
+        match name.len() {
+            4 if name.eq_ignore_ascii_case(HOST) => Self::Host,
+            14 if name.eq_ignore_ascii_case(CONTENT_LENGTH) => Self::ContentLength(Number::default()),
+            17 if name.eq_ignore_ascii_case(TRANSFER_ENCODING) => Self::TransferEncoding(Coding::default()),
+            _ => Self::Any,
+        }
+    }
+
     fn keep(&mut self, part: &[u8]) -> Result<(), FramingError> {
         match self {
             Self::Any | Self::Host => Ok(()),

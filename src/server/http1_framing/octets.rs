@@ -17,15 +17,41 @@ pub(super) fn target_run(bytes: &[u8]) -> usize {
 
 /// The length of the token (RFC 9110 section 5.6.2) at the start of `bytes`.
 pub(super) fn token_run(bytes: &[u8]) -> usize {
-    bytes.iter().position(|byte| !TOKEN.get(usize::from(*byte)).is_some_and(|token| *token)).unwrap_or(bytes.len())
+    // Nearly all names are letters and hyphens: those by words, and whatever ends their run by the table.
+    let mut length = 0;
+    for word in bytes.as_chunks::<8>().0 {
+        let stops = !letters_and_hyphens(u64::from_le_bytes(*word)) & HIGHEST;
+        length += (stops.trailing_zeros() / u8::BITS) as usize;
+        if stops != 0 {
+            break;
+        }
+    }
+    let rest = bytes.get(length..).unwrap_or_default();
+    length + rest.iter().position(|byte| !is_token(*byte)).unwrap_or(rest.len())
 }
 
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which would refuse an index out of bounds")]
+fn is_token(byte: u8) -> bool {
+    TOKEN.get(usize::from(byte)).is_some_and(|token| *token)
+}
+
+/// Marks letters and hyphens, all of them exactly.
+fn letters_and_hyphens(word: u64) -> u64 {
+    // Without their highest bits octets do not carry into their neighbours.
+    let low = word & !HIGHEST;
+    let lower_case = low | (LOWEST * 0x20);
+    let from_a = lower_case + LOWEST * (0x80 - u64::from(b'a'));
+    let beyond_z = lower_case + LOWEST * (0x7f - u64::from(b'z'));
+    let no_hyphen = (low ^ (LOWEST * u64::from(b'-'))) + LOWEST * 0x7f;
+    ((from_a & !beyond_z) | !no_hyphen) & !word & HIGHEST
+}
+
 static TOKEN: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0u8;
     while byte < DEL {
-        table[byte as usize] = byte.is_ascii_alphanumeric()
+        let (_, rest) = table.split_at_mut(byte as usize);
+        let Some(entry) = rest.first_mut() else { break };
+        *entry = byte.is_ascii_alphanumeric()
             || matches!(
                 byte,
                 b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
@@ -76,6 +102,8 @@ mod tests {
                 let stop = |goes_on: bool| if goes_on { 20 } else { place };
                 assert_eq!(value_run(&bytes), stop(byte >= 0x20 && byte != DEL), "{byte:#x} at {place}");
                 assert_eq!(target_run(&bytes), stop((0x21..=0x7e).contains(&byte)), "{byte:#x} at {place}");
+                let token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+                assert_eq!(token_run(&bytes), stop(token), "{byte:#x} at {place}");
             }
         }
     }
@@ -86,6 +114,7 @@ mod tests {
             let plain = |goes_on: fn(u8) -> bool| bytes.iter().take_while(|byte| goes_on(**byte)).count();
             prop_assert_eq!(value_run(&bytes), plain(|byte| byte >= 0x20 && byte != DEL));
             prop_assert_eq!(target_run(&bytes), plain(|byte| (0x21..=0x7e).contains(&byte)));
+            prop_assert_eq!(token_run(&bytes), plain(is_token));
         }
     }
 }

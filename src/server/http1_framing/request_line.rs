@@ -33,6 +33,8 @@ enum At {
 }
 
 const VERSION: &[u8] = b"HTTP/1.1";
+/// The version and the end of the line in one piece, as they nearly always come; else they go octet by octet.
+const USUAL_END: &[u8] = b"HTTP/1.1\r\n";
 const PREFACE_METHOD: &[u8] = b"PRI";
 
 impl RequestLine {
@@ -45,6 +47,9 @@ impl RequestLine {
             taken += match self.at {
                 At::Method => self.method(rest)?,
                 At::Target => self.target(rest)?,
+                At::Version if self.length == 0 && rest.starts_with(USUAL_END) => {
+                    return Ok((taken + USUAL_END.len(), true));
+                }
                 At::Version => self.version(first)?,
                 At::Cr => self.carriage_return(first)?,
                 At::Lf if first == b'\n' => return Ok((taken + 1, true)),

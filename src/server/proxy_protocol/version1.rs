@@ -11,6 +11,8 @@ pub(super) const LONGEST: usize = 107;
 
 const START: &[u8] = b"PROXY ";
 const CRLF: &[u8] = b"\r\n";
+/// The fields of a line for TCP.
+const FIELDS: usize = 6;
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, ProxyProtocolError> {
     if !bytes.iter().zip(START).all(|(byte, expected)| byte == expected) {
@@ -38,11 +40,9 @@ fn missing(line: &[u8]) -> usize {
     if !line.starts_with(b"PROXY TCP") {
         return CRLF.len();
     }
-    /// The spaces between the six fields of a TCP line.
-    const SPACES: usize = 5;
-    let spaces = line.iter().filter(|byte| **byte == b' ').count();
-    // A space that is still to come has at least one byte of the next field after it.
-    CRLF.len() + 2 * SPACES.saturating_sub(spaces)
+    let fields = line.split(|byte| *byte == b' ').count();
+    // Each field that is still to come has a space before it and is at least one byte long.
+    CRLF.len() + 2 * FIELDS.saturating_sub(fields)
 }
 
 /// `line` is without its CRLF and starts with [`START`].

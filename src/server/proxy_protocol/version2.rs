@@ -12,7 +12,7 @@ const TCP_OVER_IPV4: u8 = 0x11;
 const TCP_OVER_IPV6: u8 = 0x21;
 const UNSPECIFIED: u8 = 0x00;
 
-/// The extension that holds a CRC32c over the whole header, its own four bytes taken as zero.
+/// The extension that holds a CRC-32C over the whole header, its own four bytes taken as zero.
 const CRC32C_EXTENSION: u8 = 0x03;
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Parsed, ProxyProtocolError> {
