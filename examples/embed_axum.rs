@@ -23,7 +23,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let directory = PathBuf::from(arguments.next().unwrap_or_else(|| "certs-sample".to_owned()));
     let listen = arguments.next().unwrap_or_else(|| "127.0.0.1:8443".to_owned()).parse()?;
-    issuer_host::telemetry::init(issuer_host::telemetry::Format::Human, "info")?;
+    let level = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
+    issuer_host::telemetry::init(issuer_host::telemetry::Format::Human, &level)?;
 
     let router = Router::new()
         .route("/whoami", get(whoami))

@@ -220,8 +220,7 @@ pub struct EnvironmentMetrics {
 impl EnvironmentMetrics {
     /// A client was verified.
     pub fn handshake_accepted(&self, tls_version: &'static str) {
-        let labels =
-            HandshakeLabels { environment: self.name.clone(), outcome: "accepted", reason: "", tls_version };
+        let labels = HandshakeLabels { environment: self.name.clone(), outcome: "accepted", reason: "", tls_version };
         self.handshakes.get_or_create(&labels).inc();
     }
 

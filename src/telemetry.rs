@@ -19,7 +19,9 @@ pub enum Format {
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The filter is none.
-    #[error("{0:?} is no log level: use error, warn, info, debug, trace, or a filter such as \"info,issuer_host=debug\"")]
+    #[error(
+        "{0:?} is no log level: use error, warn, info, debug, trace, or a filter such as \"info,issuer_host=debug\""
+    )]
     Level(String),
     /// Somebody logs already.
     #[error("a logger is already installed in this process")]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use axum::http::StatusCode;
 
-const STARTING: u8 = 0;
+// 0, the default, is "starting".
 const READY: u8 = 1;
 const DRAINING: u8 = 2;
 

@@ -10,8 +10,9 @@ use axum::response::{IntoResponse, Response};
 
 /// On a loopback listener, only requests for loopback names are answered; elsewhere any name may be right.
 pub(super) async fn refuse(State(bound): State<SocketAddr>, request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if bound.ip().is_loopback() && !is_loopback(host) {
+    let host = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+    // A browser always names a host; what names none is no page.
+    if bound.ip().is_loopback() && !host.is_none_or(is_loopback) {
         return (StatusCode::MISDIRECTED_REQUEST, "this listener answers to localhost only\n").into_response();
     }
     next.run(request).await
@@ -38,7 +39,9 @@ mod tests {
         for host in ["localhost", "LOCALHOST:9090", "127.0.0.1", "127.0.0.1:9090", "[::1]", "[::1]:9090"] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["", "attacker.example", "localhost.attacker.example:9090", "127.0.0.1.attacker.example", "10.0.0.1"] {
+        for host in
+            ["", "attacker.example", "localhost.attacker.example:9090", "127.0.0.1.attacker.example", "10.0.0.1"]
+        {
             assert!(!is_loopback(host), "{host}");
         }
     }

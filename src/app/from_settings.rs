@@ -85,10 +85,9 @@ fn backend(settings: &BackendSettings) -> Result<Forward, String> {
     let read = |source: &PemSource| source.read().map_err(|error| format!("a file cannot be read: {error}"));
     let client_credential = match &settings.client_credential {
         None => None,
-        Some(credential) => Some(ClientCredentialPem {
-            chain: read(&credential.certificate)?.to_vec(),
-            key: read(&credential.key)?,
-        }),
+        Some(credential) => {
+            Some(ClientCredentialPem { chain: read(&credential.certificate)?.to_vec(), key: read(&credential.key)? })
+        }
     };
     let options = ForwardOptions {
         ca_pem: settings.ca.as_ref().map(read).transpose()?.map(|pem| pem.to_vec()),

@@ -7,8 +7,8 @@ use ipnet::IpNet;
 
 use crate::handler::Handler;
 use crate::http::StackOptions;
-use crate::server::{Deadlines, Http2Limits};
 use crate::pki::trust_anchors::AnchorRules;
+use crate::server::{Deadlines, Http2Limits};
 use crate::tls::{ClientRules, MaterialSource, MaterialSources};
 
 /// A whole server.

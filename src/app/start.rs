@@ -13,9 +13,9 @@ use super::status::{self, Subject};
 use crate::admin::{Admin, AdminError, Readiness};
 use crate::http::Stack;
 use crate::metrics::{CertificateKind, Metrics};
+use crate::server::http1_framing::FramingLimits;
 use crate::server::limits::{HandshakeLimits, HandshakeSlots, Permits};
 use crate::server::proxy_protocol::ProxyProtocol;
-use crate::server::http1_framing::FramingLimits;
 use crate::server::{self, BindError, Door, Environment, Http2Limits, Shutdown};
 use crate::tls::{Epoch, Hosts, MaterialError, TlsEnvironment, TlsMaterial, now};
 
@@ -111,9 +111,8 @@ pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
     let framing = FramingLimits { head_bytes, head_fields: server.max_headers, ..FramingLimits::default() };
     let mut doors = Vec::new();
     for (address, environments) in by_address {
-        let hosts = environments
-            .into_iter()
-            .map(|environment| (environment.tls.host().map(str::to_owned), environment));
+        let hosts =
+            environments.into_iter().map(|environment| (environment.tls.host().map(str::to_owned), environment));
         let door = Door {
             hosts: Hosts::new(hosts),
             permits: permits.clone(),
@@ -144,11 +143,7 @@ struct Built {
     listen: Vec<SocketAddr>,
 }
 
-fn build(
-    options: EnvironmentOptions,
-    server: &ServerOptions,
-    metrics: &Metrics,
-) -> Result<Built, EnvironmentProblem> {
+fn build(options: EnvironmentOptions, server: &ServerOptions, metrics: &Metrics) -> Result<Built, EnvironmentProblem> {
     let name = options.name.clone();
     let material = TlsMaterial::load(&options.material_sources(server), now())
         .map_err(|error| EnvironmentProblem::Material { environment: name.clone(), error })?;
@@ -177,10 +172,7 @@ fn build(
 }
 
 /// Which environments listen where. Two that cannot be told apart on one address are a problem.
-fn assign(
-    built: &[Built],
-    problems: &mut Vec<EnvironmentProblem>,
-) -> BTreeMap<SocketAddr, Vec<Arc<Environment>>> {
+fn assign(built: &[Built], problems: &mut Vec<EnvironmentProblem>) -> BTreeMap<SocketAddr, Vec<Arc<Environment>>> {
     let mut by_address: BTreeMap<SocketAddr, Vec<Arc<Environment>>> = BTreeMap::new();
     for Built { subject: Subject { environment, .. }, listen } in built {
         for address in listen.iter().copied() {

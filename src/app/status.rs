@@ -64,5 +64,9 @@ fn certificate(facts: &CertificateFacts) -> CertificateStatus {
 
 fn rfc3339(time: SystemTime) -> String {
     // Years past 9999 have no RFC 3339 form; X.509 ends there too.
-    OffsetDateTime::from(time).replace_nanosecond(0).ok().and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
+    OffsetDateTime::from(time)
+        .replace_nanosecond(0)
+        .ok()
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_default()
 }

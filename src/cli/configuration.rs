@@ -36,7 +36,9 @@ pub(super) fn load(file: &ConfigurationFile) -> Result<(Settings, AppOptions), R
                 match EnvironmentOptions::from_settings(&environment) {
                     Err(problems) => add_settings(&mut report, problems),
                     Ok(options) => {
-                        if let Err(error) = TlsMaterial::load(&options.material_sources(&ServerOptions::default()), now()) {
+                        if let Err(error) =
+                            TlsMaterial::load(&options.material_sources(&ServerOptions::default()), now())
+                        {
                             add_material(&mut report, &environment.name, &error);
                         }
                     }

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::configuration::ConfigurationFile;
 use super::Error;
+use super::configuration::ConfigurationFile;
 use crate::settings::Settings;
 
 /// A probe that has to wait this long is answered.

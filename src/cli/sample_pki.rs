@@ -32,7 +32,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
 pub(super) fn write(directory: &Path, hosts: &[String]) -> Result<Vec<&'static str>, Error> {
     fs::create_dir_all(directory).map_err(|error| format!("cannot create {}: {error}", directory.display()))?;
     if fs::read_dir(directory)?.next().is_some() {
-        return Err(format!("{} is not empty: name a new directory, nothing is overwritten", directory.display()).into());
+        return Err(
+            format!("{} is not empty: name a new directory, nothing is overwritten", directory.display()).into()
+        );
     }
     let mut options = SampleOptions::default();
     options.hosts.extend(hosts.iter().cloned());

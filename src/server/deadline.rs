@@ -77,11 +77,6 @@ impl Activity {
         InFlight { activity: Arc::clone(self), number }
     }
 
-    /// Whether nothing is in flight.
-    pub(super) fn is_idle(&self) -> bool {
-        self.state().in_flight.is_empty()
-    }
-
     /// Since when nothing is in flight; `None` while something is.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         let state = self.state();
@@ -91,32 +86,15 @@ impl Activity {
     /// What is due at `now`; `head_began` is the first byte of a head that has not ended yet.
     pub(super) fn due(&self, deadlines: &Deadlines, now: Instant, head_began: Option<Instant>) -> Due {
         let state = self.state();
-        let mut next = match state.in_flight.front() {
-            Some((_, began)) => {
-                let limit = *began + deadlines.request + WRITE_ALLOWANCE;
-                if limit <= now {
-                    return Due::Cut;
-                }
-                limit
-            }
-            None => match head_began {
-                // A head that began behind a request that was still being answered is not read before the answer's end.
-                Some(began) => {
-                    let limit = began.max(state.idle_since) + deadlines.header;
-                    if limit <= now {
-                        return Due::Cut;
-                    }
-                    limit
-                }
-                None => {
-                    let limit = state.idle_since + deadlines.idle;
-                    if limit <= now {
-                        return Due::Goodbye;
-                    }
-                    limit
-                }
-            },
+        let (mut next, late) = match (state.in_flight.front(), head_began) {
+            (Some((_, began)), _) => (*began + deadlines.request + WRITE_ALLOWANCE, Due::Cut),
+            // A head that began behind a request that was still being answered is not read before the answer's end.
+            (None, Some(began)) => (began.max(state.idle_since) + deadlines.header, Due::Cut),
+            (None, None) => (state.idle_since + deadlines.idle, Due::Goodbye),
         };
+        if next <= now {
+            return late;
+        }
         if let Some(age) = deadlines.max_age {
             let limit = self.opened + age;
             if limit <= now {
@@ -176,7 +154,11 @@ mod tests {
         assert!(look <= Instant::now() + deadlines.header);
         let began = Instant::now();
         tokio::time::advance(deadlines.header - SECOND).await;
-        assert_eq!(activity.due(&deadlines, Instant::now(), Some(began)), Due::At(began + deadlines.header), "absolute");
+        assert_eq!(
+            activity.due(&deadlines, Instant::now(), Some(began)),
+            Due::At(began + deadlines.header),
+            "absolute"
+        );
         tokio::time::advance(SECOND).await;
         assert_eq!(activity.due(&deadlines, Instant::now(), Some(began)), Due::Cut);
     }
@@ -202,7 +184,7 @@ mod tests {
         drop(first);
         assert!(matches!(activity.due(&deadlines, Instant::now(), None), Due::At(_)));
         drop(second);
-        assert!(activity.is_idle());
+        assert!(activity.idle_since().is_some());
     }
 
     #[tokio::test(start_paused = true)]

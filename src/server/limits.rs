@@ -303,12 +303,13 @@ mod tests {
     async fn a_permit_is_waited_for_and_given_back() {
         let gauge = Gauge::default();
         let permits = Permits::new(2, gauge.clone());
-        let (one, two) = (permits.acquire().await, permits.acquire().await);
+        let (one, two) = (permits.reserve().await.take(), permits.reserve().await.take());
         assert_eq!((permits.in_use(), gauge.get()), (2, 2));
-        let third = tokio::time::timeout(Duration::from_secs(60), permits.acquire()).await;
+        let third = tokio::time::timeout(Duration::from_secs(60), permits.reserve()).await;
         assert!(third.is_err(), "there is none");
         drop(one);
-        let third = permits.acquire().await;
+        let third = permits.reserve().await;
+        assert_eq!(permits.in_use(), 1, "a reserved permit is not in use before its connection is there");
         drop((two, third));
         assert_eq!((permits.in_use(), gauge.get()), (0, 0));
     }

@@ -125,7 +125,8 @@ impl Watch<'_> {
     fn next_look(&self, now: Instant, next: Instant) -> Instant {
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         // The deadline's last second still holds.
-        let left = Duration::from_secs(self.standing.deadline().as_secs().saturating_add(1)).saturating_sub(since_epoch);
+        let left =
+            Duration::from_secs(self.standing.deadline().as_secs().saturating_add(1)).saturating_sub(since_epoch);
         // A clock that runs a little behind the timer must not make it spin.
         let left = left.max(Duration::from_millis(20));
         now.checked_add(left).map_or(next, |deadline| next.min(deadline))

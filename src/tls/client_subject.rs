@@ -32,8 +32,7 @@ impl SubjectRules {
     /// # Errors
     /// The first pattern that is not of the form `TYPE=value[, TYPE=value]`.
     pub fn new<S: AsRef<str>>(allow: &[S], deny: &[S]) -> Result<Self, SubjectPatternError> {
-        let parse = |patterns: &[S]| patterns.iter().map(|pattern| pattern.as_ref().parse()).collect();
-        Ok(Self { allow: parse(allow)?, deny: parse(deny)? })
+        Ok(Self { allow: patterns(allow)?, deny: patterns(deny)? })
     }
 
     /// Whether the subject (DER of an X.501 Name) is admitted: by some allow pattern, if there is any, and by no deny pattern.
@@ -47,13 +46,19 @@ impl SubjectRules {
     }
 }
 
+fn patterns<S: AsRef<str>>(texts: &[S]) -> Result<Vec<SubjectPattern>, SubjectPatternError> {
+    texts.iter().map(|text| text.as_ref().parse()).collect()
+}
+
 impl SubjectPattern {
     /// For allowing: where an attribute occurs several times, each occurrence has to match, so that a second CN smuggles
     /// nothing in.
     fn matches_all(&self, subject: &[Attribute]) -> bool {
         self.0.iter().all(|(kind, value)| {
-            let mut occurrences = subject.iter().filter(|attribute| attribute.kind.eq_ignore_ascii_case(kind)).peekable();
-            occurrences.peek().is_some() && occurrences.all(|attribute| wildcard(value, &attribute.value.to_lowercase()))
+            let mut occurrences =
+                subject.iter().filter(|attribute| attribute.kind.eq_ignore_ascii_case(kind)).peekable();
+            occurrences.peek().is_some()
+                && occurrences.all(|attribute| wildcard(value, &attribute.value.to_lowercase()))
         })
     }
 

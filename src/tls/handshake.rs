@@ -203,14 +203,8 @@ fn admit<IO, E>(
         resumed: session.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
         server_name,
     };
-    let client = VerifiedClient::new(
-        Arc::clone(name),
-        Arc::clone(&verdict.identity),
-        chain,
-        epoch.number(),
-        peer,
-        facts,
-    );
+    let client =
+        VerifiedClient::new(Arc::clone(name), Arc::clone(&verdict.identity), chain, epoch.number(), peer, facts);
     let standing = Arc::new(Standing::until(verdict.deadline));
     Ok(Admitted { stream, environment, client, standing, protocol })
 }

@@ -87,11 +87,8 @@ impl Judge {
     fn verify(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Verdict, Refusal> {
         let (leaf, intermediates) = chain.split_first().ok_or(Refusal::Malformed)?;
         let end_entity = EndEntityCert::try_from(leaf)?;
-        let usage = if self.rules.require_client_auth_eku {
-            KeyUsage::required(CLIENT_AUTH)
-        } else {
-            KeyUsage::client_auth()
-        };
+        let usage =
+            if self.rules.require_client_auth_eku { KeyUsage::required(CLIENT_AUTH) } else { KeyUsage::client_auth() };
         let check = |path: &VerifiedPath<'_>| self.check_path(path, now);
         let path = end_entity.verify_for_usage(
             self.algorithms.all,

@@ -18,9 +18,9 @@ pub use hosts::Hosts;
 pub use judge::{ClientRules, Judge, Verdict};
 pub use material::{MaterialError, MaterialSource, MaterialSources, TlsMaterial};
 pub use refusal::Refusal;
+pub(crate) use server_config::provider;
 pub use verdict::{Retired, Standing};
 pub use verified_client::{TlsFacts, VerifiedClient};
-pub(crate) use server_config::provider;
 
 /// The time that certificates are judged at.
 pub(crate) fn now() -> rustls_pki_types::UnixTime {

@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     if !arguments.listen.ip().is_loopback() {
         return Err("the demo listens on loopback only: everybody has the keys of the sample certificates".into());
     }
-    crate::telemetry::init(crate::telemetry::Format::Human, "warn")?;
+    crate::telemetry::init(crate::telemetry::Format::Human, "error")?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(demo(arguments))
 }
 
@@ -120,7 +120,9 @@ fn keep_serving(address: SocketAddr, directory: &Path) {
     let (port, directory) = (address.port(), directory.display());
     println!("\nIt goes on serving. Call it yourself, in another terminal in this directory:\n");
     println!("  # admitted: a client of the sample Thales Client CA");
-    println!("  curl --cacert {directory}/server-ca.pem --cert {directory}/client-a-chain.pem --key {directory}/client-a-key.pem \\");
+    println!(
+        "  curl --cacert {directory}/server-ca.pem --cert {directory}/client-a-chain.pem --key {directory}/client-a-key.pem \\"
+    );
     println!("       -d '{{}}' https://localhost:{port}/issuer/igwapi/v2.0/notifyVirtualCardChange\n");
     println!("  # refused: no certificate");
     println!("  curl --cacert {directory}/server-ca.pem https://localhost:{port}/\n");

@@ -1,7 +1,6 @@
 //! Connections to a backend: name, TCP and TLS under one deadline.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -45,8 +44,7 @@ pub(super) fn connector(options: &ForwardOptions, https: bool) -> Result<Connect
 }
 
 fn client_config(options: &ForwardOptions) -> Result<ClientConfig, ForwardError> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(crate::tls::provider())
         .with_safe_default_protocol_versions()
         .map_err(ForwardError::Tls)?
         .with_root_certificates(roots(options.ca_pem.as_deref())?);

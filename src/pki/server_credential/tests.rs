@@ -8,6 +8,7 @@ use x509_parser::asn1_rs::{Any, FromDer as _};
 
 use super::*;
 use crate::pki::minting::{Minted, ca, now, server, valid};
+use crate::pki::pem::PemError;
 
 const HOST: &str = "tsh.bank.example";
 

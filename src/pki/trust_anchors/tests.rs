@@ -3,7 +3,9 @@ use std::time::Duration;
 use rcgen::{CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose, PKCS_ED25519, PKCS_RSA_SHA256, RsaKeySize};
 
 use super::*;
+use crate::pki::facts::FactsError;
 use crate::pki::minting::{Minted, ca, client, now, valid};
+use crate::pki::pem::PemError;
 
 const STRICT: AnchorRules = AnchorRules { allow_public_client_ca: false, allow_sample_certificates: false };
 

@@ -20,6 +20,7 @@ pub(super) fn token_run(bytes: &[u8]) -> usize {
     bytes.iter().position(|byte| !TOKEN.get(usize::from(*byte)).is_some_and(|token| *token)).unwrap_or(bytes.len())
 }
 
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which would refuse an index out of bounds")]
 static TOKEN: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0u8;
@@ -51,12 +52,12 @@ fn run(bytes: &[u8], stops: impl Fn(u64) -> u64, goes_on: impl Fn(u8) -> bool) -
 
 /// Marks octets below `N`, for `N` up to 0x80.
 fn below<const N: u8>(word: u64) -> u64 {
-    word.wrapping_sub(LOWEST * N as u64) & !word & HIGHEST
+    word.wrapping_sub(LOWEST * u64::from(N)) & !word & HIGHEST
 }
 
 /// Marks octets that equal `N`, for `N` below 0x80.
 fn equal<const N: u8>(word: u64) -> u64 {
-    let difference = word ^ (LOWEST * N as u64);
+    let difference = word ^ (LOWEST * u64::from(N));
     difference.wrapping_sub(LOWEST) & !difference & HIGHEST
 }
 

@@ -124,7 +124,7 @@ impl Server {
     /// The same, `None` when nobody answers.
     pub(crate) async fn try_admin_fetch(&self, path: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(self.admin).await.ok()?;
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", self.admin);
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.ok()?;
         let mut answer = Vec::new();
         within("the admin listener", stream.read_to_end(&mut answer)).await.ok()?;
