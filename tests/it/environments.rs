@@ -38,7 +38,7 @@ impl Environment {
 
     fn configure(&self, directory: &TempDir) -> String {
         let Self { name, host, .. } = self;
-        let server = self.servers.issue(Spec::server(host));
+        let server = self.servers.intermediate(&format!("Server CA of {name}")).issue(Spec::server(host));
         write(directory.path(), &format!("{name}-ca.pem"), &self.clients.pem());
         write(directory.path(), &format!("{name}-chain.pem"), &server.chain_pem());
         write(directory.path(), &format!("{name}-key.pem"), &server.key_pem());

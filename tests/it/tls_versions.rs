@@ -32,7 +32,8 @@ async fn every_aead_suite_and_common_group_is_accepted() {
 #[tokio::test]
 async fn an_rsa_server_key_serves_both_versions() {
     let mut pki = Pki::new();
-    pki.server = pki.servers.issue(Spec::server(HOST).key(&rcgen::PKCS_RSA_SHA256));
+    let issuing = pki.servers.intermediate("Server Issuing CA for RSA");
+    pki.server = issuing.issue(Spec::server(HOST).key(&rcgen::PKCS_RSA_SHA256));
     let door = Door::behind(pki, Setup::default()).await;
     let honest = door.honest();
     honest.clone().tls12().expect_accepted("a client on TLS 1.2").await;
@@ -43,6 +44,15 @@ async fn an_rsa_server_key_serves_both_versions() {
     for suite in [0x009c, 0x002f, 0xc013] {
         assert_eq!(hello(0x0303, &[suite]).ask(&door.stranger()).await, HANDSHAKE_FAILURE, "suite {suite:#06x}");
     }
+}
+
+#[tokio::test]
+async fn a_server_certificate_directly_under_its_root_is_served() {
+    let mut pki = Pki::new();
+    pki.server = pki.servers.issue(Spec::server(HOST));
+    assert_eq!(pki.server.chain.len(), 1);
+    let door = Door::behind(pki, Setup::default()).await;
+    door.honest().expect_accepted("a client that trusts the root").await;
 }
 
 #[tokio::test]
