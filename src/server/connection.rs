@@ -50,7 +50,7 @@ async fn admit(
         }
         Expect::Demanded => {
             let slot = door.slots.enter(None);
-            match bounded(deadline, &slot, proxy_protocol::read_header(&mut socket)).await {
+            match bounded(door, deadline, &slot, proxy_protocol::read_header(&mut socket)).await {
                 Ok(Ok(header)) => {
                     if let proxy_protocol::Header::Proxied { source, destination } = header {
                         (caller, local) = (source, destination);
@@ -71,7 +71,7 @@ async fn admit(
         }
     };
 
-    match bounded(deadline, &slot, handshake(socket, &door.hosts, caller)).await {
+    match bounded(door, deadline, &slot, handshake(socket, &door.hosts, caller)).await {
         Ok(Ok(admitted)) => {
             drop(slot);
             let facts = admitted.client.tls();
@@ -106,6 +106,7 @@ async fn admit(
 enum GivenUp {
     Timeout,
     Displaced,
+    Draining,
 }
 
 impl GivenUp {
@@ -113,14 +114,22 @@ impl GivenUp {
         match self {
             Self::Timeout => "timeout",
             Self::Displaced => "displaced",
+            Self::Draining => "draining",
         }
     }
 }
 
-async fn bounded<F: Future>(deadline: Instant, slot: &HandshakeSlot, step: F) -> Result<F::Output, GivenUp> {
+async fn bounded<F: Future>(
+    door: &Door,
+    deadline: Instant,
+    slot: &HandshakeSlot,
+    step: F,
+) -> Result<F::Output, GivenUp> {
     tokio::select! {
         outcome = timeout_at(deadline, step) => outcome.map_err(|_| GivenUp::Timeout),
         () = slot.displaced() => Err(GivenUp::Displaced),
+        // Nothing of this connection is in flight yet.
+        () = door.shutdown.begun() => Err(GivenUp::Draining),
     }
 }
 
@@ -149,14 +158,22 @@ async fn serve(admitted: Admitted<TcpStream, Arc<Environment>>, local: SocketAdd
     let context = ConnectionContext { client: client.clone(), standing: Arc::clone(&standing), local };
     let activity = Activity::new(Instant::now());
     let service = Counted::new(environment.stack.for_connection(context), Arc::clone(&activity));
-    let watch = Watch { door, environment: &environment, client, standing: &standing, activity: &activity };
+    let watch = Watch { door, client, standing: &standing, activity: &activity };
     match protocol {
-        Protocol::Http1 => serve_http1(stream, service, &watch).await,
+        Protocol::Http1 => serve_http1(stream, service, &environment, &watch).await,
         Protocol::Http2 => serve_http2(stream, service, &watch).await,
+    }
+    if standing.is_retired() {
+        environment.metrics.connection_retired();
     }
 }
 
-async fn serve_http1<S: Answer>(stream: TlsStream<TcpStream>, service: Counted<S>, watch: &Watch<'_>) {
+async fn serve_http1<S: Answer>(
+    stream: TlsStream<TcpStream>,
+    service: Counted<S>,
+    environment: &Environment,
+    watch: &Watch<'_>,
+) {
     let framing = watch.door.framing;
     let (io, guard) = GuardedIo::new(stream, framing);
     let service = service.guarded_by(guard.clone());
@@ -176,7 +193,7 @@ async fn serve_http1<S: Answer>(stream: TlsStream<TcpStream>, service: Counted<S
         if let Some(error) = guard.refusal() {
             let peer = watch.client.peer();
             debug!(event = "request_refused", reason = "framing", %peer, %error, "no HTTP/1.1 request");
-            watch.environment.metrics.request_refused(error.status());
+            environment.metrics.request_refused(error.status());
             // The peer may have stopped listening; it is refused all the same.
             let _ = tokio::time::timeout(linger::PATIENCE, io.finish()).await;
         } else {

@@ -102,8 +102,8 @@ impl Activity {
             }
             next = next.min(limit);
         }
-        // A head may begin at any moment without waking the timer, so it looks again no later than a head may last.
-        Due::At(next.min(now + deadlines.header))
+        // Heads and idle times begin without waking the timer, so it looks again no later than the shorter of them may last.
+        Due::At(next.min(now + deadlines.header.min(deadlines.idle)))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

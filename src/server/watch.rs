@@ -7,9 +7,9 @@ use hyper::rt::{Read, Write};
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
+use super::Door;
 use super::deadline::{Activity, Due};
 use super::service::{Answer, Counted};
-use super::{Door, Environment};
 use crate::tls::{Standing, VerifiedClient};
 
 /// What a connection that has said goodbye gets when nothing is in flight, and a retired one in any case: HTTP/2's GOAWAY
@@ -54,7 +54,6 @@ pub(super) enum Ended {
 /// Everything that may end a connection from our side.
 pub(super) struct Watch<'a> {
     pub(super) door: &'a Door,
-    pub(super) environment: &'a Environment,
     pub(super) client: VerifiedClient,
     pub(super) standing: &'a Standing,
     pub(super) activity: &'a Activity,
@@ -70,7 +69,7 @@ impl Watch<'_> {
         let mut retired = pin!(self.standing.retired());
         let mut draining = pin!(self.door.shutdown.begun());
         let mut cutting = pin!(self.door.shutdown.cutting());
-        let mut timer = pin!(sleep_until(self.next_look(Instant::now(), Instant::now() + self.door.deadlines.header)));
+        let mut timer = pin!(sleep_until(self.first_look()));
         let mut goodbye: Option<Instant> = None;
         let mut is_retired = false;
         let mut is_draining = false;
@@ -84,7 +83,6 @@ impl Watch<'_> {
                 }
                 () = retired.as_mut(), if !is_retired => {
                     is_retired = true;
-                    self.environment.metrics.connection_retired();
                     connection.as_mut().say_goodbye();
                     let now = Instant::now();
                     goodbye = Some(now);
@@ -118,6 +116,14 @@ impl Watch<'_> {
                     }
                 }
             }
+        }
+    }
+
+    fn first_look(&self) -> Instant {
+        let now = Instant::now();
+        match self.activity.due(&self.door.deadlines, now, None) {
+            Due::At(next) => self.next_look(now, next),
+            Due::Goodbye | Due::Cut => now,
         }
     }
 

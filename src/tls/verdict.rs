@@ -46,6 +46,12 @@ impl Standing {
         self.retired.cancel();
     }
 
+    /// Whether the verdict has been found not to hold any more.
+    #[must_use]
+    pub fn is_retired(&self) -> bool {
+        self.retired.is_cancelled()
+    }
+
     /// Completes when the verdict has been found not to hold any more; the connection then says goodbye.
     pub async fn retired(&self) {
         self.retired.cancelled().await;

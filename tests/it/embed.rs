@@ -55,7 +55,8 @@ async fn handlers_of_the_embedder_get_the_verified_client_and_the_body() {
     for caller in [honest.clone(), honest.h2()] {
         let mut session = caller.session().await.unwrap();
         let whoami = session.send(request("GET", "/whoami").body("".into()).unwrap()).await.unwrap();
-        assert_eq!((whoami.status, whoami.text().as_str()), (200, "CN=honest,O=issuer-host tests,C=FR"));
+        assert_eq!(whoami.status, 200);
+        assert!(whoami.text().split(',').any(|attribute| attribute == "CN=honest"), "{}", whoami.text());
         let echo = session.send(request("POST", "/echo").body("body".into()).unwrap()).await.unwrap();
         assert_eq!((echo.status, echo.text().as_str()), (201, "body"));
     }
