@@ -77,6 +77,10 @@ impl Server {
         self.admin
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Everything it has printed to stderr so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().join("\n")
