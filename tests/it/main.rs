@@ -17,6 +17,7 @@ mod chains_refused;
 mod client;
 mod embed;
 mod environments;
+mod h2_deadlines;
 mod h2_hostility;
 mod h2_strictness;
 mod http_forwarding;
