@@ -90,7 +90,12 @@ async fn admit(
         Ok(Err(failed)) => {
             report(&failed, caller, door);
             if let Some(socket) = failed.io {
-                linger::close(socket).await;
+                // The slot is held meanwhile, so that no flood of garbage gathers more permits than there are slots.
+                tokio::select! {
+                    () = linger::close(socket) => {}
+                    () = slot.displaced() => {}
+                    () = door.shutdown.cutting() => {}
+                }
             }
             None
         }
