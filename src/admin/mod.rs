@@ -30,7 +30,7 @@ const MAX_CONNECTIONS: usize = 64;
 /// A head that takes longer comes from nobody who probes; it also ends kept connections that idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Age at which a connection says goodbye, and how much later it is cut: one whose answers nobody takes would hold its place.
-const AGE: Duration = Duration::from_mins(5);
+const AGE: Duration = Duration::from_secs(300);
 const GRACE: Duration = Duration::from_secs(10);
 /// After an error of accept.
 const PAUSE: Duration = Duration::from_millis(100);
