@@ -6,6 +6,7 @@ mod status;
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,9 @@ use crate::metrics::Metrics;
 const MAX_CONNECTIONS: usize = 64;
 /// A head that takes longer comes from nobody who probes; it also ends kept connections that idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Age at which a connection says goodbye, and how much later it is cut: one whose answers nobody takes would hold its place.
+const AGE: Duration = Duration::from_secs(300);
+const GRACE: Duration = Duration::from_secs(10);
 /// After an error of accept.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -108,9 +112,16 @@ impl Admin {
                     .timer(TokioTimer::new())
                     .header_read_timeout(HEADER_TIMEOUT)
                     .serve_connection(TokioIo::new(socket), service);
+                let mut connection = pin!(connection);
+                let aged = async {
+                    if tokio::time::timeout(AGE, connection.as_mut()).await.is_err() {
+                        connection.as_mut().graceful_shutdown();
+                        let _ = tokio::time::timeout(GRACE, connection).await;
+                    }
+                };
                 tokio::select! {
                     // A prober that goes away is nothing to report.
-                    _ = connection => {}
+                    () = aged => {}
                     () = end.cancelled() => {}
                 }
                 drop(permit);

@@ -73,3 +73,16 @@ async fn a_page_whose_name_was_rebound_to_loopback_gets_probes_alone() {
     end.cancel();
     task.await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_scraper_that_never_takes_its_answers_loses_its_place() {
+    use tokio::io::AsyncWriteExt as _;
+
+    let (address, end, task) = bound(&Readiness::default()).await;
+    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    let requests = "GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(100);
+    let asking = async { while socket.write_all(requests.as_bytes()).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(3600), asking).await.expect("it may ask, and not listen, for ever");
+    end.cancel();
+    task.await.unwrap();
+}

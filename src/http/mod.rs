@@ -12,6 +12,7 @@
 
 pub mod accounting;
 pub mod body;
+mod content_length;
 pub mod correlation;
 mod deadline;
 mod gate;

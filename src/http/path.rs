@@ -10,10 +10,15 @@ use super::stack::Connection;
 
 /// Refuses every request target but a clean origin form, or an absolute form with a clean path.
 pub(crate) fn refuse_unclean(parts: &mut Parts, _: &Connection) -> Result<(), Problem> {
-    match unclean(parts.uri.path()) {
-        None => Ok(()),
-        Some(reason) => Err(Problem::bad_request(reason)),
-    }
+    let reason = unclean(parts.uri.path()).or_else(|| unclean_query(parts.uri.query()?));
+    reason.map_or(Ok(()), |reason| Err(Problem::bad_request(reason)))
+}
+
+/// What is wrong with `query`, if anything. HTTP/2 would let octets through that no HTTP/1.1 request line may hold, and some
+/// readers of request lines take U+0085 and U+00A0 for spaces.
+fn unclean_query(query: &str) -> Option<&'static str> {
+    let graphic = query.bytes().all(|byte| byte.is_ascii_graphic());
+    (!graphic).then_some("The query holds a character that must be percent-encoded.")
 }
 
 /// What is wrong with `path`, if anything.
@@ -38,8 +43,11 @@ fn unclean(path: &str) -> Option<&'static str> {
         if segment.is_empty() && segments.peek().is_some() {
             return Some("The path holds an empty segment.");
         }
-        // `..;a=b` is a dot segment for servers that take path parameters off first.
+        // `..;a=b` is a dot segment, and `;a=b` an empty one, for servers that take path parameters off first.
         let name = segment.split(|byte| *byte == b';').next().unwrap_or(segment);
+        if name.is_empty() && !segment.is_empty() {
+            return Some("The path holds an empty segment.");
+        }
         if name == b"." || name == b".." {
             return Some("The path holds a dot segment.");
         }
@@ -121,6 +129,10 @@ mod tests {
             "/a/..;/b",
             "/a/..;x=y/b",
             "/a/%2e%2e;/b",
+            "/;/b",
+            "/a/;x=y/b",
+            "/a/%3bx/b",
+            "/a/;",
             "/a%2fb",
             "/a%2Fb",
             "/a%5cb",
@@ -141,6 +153,14 @@ mod tests {
             "/%ff",
         ] {
             assert!(unclean(path).is_some(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_what_a_request_line_may_hold() {
+        assert_eq!(unclean_query("a=b&c=%2F..//;?'\"{}"), None);
+        for query in ["a=\u{85}b", "a=\u{a0}b", "a=\u{2028}", "a=caf\u{e9}", "a=\u{7f}", "a b"] {
+            assert!(unclean_query(query).is_some(), "{query:?}");
         }
     }
 }

@@ -18,7 +18,7 @@ use super::deadline::DeadlineLayer;
 use super::gate::{Check, GateLayer};
 use super::host::without_trailing_dot;
 use super::identity_headers::IdentityHeaders;
-use super::{Problem, ProblemKind, ResponseBody, hop_by_hop, host, identity_headers, method, path};
+use super::{Problem, ProblemKind, ResponseBody, content_length, hop_by_hop, host, identity_headers, method, path};
 use crate::handler::Handler;
 use crate::tls::{Standing, VerifiedClient};
 
@@ -61,8 +61,14 @@ const VERDICT: &[Check] = &[ask_standing];
 
 /// What is asked of, and done to, a request's head, in this order: each may rely on those before it. Hop-by-hop fields go before
 /// identity is set, so that no `connection` field can name what we set.
-const HEAD: &[Check] =
-    &[method::refuse, path::refuse_unclean, host::check, hop_by_hop::strip_request, identity_headers::strip_then_set];
+const HEAD: &[Check] = &[
+    method::refuse,
+    content_length::refuse_several,
+    path::refuse_unclean,
+    host::check,
+    hop_by_hop::strip_request,
+    identity_headers::strip_then_set,
+];
 
 impl Stack {
     /// A stack before `handler`.

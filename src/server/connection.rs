@@ -10,9 +10,10 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::server::TlsStream;
 use tracing::{debug, info};
 
-use super::deadline::Activity;
+use super::deadline::{Activity, Wire};
 use super::http1_framing::{FramingLimits, Phase};
 use super::http1_guard::{GuardHandle, GuardedIo};
+use super::http2_wire::ObservedIo;
 use super::limits::{HandshakeSlot, Permit};
 use super::proxy_protocol::{self, Expect};
 use super::service::{Answer, Counted};
@@ -89,7 +90,12 @@ async fn admit(
         Ok(Err(failed)) => {
             report(&failed, caller, door);
             if let Some(socket) = failed.io {
-                linger::close(socket).await;
+                // The slot is held meanwhile, so that no flood of garbage gathers more permits than there are slots.
+                tokio::select! {
+                    () = linger::close(socket) => {}
+                    () = slot.displaced() => {}
+                    () = door.shutdown.cutting() => {}
+                }
             }
             None
         }
@@ -184,7 +190,7 @@ async fn serve_http1<S: Answer>(
         .max_headers(framing.head_fields)
         .max_buf_size(read_buffer(&framing))
         .serve_connection(TokioIo::new(io), service);
-    let ended = watch.over(Pin::new(&mut connection), || head_began(&guard)).await;
+    let ended = watch.over(Pin::new(&mut connection), || wire(&guard)).await;
     if ended == Ended::Cut {
         return;
     }
@@ -212,14 +218,15 @@ fn read_buffer(framing: &FramingLimits) -> usize {
     framing.head_bytes.saturating_add(4096).max(8192)
 }
 
-/// When the head that is being read began; `None` between heads.
-fn head_began(guard: &GuardHandle) -> Option<Instant> {
+/// When the head that is being read began; nothing between heads. An answer that is not taken blocks what is behind it.
+fn wire(guard: &GuardHandle) -> Wire {
     let seen = guard.observe();
-    (seen.phase == Phase::Head && seen.open == 0).then_some(seen.since)
+    Wire { head_began: (seen.phase == Phase::Head && seen.open == 0).then_some(seen.since), oldest_request: None }
 }
 
 async fn serve_http2<S: Answer>(stream: TlsStream<TcpStream>, service: Counted<S>, watch: &Watch<'_>) {
     let limits = &watch.door.http2;
+    let (io, seen) = ObservedIo::new(stream);
     let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.max_concurrent_streams)
@@ -228,6 +235,6 @@ async fn serve_http2<S: Answer>(stream: TlsStream<TcpStream>, service: Counted<S
         .max_header_list_size(limits.max_header_list_size)
         .initial_stream_window_size(limits.stream_window)
         .initial_connection_window_size(limits.connection_window)
-        .serve_connection(TokioIo::new(stream), service);
-    watch.over(pin!(connection), || None).await;
+        .serve_connection(TokioIo::new(io), service);
+    watch.over(pin!(connection), || seen.observe()).await;
 }

@@ -51,6 +51,15 @@ struct State {
     idle_since: Instant,
 }
 
+/// What only the bytes of a connection tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wire {
+    /// First byte of a head that has not ended yet.
+    pub(super) head_began: Option<Instant>,
+    /// The oldest request whose answer has not ended on the wire, where that is known: its handler may be done with it.
+    pub(super) oldest_request: Option<Instant>,
+}
+
 /// What the timer has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
@@ -83,14 +92,15 @@ impl Activity {
         state.in_flight.is_empty().then_some(state.idle_since)
     }
 
-    /// What is due at `now`; `head_began` is the first byte of a head that has not ended yet.
-    pub(super) fn due(&self, deadlines: &Deadlines, now: Instant, head_began: Option<Instant>) -> Due {
+    /// What is due at `now`.
+    pub(super) fn due(&self, deadlines: &Deadlines, now: Instant, wire: Wire) -> Due {
         let state = self.state();
-        let (mut next, late) = match (state.in_flight.front(), head_began) {
-            (Some((_, began)), _) => (*began + deadlines.request + WRITE_ALLOWANCE, Due::Cut),
-            // A head that began behind a request that was still being answered is not read before the answer's end.
-            (None, Some(began)) => (began.max(state.idle_since) + deadlines.header, Due::Cut),
-            (None, None) => (state.idle_since + deadlines.idle, Due::Goodbye),
+        let oldest = state.in_flight.front().map(|(_, began)| *began).into_iter().chain(wire.oldest_request).min();
+        let answer = oldest.map(|began| began + deadlines.request + WRITE_ALLOWANCE);
+        let head = wire.head_began.map(|began| began + deadlines.header);
+        let (mut next, late) = match answer.into_iter().chain(head).min() {
+            Some(next) => (next, Due::Cut),
+            None => (state.idle_since + deadlines.idle, Due::Goodbye),
         };
         if next <= now {
             return late;
@@ -141,26 +151,23 @@ mod tests {
         let deadlines = Deadlines::default();
         let activity = Activity::new(Instant::now());
         tokio::time::advance(deadlines.idle - SECOND).await;
-        assert!(matches!(activity.due(&deadlines, Instant::now(), None), Due::At(_)));
+        assert!(matches!(activity.due(&deadlines, Instant::now(), Wire::default()), Due::At(_)));
         tokio::time::advance(SECOND).await;
-        assert_eq!(activity.due(&deadlines, Instant::now(), None), Due::Goodbye);
+        assert_eq!(activity.due(&deadlines, Instant::now(), Wire::default()), Due::Goodbye);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_head_that_drips_is_cut_and_the_timer_looks_in_time() {
         let deadlines = Deadlines::default();
         let activity = Activity::new(Instant::now());
-        let Due::At(look) = activity.due(&deadlines, Instant::now(), None) else { panic!("nothing is due") };
+        let Due::At(look) = activity.due(&deadlines, Instant::now(), Wire::default()) else { panic!("nothing is due") };
         assert!(look <= Instant::now() + deadlines.header);
         let began = Instant::now();
+        let head = Wire { head_began: Some(began), ..Wire::default() };
         tokio::time::advance(deadlines.header - SECOND).await;
-        assert_eq!(
-            activity.due(&deadlines, Instant::now(), Some(began)),
-            Due::At(began + deadlines.header),
-            "absolute"
-        );
+        assert_eq!(activity.due(&deadlines, Instant::now(), head), Due::At(began + deadlines.header), "absolute");
         tokio::time::advance(SECOND).await;
-        assert_eq!(activity.due(&deadlines, Instant::now(), Some(began)), Due::Cut);
+        assert_eq!(activity.due(&deadlines, Instant::now(), head), Due::Cut);
     }
 
     #[tokio::test(start_paused = true)]
@@ -168,7 +175,10 @@ mod tests {
         let deadlines = Deadlines::default();
         let activity = Activity::new(Instant::now());
         let _busy = activity.begin();
-        assert_eq!(activity.due(&deadlines, Instant::now(), None), Due::At(Instant::now() + deadlines.header));
+        assert_eq!(
+            activity.due(&deadlines, Instant::now(), Wire::default()),
+            Due::At(Instant::now() + deadlines.header)
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -177,12 +187,12 @@ mod tests {
         let activity = Activity::new(Instant::now());
         let first = activity.begin();
         tokio::time::advance(deadlines.idle).await;
-        assert!(matches!(activity.due(&deadlines, Instant::now(), None), Due::At(_)));
+        assert!(matches!(activity.due(&deadlines, Instant::now(), Wire::default()), Due::At(_)));
         let second = activity.begin();
         tokio::time::advance(WRITE_ALLOWANCE).await;
-        assert_eq!(activity.due(&deadlines, Instant::now(), None), Due::Cut);
+        assert_eq!(activity.due(&deadlines, Instant::now(), Wire::default()), Due::Cut);
         drop(first);
-        assert!(matches!(activity.due(&deadlines, Instant::now(), None), Due::At(_)));
+        assert!(matches!(activity.due(&deadlines, Instant::now(), Wire::default()), Due::At(_)));
         drop(second);
         assert!(activity.idle_since().is_some());
     }
@@ -193,6 +203,22 @@ mod tests {
         let activity = Activity::new(Instant::now());
         let _busy = activity.begin();
         tokio::time::advance(SECOND * 30).await;
-        assert_eq!(activity.due(&deadlines, Instant::now(), None), Due::Goodbye);
+        assert_eq!(activity.due(&deadlines, Instant::now(), Wire::default()), Due::Goodbye);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_drips_is_cut_beside_a_request_and_so_is_an_answer_that_has_left_its_handler() {
+        let deadlines = Deadlines::default();
+        let activity = Activity::new(Instant::now());
+        let busy = activity.begin();
+        let head = Wire { head_began: Some(Instant::now()), ..Wire::default() };
+        tokio::time::advance(deadlines.header).await;
+        assert_eq!(activity.due(&deadlines, Instant::now(), head), Due::Cut);
+        assert!(matches!(activity.due(&deadlines, Instant::now(), Wire::default()), Due::At(_)), "control");
+        drop(busy);
+        let stuck = Wire { oldest_request: Some(Instant::now()), ..Wire::default() };
+        tokio::time::advance(deadlines.request + WRITE_ALLOWANCE).await;
+        let _busy = activity.begin();
+        assert_eq!(activity.due(&deadlines, Instant::now(), stuck), Due::Cut);
     }
 }

@@ -10,6 +10,7 @@ pub mod deadline;
 pub mod drain;
 pub mod http1_framing;
 pub mod http1_guard;
+mod http2_wire;
 pub mod limits;
 mod linger;
 pub mod listener;

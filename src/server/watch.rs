@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
 use super::Door;
-use super::deadline::{Activity, Due};
+use super::deadline::{Activity, Due, Wire};
 use super::service::{Answer, Counted};
 use crate::tls::{Standing, VerifiedClient};
 
@@ -60,12 +60,8 @@ pub(super) struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Drives `connection` to its end. `head_began` tells when the head that is being read began.
-    pub(super) async fn over<C: Connection>(
-        &self,
-        mut connection: Pin<&mut C>,
-        head_began: impl Fn() -> Option<Instant>,
-    ) -> Ended {
+    /// Drives `connection` to its end. `wire` tells what its bytes tell.
+    pub(super) async fn over<C: Connection>(&self, mut connection: Pin<&mut C>, wire: impl Fn() -> Wire) -> Ended {
         let mut retired = pin!(self.standing.retired());
         let mut draining = pin!(self.door.shutdown.begun());
         let mut cutting = pin!(self.door.shutdown.cutting());
@@ -91,14 +87,18 @@ impl Watch<'_> {
                 () = draining.as_mut(), if !is_draining => {
                     is_draining = true;
                     connection.as_mut().say_goodbye();
-                    goodbye.get_or_insert_with(Instant::now);
+                    let now = Instant::now();
+                    goodbye.get_or_insert(now);
+                    // What has nothing in flight and does not go by itself, for want of a pong, gets no more than its grace.
+                    let look = timer.deadline().min(now + GRACE);
+                    timer.as_mut().reset(look);
                 }
                 () = cutting.as_mut(), if is_draining => return Ended::Cut,
                 () = timer.as_mut() => {
                     let now = Instant::now();
                     // The verdict's own deadline; a request would ask as well, an idle connection has nobody else to.
                     let _ = self.standing.ask(SystemTime::now());
-                    match (self.activity.due(&self.door.deadlines, now, head_began()), goodbye) {
+                    match (self.activity.due(&self.door.deadlines, now, wire()), goodbye) {
                         (Due::Cut, _) => return Ended::Cut,
                         (_, Some(since)) => {
                             let patience = if is_retired { since } else { since.max(self.activity.idle_since().unwrap_or(now)) };
@@ -121,7 +121,7 @@ impl Watch<'_> {
 
     fn first_look(&self) -> Instant {
         let now = Instant::now();
-        match self.activity.due(&self.door.deadlines, now, None) {
+        match self.activity.due(&self.door.deadlines, now, Wire::default()) {
             Due::At(next) => self.next_look(now, next),
             Due::Goodbye | Due::Cut => now,
         }

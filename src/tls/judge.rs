@@ -107,7 +107,7 @@ impl Judge {
         if !self.rules.subject.admit(&facts.subject_der) {
             return Err(Refusal::SubjectNotAdmitted);
         }
-        let anchor = self.anchor_of(&path).ok_or(Refusal::UnknownIssuer)?;
+        let anchor = self.anchor_of(&path, now)?;
         let mut deadline = facts.not_after.min(anchor.facts.not_after);
         for intermediate in path.intermediate_certificates() {
             let facts = CertificateFacts::from_der(&intermediate.der()).map_err(|_| Refusal::Malformed)?;
@@ -120,36 +120,33 @@ impl Judge {
     /// What webpki leaves out and another path could satisfy: the anchor's validity and path length, and keyCertSign of each
     /// issuer (RFC 5280 section 6.1.4, steps l to n).
     fn check_path(&self, path: &VerifiedPath<'_>, now: UnixTime) -> Result<(), webpki::Error> {
-        let anchor = &self.anchor_of(path).ok_or(webpki::Error::UnknownIssuer)?.facts;
-        if now > anchor.not_after {
-            return Err(webpki::Error::CertExpired { time: now, not_after: anchor.not_after });
-        }
-        if now < anchor.not_before {
-            return Err(webpki::Error::CertNotValidYet { time: now, not_before: anchor.not_before });
-        }
-        let mut below = 0;
         for intermediate in path.intermediate_certificates() {
             let facts = CertificateFacts::from_der(&intermediate.der()).map_err(|_| webpki::Error::BadDer)?;
             if facts.key_usage.is_some_and(|usage| !usage.key_cert_sign) {
                 return Err(webpki::Error::EndEntityUsedAsCa);
             }
-            below += u32::from(!facts.self_issued);
         }
-        if anchor.path_length.is_some_and(|most| below > most) {
-            return Err(webpki::Error::PathLenConstraintViolated);
-        }
-        Ok(())
+        self.anchor_of(path, now).map(|_| ())
     }
 
-    /// The anchor that a path ends at. A CA that was issued anew under the same key stands in the bundle twice; the one that
-    /// lives longer counts.
-    fn anchor_of(&self, path: &VerifiedPath<'_>) -> Option<&Anchor> {
-        let anchors = self.anchors.anchors().iter();
-        let same = anchors.filter(|anchor| {
-            anchor.webpki().subject == path.anchor().subject
-                && anchor.webpki().subject_public_key_info == path.anchor().subject_public_key_info
-        });
-        same.max_by_key(|anchor| anchor.facts.not_after)
+    /// The anchor that a path ends at and that may end it at `now`. A CA that was issued anew under the same key stands in the
+    /// bundle twice; the one that lives longest counts. One with other name constraints is another: webpki held the path
+    /// against those of the anchor that it names, and asks about each in turn.
+    fn anchor_of(&self, path: &VerifiedPath<'_>, now: UnixTime) -> Result<&Anchor, webpki::Error> {
+        let below = path.intermediate_certificates().try_fold(0u32, |below, intermediate| {
+            let facts = CertificateFacts::from_der(&intermediate.der()).map_err(|_| webpki::Error::BadDer)?;
+            Ok::<_, webpki::Error>(below + u32::from(!facts.self_issued))
+        })?;
+        let mut usable: Result<&Anchor, webpki::Error> = Err(webpki::Error::UnknownIssuer);
+        for anchor in self.anchors.anchors().iter().filter(|anchor| anchor.webpki() == path.anchor()) {
+            match (may_end(anchor, below, now), usable) {
+                (Ok(()), Ok(longest)) if anchor.facts.not_after <= longest.facts.not_after => usable = Ok(longest),
+                (Ok(()), _) => usable = Ok(anchor),
+                (Err(error), Err(_)) => usable = Err(error),
+                (Err(_), good) => usable = good,
+            }
+        }
+        usable
     }
 
     fn remembered(&self) -> std::sync::MutexGuard<'_, Remembered> {
@@ -162,6 +159,21 @@ impl std::fmt::Debug for Judge {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Judge").field("rules", &self.rules).finish_non_exhaustive()
     }
+}
+
+/// Whether `anchor` may end a path of `below` CA certificates that are not self-issued.
+fn may_end(anchor: &Anchor, below: u32, now: UnixTime) -> Result<(), webpki::Error> {
+    let facts = &anchor.facts;
+    if now > facts.not_after {
+        return Err(webpki::Error::CertExpired { time: now, not_after: facts.not_after });
+    }
+    if now < facts.not_before {
+        return Err(webpki::Error::CertNotValidYet { time: now, not_before: facts.not_before });
+    }
+    if facts.path_length.is_some_and(|most| below > most) {
+        return Err(webpki::Error::PathLenConstraintViolated);
+    }
+    Ok(())
 }
 
 /// SHA-256 over the whole chain, each certificate led by its length so that no two chains share an encoding.

@@ -55,6 +55,10 @@ async fn pseudo_fields_that_are_missing_or_mad_are_refused() {
         (":path", "pseudo"),
         (":path", "/pseudo HTTP/1.1\r\nx-smuggled: 1\r\n"),
         (":path", "/pseudo x"),
+        (":path", "/pseudo?\u{85}"),
+        (":path", "/pseudo?\u{a0}HTTP/1.1"),
+        (":path", "/pseudo?\u{7f}"),
+        (":path", "/;/pseudo"),
         (":method", "GE T"),
         (":method", "GET /smuggled HTTP/1.1\r\n"),
         (":method", ""),
@@ -83,6 +87,9 @@ async fn a_body_that_is_not_as_long_as_announced_is_refused() {
     refuse(&door, "a length that is no number", &[head("3x"), data(END_STREAM, "abc")]).await;
     let two = Frame::request(1, 0, "POST", "/length", &[("content-length", "3"), ("content-length", "6")]);
     refuse(&door, "two lengths", &[two, data(END_STREAM, "abc")]).await;
+    let equal = Frame::request(1, 0, "POST", "/length", &[("content-length", "3"), ("content-length", "3")]);
+    refuse(&door, "two equal lengths", &[equal, data(END_STREAM, "abc")]).await;
+    assert!(door.backend.arrivals("/length") <= 1, "of a body that is too short the head may have left");
     let received = answer(&door, &[head("3"), data(END_STREAM, "abc")]).await;
     assert_eq!((received.kind, received.payload[0]), (HEADERS, 0x88), "{received:?}");
     assert_eq!(door.backend.received("/length").body, "abc");

@@ -147,6 +147,18 @@ async fn chunks_with_extensions_and_an_expectation_arrive_whole() {
 }
 
 #[tokio::test]
+async fn a_body_whose_length_nobody_said_arrives_whatever_the_verb() {
+    let door = Door::open().await;
+    for verb in ["GET", "DELETE", "POST"] {
+        let mut stream = door.honest().connect().await.unwrap();
+        let head = format!("{verb} /odd HTTP/1.1\r\nhost: {HOST}\r\nconnection: close\r\ntransfer-encoding: chunked");
+        let received = raw::exchange(&mut stream, format!("{head}\r\n\r\n3\r\nabc\r\n0\r\n\r\n").as_bytes()).await;
+        assert_eq!(raw::statuses(&received), [200], "{verb}");
+        assert_eq!(door.backend.received("/odd").body, "abc", "{verb}");
+    }
+}
+
+#[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
     let door = Door::open().await;
     let mut stream = door.honest().connect().await.unwrap();

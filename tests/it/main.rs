@@ -18,6 +18,7 @@ mod client;
 mod embed;
 mod environments;
 mod exhaustion;
+mod h2_deadlines;
 mod h2_hostility;
 mod h2_strictness;
 mod http_forwarding;

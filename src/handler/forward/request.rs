@@ -1,9 +1,10 @@
 //! A request as the backend sees it.
 
 use axum::body::Body;
-use http::header::{EXPECT, HOST};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Extensions, HeaderValue, Request, Uri, Version, uri};
+use http::{Extensions, HeaderValue, Method, Request, Uri, Version, uri};
+use http_body::Body as _;
 
 use super::options::{ForwardError, ForwardOptions, Protocol};
 use crate::http::{Problem, ProblemKind};
@@ -74,7 +75,13 @@ impl Target {
         *request.uri_mut() = self.uri(request.uri()).map_err(|_| Problem::from(UNFIT))?;
         *request.version_mut() = Version::HTTP_11;
         *request.extensions_mut() = Extensions::new();
+        // The client drops the body of a GET or HEAD whose length nobody said, unless it is told that there is one.
+        let unsaid = !request.body().is_end_stream() && !request.headers().contains_key(CONTENT_LENGTH);
+        let has_odd_body = unsaid && matches!(*request.method(), Method::GET | Method::HEAD);
         let headers = request.headers_mut();
+        if has_odd_body && self.host.is_some() {
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         headers.remove(EXPECT);
         match &self.host {
             Some(host) => headers.insert(HOST, host.clone()),

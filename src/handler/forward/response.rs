@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::Body as HandlerBody;
 use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -88,6 +89,10 @@ fn passed_on(response: Response<Incoming>, backend: &Arc<Backend>, version: Vers
         let problem = Problem::from(ProblemKind::BackendBroken);
         backend.complain(problem, None);
         return problem.response(version);
+    }
+    if parts.headers.contains_key(TRANSFER_ENCODING) {
+        // The body was read as it is coded; a length beside that says something else (RFC 9112 section 6.3).
+        parts.headers.remove(CONTENT_LENGTH);
     }
     strip_response(&mut parts.headers);
     parts.version = Version::HTTP_11;

@@ -74,6 +74,50 @@ fn a_renewed_anchor_of_the_same_key_goes_on_admitting() {
     assert_eq!(judge(&[&old]).judge(&chain(&[&leaf]), at(2032)), Err(Refusal::Expired), "control: the old one alone");
 }
 
+/// The same CA, certified twice under one key.
+fn twins(first: CertificateParams, second: CertificateParams) -> (Minted, Minted) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let again = rcgen::KeyPair::from_pem(&key.serialize_pem()).unwrap();
+    (Minted::self_signed_with(first, key), Minted::self_signed_with(second, again))
+}
+
+#[test]
+fn a_renewed_anchor_does_not_lend_its_life_to_one_without_its_name_constraints() {
+    let mut narrow = valid(ca("root"), 2020, 2039);
+    narrow.name_constraints = Some(rcgen::NameConstraints {
+        permitted_subtrees: vec![rcgen::GeneralSubtree::DnsName("thales.example".to_owned())],
+        excluded_subtrees: Vec::new(),
+    });
+    let (wide, narrow) = twins(valid(ca("root"), 2020, 2031), narrow);
+    let named = |host: &str| {
+        let mut params = client("leaf");
+        params.subject_alt_names = CertificateParams::new(vec![host.to_owned()]).unwrap().subject_alt_names;
+        wide.issue(params)
+    };
+    let (inside, outside) = (named("tsh.thales.example"), named("customer.example"));
+    for bundle in [[&wide, &narrow], [&narrow, &wide]] {
+        let judge = judge(&bundle);
+        assert!(judge.judge(&chain(&[&outside]), now()).is_ok(), "control: the wide one still lives");
+        assert!(judge.judge(&chain(&[&outside]), at(2032)).is_err(), "the wide one has expired");
+        assert!(judge.judge(&chain(&[&inside]), at(2032)).is_ok(), "control: the narrow one lives");
+    }
+}
+
+#[test]
+fn a_path_that_one_of_two_anchors_of_a_key_may_end_is_admitted_for_as_long_as_that_one_lives() {
+    let mut short = valid(ca("root"), 2020, 2039);
+    short.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let (any, short) = twins(valid(ca("root"), 2020, 2031), short);
+    let issuing = any.issue(ca("issuing"));
+    let leaf = issuing.issue(client("leaf"));
+    for bundle in [[&any, &short], [&short, &any]] {
+        let judge = judge(&bundle);
+        let verdict = judge.judge(&chain(&[&leaf, &issuing]), now()).unwrap();
+        assert_eq!(verdict.deadline, any.facts().not_after);
+        assert!(judge.judge(&chain(&[&leaf, &issuing]), at(2032)).is_err());
+    }
+}
+
 #[test]
 fn an_acceptance_is_remembered_for_the_identical_chain_until_its_deadline_and_no_longer() {
     let root = Minted::self_signed(ca("root"));

@@ -102,3 +102,25 @@ async fn a_request_that_left_is_not_sent_again() {
     assert_eq!(answer(&forward, post("/", "body")).await.status(), 502);
     assert_eq!(requests.load(Ordering::SeqCst), 2);
 }
+
+#[tokio::test]
+async fn a_length_beside_a_coding_is_not_passed_on() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let forward = Forward::new(&options(&format!("http://{}", listener.local_addr().unwrap()))).unwrap();
+    tokio::spawn(async move {
+        for extra in [
+            "transfer-encoding: chunked\r\ncontent-length: 1\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+            "content-length: 3\r\n\r\nabc",
+        ] {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            read_request(&mut socket, 0).await;
+            let answer = format!("HTTP/1.1 200 OK\r\nconnection: close\r\n{extra}");
+            socket.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    for length in [None, Some("3")] {
+        let response = answer(&forward, get("/")).await;
+        assert_eq!(response.headers().get(CONTENT_LENGTH).map(|value| value.to_str().unwrap()), length);
+        assert_eq!(text(response).await, "abc");
+    }
+}
