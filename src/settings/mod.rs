@@ -6,14 +6,15 @@
 //! `ISSUER_HOST__ENVIRONMENTS__PREPROD__BACKEND__URL`. The merged tree is then read key by key. A key that nobody asked
 //! for is a problem, and so is one of a feature that is not built yet.
 
+mod admin;
 mod backend;
 mod consistency;
 mod environment;
 mod host;
 mod key;
 mod layers;
+mod log;
 mod not_built;
-mod operation;
 mod origin;
 mod pem_source;
 mod product;
@@ -36,9 +37,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use admin::AdminSettings;
 pub use backend::{BackendCredential, BackendProtocol, BackendSettings};
 pub use environment::{ClientSubjectSettings, EnvironmentSettings, Resumption};
-pub use operation::{AdminSettings, LogFormat, LogLevel, LogSettings};
+pub use log::{LogFormat, LogLevel, LogSettings};
 pub use origin::{Origin, Origins};
 pub use pem_source::PemSource;
 pub use product::Product;
@@ -144,8 +146,8 @@ struct Read {
 
 fn read(root: &mut Section<'_>, assets: &Assets) -> Read {
     let server = root.within("server", server::read);
-    let admin = root.within("admin", operation::read_admin);
-    let log = root.within("log", operation::read_log);
+    let admin = root.within("admin", admin::read);
+    let log = root.within("log", log::read);
     let from_assets = *assets == Assets::Used;
     let environments =
         root.each_within("environments", |name, section| environment::read(name, section, &server.listen, from_assets));
