@@ -6,6 +6,7 @@ mod start;
 mod status;
 
 pub use from_settings::SettingProblem;
+pub(crate) use from_settings::{material_problem, problems_of};
 pub use options::{AppOptions, EnvironmentOptions, ServerOptions};
 pub use start::{EnvironmentProblem, StartError};
 
