@@ -1,5 +1,7 @@
 //! From validated settings to options.
 
+use std::fmt;
+
 use crate::handler::forward::{ClientCredentialPem, ForwardError, Protocol};
 use crate::handler::{Forward, ForwardOptions, Handler};
 use crate::pki::trust_anchors::AnchorRules;
@@ -24,22 +26,35 @@ pub struct SettingProblem {
     pub problem: String,
 }
 
+/// All settings that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingProblems(pub Vec<SettingProblem>);
+
+impl fmt::Display for SettingProblems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<_> = self.0.iter().map(|SettingProblem { key, problem }| format!("{key}: {problem}")).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl std::error::Error for SettingProblems {}
+
 impl AppOptions {
     /// The server that settings describe; each environment forwards to its backend.
     ///
     /// # Errors
     /// All settings that cannot be used. Certificates and keys of the environments are read later, by [`App::bind`](super::App::bind).
-    pub fn from_settings(settings: &Settings) -> Result<Self, Vec<SettingProblem>> {
+    pub fn from_settings(settings: &Settings) -> Result<Self, SettingProblems> {
         let mut problems = Vec::new();
         let mut environments = Vec::new();
         for environment in &settings.environments {
             match EnvironmentOptions::from_settings(environment) {
                 Ok(options) => environments.push(options),
-                Err(problem) => problems.extend(problem),
+                Err(SettingProblems(of_environment)) => problems.extend(of_environment),
             }
         }
         if !problems.is_empty() {
-            return Err(problems);
+            return Err(SettingProblems(problems));
         }
         Ok(Self { server: (&settings.server).into(), admin: Some(settings.admin.listen), environments })
     }
@@ -58,11 +73,11 @@ impl EnvironmentOptions {
     ///
     /// # Errors
     /// All of its settings that cannot be used.
-    pub fn from_settings(settings: &EnvironmentSettings) -> Result<Self, Vec<SettingProblem>> {
+    pub fn from_settings(settings: &EnvironmentSettings) -> Result<Self, SettingProblems> {
         let mut problems = Vec::new();
         let subject = subject_rules(&settings.name, &settings.client_subject, &mut problems);
         let forward = forward(&settings.name, &settings.backend, &mut problems);
-        let (Some(subject), Some(forward)) = (subject, forward) else { return Err(problems) };
+        let (Some(subject), Some(forward)) = (subject, forward) else { return Err(SettingProblems(problems)) };
         Ok(Self {
             name: settings.name.clone(),
             products: settings.products.iter().map(|product| product.name().to_owned()).collect(),
@@ -260,3 +275,6 @@ impl From<LogFormat> for telemetry::Format {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
