@@ -17,7 +17,8 @@ RUN target="$(uname -m)-unknown-linux-gnu" \
     && install -d /image/etc/issuer-host \
     && ldd /image/issuer-host 2>&1 | grep -q 'statically linked'
 
-# No shell, no package, no CA bundle: backends are verified against the CA that the configuration names.
+# No shell, no package, no CA bundle: backends are verified against the CA that the configuration names, or Mozilla's list, which is
+# compiled in.
 FROM scratch
 LABEL org.opencontainers.image.title="issuer-host" \
       org.opencontainers.image.description="The server behind ISSUER_HOST: mutual TLS for the calls of Thales' payment platforms" \

@@ -5,7 +5,8 @@ mod options;
 mod start;
 mod status;
 
-pub use from_settings::SettingProblem;
+pub use from_settings::{SettingProblem, SettingProblems};
+pub(crate) use from_settings::{material_problem, problems_of};
 pub use options::{AppOptions, EnvironmentOptions, ServerOptions};
 pub use start::{EnvironmentProblem, StartError};
 

@@ -11,11 +11,15 @@
 #[allow(dead_code, reason = "the integration tests use the rest")]
 mod pki;
 
+#[path = "cli/broken.rs"]
+mod broken;
+
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use pki::{Authority, Spec};
 use tempfile::TempDir;
@@ -40,6 +44,21 @@ impl Operator {
         operator.write("client-ca.pem", &operator.clients.pem());
         operator.serve_with(Spec::server(HOST));
         operator.write("issuer-host.toml", SOUND);
+        operator
+    }
+
+    /// The same with the sample PKI.
+    fn with_samples() -> Self {
+        let operator = Self::new();
+        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("certs-sample");
+        for (name, sample) in [
+            ("client-ca.pem", "thales-client-ca.pem"),
+            ("server-chain.pem", "server-chain.pem"),
+            ("server-key.pem", "server-key.pem"),
+        ] {
+            operator.write(name, &fs::read_to_string(samples.join(sample)).unwrap());
+        }
+        operator.edit("issuer.bank.test", "issuer.sample");
         operator
     }
 
@@ -72,6 +91,7 @@ impl Operator {
             let output = self.run(subcommand);
             let text = text_of(&output);
             assert_eq!(output.status.code(), Some(BAD_CONFIGURATION), "{subcommand}: {text}");
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
             for word in words {
                 assert!(
                     text.to_lowercase().contains(&word.to_lowercase()),
@@ -112,6 +132,64 @@ fn a_sound_configuration_is_explained() {
         assert!(text.contains(word), "{word} is missing:\n{text}");
     }
     assert!(!text.contains("PRIVATE KEY"), "{text}");
+}
+
+#[test]
+fn an_explanation_tells_what_is_configured_what_each_file_holds_and_what_expires_when() {
+    let operator = Operator::new();
+    operator.write("backend-ca.pem", &operator.servers.pem());
+    let client = operator.clients.issue(Spec::client("issuer-host").expired());
+    operator.write("backend-client.pem", &client.chain_pem());
+    operator.write("backend-client-key.pem", &client.key_pem());
+    operator.edit(
+        "\"http://127.0.0.1:8080\"",
+        "\"https://backend.bank.test:8080\"\nca = \"backend-ca.pem\"\nclient_certificate = \"backend-client.pem\"\n\
+         client_key_file = \"backend-client-key.pem\"",
+    );
+    operator.edit(
+        "private_key",
+        "issuer_ids = [\"ISSUER0001\", \"ISSUER0002\"]\nrequire_client_auth_eku = true\nforward_client_certificate = true\n\
+         client_subject.allow = [\"CN=tsh-*, O=Thales\"]\nclient_subject.deny = [\"OU=Customers\"]\nprivate_key",
+    );
+    operator.edit("[server]\n", "[server]\nproxy_protocol.from = \"10.0.0.0/8\"\nmax_connection_age = \"1h\"\n");
+    let output = operator.run("check");
+    let text = text_of(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    insta::assert_snapshot!(without_times(&text));
+}
+
+#[test]
+fn an_ordinary_configuration_deserves_no_warning() {
+    let output = Operator::new().run("check");
+    assert!(text_of(&output).ends_with("\nThe configuration is good.\n"), "{}", text_of(&output));
+}
+
+#[test]
+fn a_single_environment_needs_no_file() {
+    let operator = Operator::new();
+    let assets = [
+        ("ISSUER_HOST", HOST),
+        ("CUSTOMER_ID", "ISSUER0001"),
+        ("PRODUCT", "tsh"),
+        ("BACKEND_URL", "http://127.0.0.1:8080"),
+        ("CUSTOMER_TLS_SERVER_CERTIFICATE_CHAIN", "server-chain.pem"),
+        ("CUSTOMER_TLS_SERVER_PRIVATE_KEY", "server-key.pem"),
+    ];
+    let check = |client_ca: &str| {
+        let mut command = command(operator.directory.path(), &["check"]);
+        command.envs(assets).env(client_ca, "client-ca.pem").output().unwrap()
+    };
+    for name in ["THALES_CLIENT_CA", "TSH_TLS_CLIENT_CERTIFICATE"] {
+        let output = check(name);
+        assert_eq!(output.status.code(), Some(0), "{}", text_of(&output));
+        assert!(text_of(&output).contains("0.0.0.0:8443"), "{}", text_of(&output));
+    }
+    // What the file of a variable holds is reported under the variable's name.
+    operator.write("client-ca.pem", &operator.clients.client("TSH").chain_pem());
+    let output = check("THALES_CLIENT_CA");
+    assert_eq!(output.status.code(), Some(BAD_CONFIGURATION), "{}", text_of(&output));
+    assert!(text_of(&output).contains("(variable THALES_CLIENT_CA)"), "{}", text_of(&output));
 }
 
 #[test]
@@ -254,6 +332,35 @@ fn nothing_is_bound_before_the_configuration_is_known_to_be_good() {
 }
 
 #[test]
+fn a_server_that_cannot_start_says_so_in_the_format_of_its_log() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for (piece, other) in
+        [("127.0.0.1:0\"]", format!("{address}\"]")), ("listen = \"127.0.0.1:0", format!("listen = \"{address}"))]
+    {
+        let operator = Operator::new();
+        operator.edit(piece, &other);
+        operator.edit("[admin]\n", "[log]\nformat = \"json\"\nlevel = \"error\"\n\n[admin]\n");
+        let output = operator.run("serve");
+        assert_eq!(output.status.code(), Some(1), "{}", text_of(&output));
+        let line: serde_json::Value = serde_json::from_str(&text_of(&output)).unwrap();
+        assert_eq!(line["event"], "start_failed");
+        assert!(line["message"].as_str().unwrap().contains(&address), "{line}");
+    }
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_failure() {
+    let operator = Operator::new();
+    let mut check = command(operator.directory.path(), &["check", "--config", "issuer-host.toml"]);
+    let mut check = check.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(check.stdout.take());
+    let output = check.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text_of(&output));
+    assert_eq!(text_of(&output), "");
+}
+
+#[test]
 fn help_and_version_are_given() {
     let directory = TempDir::new().unwrap();
     let help = run(directory.path(), &["--help"]);
@@ -294,6 +401,27 @@ fn the_demo_tells_its_story_and_ends() {
     let text = text_of(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(!text.contains("WRONG") && !text.contains("panicked"), "{text}");
+    assert_eq!(text.matches("  ok ").count(), 6, "{text}");
+    for alert in ["certificate_required", "unknown_ca", "certificate_expired"] {
+        assert!(text.contains(&format!("refused: alert {alert}")), "{text}");
+    }
+}
+
+#[test]
+fn the_demo_goes_on_serving_until_it_is_interrupted() {
+    let directory = TempDir::new().unwrap();
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_issuer-host"))
+        .args(["demo", "--listen", "127.0.0.1:0"])
+        .current_dir(directory.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(demo.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let told: Vec<_> = lines.take_while(|line| line != "Ctrl-C ends it.").collect();
+    assert!(told.iter().any(|line| line.contains("curl --cacert")), "{told:?}");
+    assert!(demo.try_wait().unwrap().is_none(), "it has ended: {told:?}");
+    assert!(Command::new("kill").args(["-INT", &demo.id().to_string()]).status().unwrap().success());
+    assert_eq!(demo.wait().unwrap().code(), Some(0));
 }
 
 #[test]
@@ -306,14 +434,35 @@ fn a_healthcheck_without_a_server_fails() {
 }
 
 fn run(directory: &Path, arguments: &[&str]) -> Output {
+    command(directory, arguments).output().unwrap()
+}
+
+fn command(directory: &Path, arguments: &[&str]) -> Command {
     // `timeout` so that a server that starts where it should not fails the test and does not hang it.
     let mut command = Command::new("timeout");
     command.arg("60").arg(env!("CARGO_BIN_EXE_issuer-host")).args(arguments).current_dir(directory);
     // Nothing that happens to be set where the tests run is a setting.
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
-    command.output().unwrap()
+    command
 }
 
 fn text_of(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Text without what is another one in each run: times and digests.
+fn without_times(text: &str) -> String {
+    let is_time = |word: &str, pattern: &str| {
+        word.len() == pattern.len()
+            && word.chars().zip(pattern.chars()).all(|(c, p)| if p == '0' { c.is_ascii_digit() } else { c == p })
+    };
+    let masked = |word: &str| match word.trim_end_matches([',', ';']) {
+        bare if is_time(bare, "0000-00-00") => word.replace(bare, "YYYY-MM-DD"),
+        bare if is_time(bare, "00:00") => word.replace(bare, "HH:MM"),
+        bare if bare.strip_prefix('(').is_some_and(|days| days.parse::<u32>().is_ok()) => "(N".to_owned(),
+        bare if bare.len() == 64 && bare.bytes().all(|byte| byte.is_ascii_hexdigit()) => "[digest]".to_owned(),
+        _ => word.to_owned(),
+    };
+    let line = |line: &str| line.split(' ').map(masked).collect::<Vec<_>>().join(" ");
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -40,7 +40,7 @@ pub type StatusSource = Arc<dyn Fn() -> StatusReport + Send + Sync>;
 
 /// The admin listener cannot be had.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address} for probes ([admin] listen): {source}")]
+#[error("cannot listen on {address} for probes: {source} (see [admin] listen; another process may listen there)")]
 pub struct AdminError {
     /// The address.
     pub address: SocketAddr,

@@ -1,18 +1,24 @@
 //! From validated settings to options.
 
-use crate::handler::forward::{ClientCredentialPem, Protocol};
+use std::fmt;
+
+use crate::handler::forward::{ClientCredentialPem, ForwardError, Protocol};
 use crate::handler::{Forward, ForwardOptions, Handler};
+use crate::pki::trust_anchors::AnchorRules;
 use crate::server::{Deadlines, Http2Limits};
 use crate::settings::{
-    BackendProtocol, BackendSettings, EnvironmentSettings, LogFormat, PemSource, ServerSettings, Settings,
+    BackendProtocol, BackendSettings, ClientSubjectSettings, EnvironmentParts, EnvironmentSettings, LogFormat,
+    PemSource, ServerSettings, Settings,
 };
 use crate::telemetry;
-use crate::tls::{ClientRules, MaterialSource, SubjectRules};
+use crate::tls::material::{MaterialKind, MaterialProblem};
+use crate::tls::{ClientRules, MaterialSource, MaterialSources, SubjectRules, TlsMaterial, now};
 
+use super::options::only_loopback;
 use super::{AppOptions, EnvironmentOptions, ServerOptions};
 
 /// What is wrong with a setting whose meaning settings do not know: a PEM text, a subject pattern.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingProblem {
     /// The setting's key.
     pub key: String,
@@ -20,22 +26,35 @@ pub struct SettingProblem {
     pub problem: String,
 }
 
+/// All settings that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingProblems(pub Vec<SettingProblem>);
+
+impl fmt::Display for SettingProblems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<_> = self.0.iter().map(|SettingProblem { key, problem }| format!("{key}: {problem}")).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl std::error::Error for SettingProblems {}
+
 impl AppOptions {
     /// The server that settings describe; each environment forwards to its backend.
     ///
     /// # Errors
-    /// All settings that cannot be used.
-    pub fn from_settings(settings: &Settings) -> Result<Self, Vec<SettingProblem>> {
+    /// All settings that cannot be used. Certificates and keys of the environments are read later, by [`App::bind`](super::App::bind).
+    pub fn from_settings(settings: &Settings) -> Result<Self, SettingProblems> {
         let mut problems = Vec::new();
         let mut environments = Vec::new();
         for environment in &settings.environments {
             match EnvironmentOptions::from_settings(environment) {
                 Ok(options) => environments.push(options),
-                Err(problem) => problems.extend(problem),
+                Err(SettingProblems(of_environment)) => problems.extend(of_environment),
             }
         }
         if !problems.is_empty() {
-            return Err(problems);
+            return Err(SettingProblems(problems));
         }
         Ok(Self { server: (&settings.server).into(), admin: Some(settings.admin.listen), environments })
     }
@@ -54,16 +73,11 @@ impl EnvironmentOptions {
     ///
     /// # Errors
     /// All of its settings that cannot be used.
-    pub fn from_settings(settings: &EnvironmentSettings) -> Result<Self, Vec<SettingProblem>> {
-        let key = |key: &str| format!("environments.{}.{key}", settings.name);
+    pub fn from_settings(settings: &EnvironmentSettings) -> Result<Self, SettingProblems> {
         let mut problems = Vec::new();
-        let subject = SubjectRules::new(&settings.client_subject.allow, &settings.client_subject.deny)
-            .map_err(|error| problems.push(SettingProblem { key: key("client_subject"), problem: error.to_string() }))
-            .ok();
-        let forward = backend(&settings.backend)
-            .map_err(|problem| problems.push(SettingProblem { key: key("backend"), problem }))
-            .ok();
-        let (Some(subject), Some(forward)) = (subject, forward) else { return Err(problems) };
+        let subject = subject_rules(&settings.name, &settings.client_subject, &mut problems);
+        let forward = forward(&settings.name, &settings.backend, &mut problems);
+        let (Some(subject), Some(forward)) = (subject, forward) else { return Err(SettingProblems(problems)) };
         Ok(Self {
             name: settings.name.clone(),
             products: settings.products.iter().map(|product| product.name().to_owned()).collect(),
@@ -81,16 +95,90 @@ impl EnvironmentOptions {
     }
 }
 
-fn backend(settings: &BackendSettings) -> Result<Forward, String> {
-    let read = |source: &PemSource| source.read().map_err(|error| format!("a file cannot be read: {error}"));
-    let client_credential = match &settings.client_credential {
-        None => None,
-        Some(credential) => {
-            Some(ClientCredentialPem { chain: read(&credential.certificate)?.to_vec(), key: read(&credential.key)? })
-        }
+/// Everything that is wrong with what the settings of an environment name, be the environment whole or not.
+pub(crate) fn problems_of(parts: &EnvironmentParts) -> Vec<SettingProblem> {
+    let mut problems = Vec::new();
+    if let Some(patterns) = &parts.client_subject {
+        let _ = subject_rules(&parts.name, patterns, &mut problems);
+    }
+    if let Some(backend) = &parts.backend {
+        let _ = forward(&parts.name, backend, &mut problems);
+    }
+    problems.extend(material_problems(parts));
+    problems
+}
+
+/// What is wrong with the certificates and the key. A piece that is missing leaves the others to be looked at: an empty text
+/// stands in for it, and what is said about that is not repeated.
+fn material_problems(parts: &EnvironmentParts) -> Vec<SettingProblem> {
+    let source = |part: &Option<PemSource>| {
+        part.as_ref().map_or_else(|| MaterialSource::inline(Vec::new()), MaterialSource::from)
     };
+    let sources = MaterialSources {
+        client_ca: source(&parts.client_ca),
+        certificate_chain: source(&parts.certificate_chain),
+        private_key: source(&parts.private_key),
+        host: parts.host.clone(),
+        anchor_rules: AnchorRules {
+            allow_public_client_ca: parts.allow_public_client_ca,
+            allow_sample_certificates: parts.allow_sample_certificates || only_loopback(&parts.listen),
+        },
+    };
+    let Err(error) = TlsMaterial::load(&sources, now()) else { return Vec::new() };
+    let of_parts = error.0.iter().filter_map(|problem| material_problem(parts, problem));
+    of_parts.collect()
+}
+
+/// A problem with a piece of material, with the file that it is in; `None` when the environment has no such piece.
+pub(crate) fn material_problem(parts: &EnvironmentParts, problem: &MaterialProblem) -> Option<SettingProblem> {
+    let part = match problem.kind {
+        MaterialKind::ClientCa => &parts.client_ca,
+        MaterialKind::CertificateChain => &parts.certificate_chain,
+        MaterialKind::PrivateKey => &parts.private_key,
+    };
+    let place = in_file(part.as_ref()?);
+    let key = format!("environments.{}.{}", parts.name, problem.kind);
+    Some(SettingProblem { key, problem: format!("{place}{}", problem.problem) })
+}
+
+fn subject_rules(
+    environment: &str,
+    patterns: &ClientSubjectSettings,
+    problems: &mut Vec<SettingProblem>,
+) -> Option<SubjectRules> {
+    let before = problems.len();
+    for (list, patterns) in [("allow", &patterns.allow), ("deny", &patterns.deny)] {
+        for (at, pattern) in patterns.iter().enumerate() {
+            // One by one, so that each that is wrong is named.
+            if let Err(error) = SubjectRules::new(&[pattern], &[]) {
+                let key = format!("environments.{environment}.client_subject.{list}[{at}]");
+                problems.push(SettingProblem { key, problem: error.to_string() });
+            }
+        }
+    }
+    if problems.len() > before {
+        return None;
+    }
+    SubjectRules::new(&patterns.allow, &patterns.deny).ok()
+}
+
+fn forward(environment: &str, settings: &BackendSettings, problems: &mut Vec<SettingProblem>) -> Option<Forward> {
+    let before = problems.len();
+    let mut read = |source: &PemSource, name: &str| {
+        let unreadable = |error| SettingProblem {
+            key: format!("environments.{environment}.backend.{name}"),
+            problem: format!("{} cannot be read: {error}", source.shown()),
+        };
+        source.read().map_err(|error| problems.push(unreadable(error))).ok()
+    };
+    let ca_pem = settings.ca.as_ref().and_then(|ca| read(ca, "ca")).map(|pem| pem.to_vec());
+    let client_credential = settings.client_credential.as_ref().and_then(|credential| {
+        let chain = read(&credential.certificate, "client_certificate");
+        let key = read(&credential.key, "client_key");
+        chain.zip(key).map(|(chain, key)| ClientCredentialPem { chain: chain.to_vec(), key })
+    });
     let options = ForwardOptions {
-        ca_pem: settings.ca.as_ref().map(read).transpose()?.map(|pem| pem.to_vec()),
+        ca_pem,
         client_credential,
         connect_timeout: settings.connect_timeout,
         response_timeout: settings.response_timeout,
@@ -103,10 +191,41 @@ fn backend(settings: &BackendSettings) -> Result<Forward, String> {
         },
         ..ForwardOptions::new(settings.url.to_string())
     };
-    Forward::new(&options).map_err(|error| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(" ({cause})")).unwrap_or_default();
-        format!("{error}{cause}")
-    })
+    let error = match Forward::new(&options) {
+        Ok(forward) if problems.len() == before => return Some(forward),
+        Ok(_) => return None,
+        Err(error) => error,
+    };
+    // The CA is looked at first: without it, what is wrong with the client credential comes out as well.
+    let ca_is_wrong = matches!(error, ForwardError::CaPem(_) | ForwardError::NoCa | ForwardError::Ca { .. });
+    problems.push(backend_problem(environment, settings, &error));
+    if ca_is_wrong && let Err(error) = Forward::new(&ForwardOptions { ca_pem: None, ..options }) {
+        problems.push(backend_problem(environment, settings, &error));
+    }
+    None
+}
+
+fn backend_problem(environment: &str, settings: &BackendSettings, error: &ForwardError) -> SettingProblem {
+    let credential = settings.client_credential.as_ref();
+    let (name, source) = match error {
+        ForwardError::Url(_) | ForwardError::TlsWithoutHttps => ("backend.url", None),
+        ForwardError::CaPem(_) | ForwardError::NoCa | ForwardError::Ca { .. } => ("backend.ca", settings.ca.as_ref()),
+        ForwardError::ClientCertificatePem(_) => {
+            ("backend.client_certificate", credential.map(|credential| &credential.certificate))
+        }
+        ForwardError::ClientKeyPem(_) | ForwardError::ClientCredential(_) => {
+            ("backend.client_key", credential.map(|credential| &credential.key))
+        }
+        ForwardError::Tls(_) => ("backend", None),
+    };
+    let place = source.map(in_file).unwrap_or_default();
+    let cause = std::error::Error::source(error).map(|cause| format!(" ({cause})")).unwrap_or_default();
+    SettingProblem { key: format!("environments.{environment}.{name}"), problem: format!("{place}{error}{cause}") }
+}
+
+/// The beginning of a problem that lies in a file.
+fn in_file(source: &PemSource) -> String {
+    source.path().map(|path| format!("{}: ", path.display())).unwrap_or_default()
 }
 
 impl From<&PemSource> for MaterialSource {
@@ -156,3 +275,6 @@ impl From<LogFormat> for telemetry::Format {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -128,7 +128,6 @@ impl EnvironmentOptions {
     /// everybody can have, is taken on loopback alone unless it is explicitly wanted elsewhere.
     pub(crate) fn material_sources(&self, server: &ServerOptions) -> MaterialSources {
         let listen = if self.listen.is_empty() { &server.listen } else { &self.listen };
-        let only_loopback = listen.iter().all(|address| address.ip().is_loopback());
         MaterialSources {
             client_ca: self.client_ca.clone(),
             certificate_chain: self.certificate_chain.clone(),
@@ -136,7 +135,7 @@ impl EnvironmentOptions {
             host: self.host.clone(),
             anchor_rules: AnchorRules {
                 allow_public_client_ca: self.allow_public_client_ca,
-                allow_sample_certificates: self.allow_sample_certificates || only_loopback,
+                allow_sample_certificates: self.allow_sample_certificates || only_loopback(listen),
             },
         }
     }
@@ -150,4 +149,9 @@ impl EnvironmentOptions {
             forward_client_certificate: self.forward_client_certificate,
         }
     }
+}
+
+/// Whether no other machine reaches any of these.
+pub(super) fn only_loopback(listen: &[SocketAddr]) -> bool {
+    listen.iter().all(|address| address.ip().is_loopback())
 }

@@ -1,11 +1,12 @@
 //! Where the configuration is, and everything that can be wrong with it in one report.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-use crate::app::{AppOptions, EnvironmentOptions, EnvironmentProblem, ServerOptions, SettingProblem};
-use crate::settings::{Report, Settings, Sources};
-use crate::tls::material::{MaterialError, MaterialProblem};
-use crate::tls::{TlsMaterial, now};
+use super::wrapping::wrapped;
+use super::{EXIT_CONFIGURATION, complain};
+use crate::app::{self, AppOptions, EnvironmentProblem, SettingProblem};
+use crate::settings::{EnvironmentParts, Report, Settings, Sources};
 
 /// Where the configuration is.
 #[derive(Debug, clap::Args)]
@@ -26,35 +27,32 @@ impl ConfigurationFile {
     }
 }
 
-/// Settings and options, or everything that is wrong: the certificates of those environments whose settings are sound are
-/// looked at even when another one is broken.
+/// Settings and options, or everything that is wrong. What an environment names is looked at even when something else in it
+/// is broken.
 pub(super) fn load(file: &ConfigurationFile) -> Result<(Settings, AppOptions), Report> {
-    let settings = match Settings::load(&file.sources()) {
-        Ok(settings) => settings,
-        Err(mut report) => {
-            for environment in report.sound_environments().to_vec() {
-                match EnvironmentOptions::from_settings(&environment) {
-                    Err(problems) => add_settings(&mut report, problems),
-                    Ok(options) => {
-                        if let Err(error) =
-                            TlsMaterial::load(&options.material_sources(&ServerOptions::default()), now())
-                        {
-                            add_material(&mut report, &environment.name, &error);
-                        }
-                    }
-                }
-            }
-            return Err(report);
-        }
-    };
+    let settings = Settings::load(&file.sources()).map_err(with_what_it_names)?;
     match AppOptions::from_settings(&settings) {
         Ok(options) => Ok((settings, options)),
-        Err(problems) => {
-            let mut report = settings.report();
-            add_settings(&mut report, problems);
-            Err(report)
-        }
+        Err(_) => Err(with_what_it_names(settings.report())),
     }
+}
+
+/// Tells what is wrong, on standard error, and gives the exit code that says so.
+pub(super) fn tell(report: &Report) -> ExitCode {
+    for line in report.to_string().lines() {
+        // As deep as a report sets its sentences in.
+        complain(wrapped(line, 3));
+    }
+    ExitCode::from(EXIT_CONFIGURATION)
+}
+
+/// The report, and everything that is wrong with certificates, keys and patterns that its environments name.
+fn with_what_it_names(mut report: Report) -> Report {
+    let problems: Vec<_> = report.environments().iter().flat_map(app::problems_of).collect();
+    for SettingProblem { key, problem } in problems {
+        report.add(key, problem, "");
+    }
+    report
 }
 
 /// The report on environments that were refused when the server was put together.
@@ -62,7 +60,15 @@ pub(super) fn refused(settings: &Settings, problems: &[EnvironmentProblem]) -> R
     let mut report = settings.report();
     for problem in problems {
         match problem {
-            EnvironmentProblem::Material { environment, error } => add_material(&mut report, environment, error),
+            EnvironmentProblem::Material { environment, error } => {
+                let Some(of) = settings.environments.iter().find(|of| of.name == *environment) else { continue };
+                let parts = EnvironmentParts::from(of);
+                for SettingProblem { key, problem } in
+                    error.0.iter().filter_map(|problem| app::material_problem(&parts, problem))
+                {
+                    report.add(key, problem, "");
+                }
+            }
             EnvironmentProblem::Tls { environment, error } => {
                 report.add(format!("environments.{environment}"), error.to_string(), "");
             }
@@ -72,16 +78,4 @@ pub(super) fn refused(settings: &Settings, problems: &[EnvironmentProblem]) -> R
         }
     }
     report
-}
-
-fn add_settings(report: &mut Report, problems: Vec<SettingProblem>) {
-    for SettingProblem { key, problem } in problems {
-        report.add(key, problem, "");
-    }
-}
-
-fn add_material(report: &mut Report, environment: &str, error: &MaterialError) {
-    for MaterialProblem { kind, problem } in &error.0 {
-        report.add(format!("environments.{environment}.{kind}"), problem.to_string(), "");
-    }
 }

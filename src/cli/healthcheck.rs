@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::Error;
 use super::configuration::ConfigurationFile;
+use super::{Error, say};
 use crate::settings::Settings;
 
 /// A probe that has to wait this long is answered.
@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         None => Settings::load(&arguments.configuration.sources())?.admin.listen,
     };
     let (status, body) = ask(reachable(address)).map_err(|error| format!("{address} does not answer: {error}"))?;
-    println!("{}", body.trim());
+    say(body.trim())?;
     Ok(if status == 200 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -3,10 +3,14 @@
 mod check;
 mod configuration;
 mod demo;
+mod explanation;
 mod healthcheck;
 mod sample_pki;
 mod serve;
+mod wrapping;
 
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -47,9 +51,22 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("issuer-host: {error}");
+        complain(format_args!("issuer-host: {error}"));
         ExitCode::FAILURE
     })
+}
+
+/// Writes a line to standard output. A reader that went away (`| head`) is no failure: nobody is left to tell.
+fn say(line: impl Display) -> io::Result<()> {
+    match writeln!(io::stdout().lock(), "{line}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// Writes a line to standard error, where there is one.
+fn complain(line: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// What ends a command with exit code 1 and one line.
@@ -62,7 +79,7 @@ struct StopSignal {
 }
 
 impl StopSignal {
-    fn install() -> std::io::Result<Self> {
+    fn install() -> io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::Error;
+use super::{Error, say};
 use crate::pki::sample::{SampleOptions, SamplePki};
 
 #[derive(Debug, clap::Args)]
@@ -20,11 +20,11 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let names = write(&arguments.directory, &arguments.hosts)?;
-    println!("{} files in {}:", names.len(), arguments.directory.display());
+    say(format_args!("{} files in {}:", names.len(), arguments.directory.display()))?;
     for name in names {
-        println!("  {name}");
+        say(format_args!("  {name}"))?;
     }
-    println!("Everybody can make these: they say SAMPLE, and a server that others can reach refuses them.");
+    say("Everybody can make these: they say SAMPLE, and a server that others can reach refuses them.")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,12 +4,12 @@ use std::num::NonZero;
 use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::configuration::{self, ConfigurationFile};
-use super::{EXIT_CONFIGURATION, Error, StopSignal};
+use super::{Error, StopSignal};
 use crate::app::{App, AppOptions, StartError};
-use crate::settings::Settings;
+use crate::settings::{LogLevel, Settings};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -20,12 +20,9 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let (settings, options) = match configuration::load(&arguments.configuration) {
         Ok(configured) => configured,
-        Err(report) => {
-            eprintln!("{report}");
-            return Ok(ExitCode::from(EXIT_CONFIGURATION));
-        }
+        Err(report) => return Ok(configuration::tell(&report)),
     };
-    crate::telemetry::init(settings.log.format.into(), settings.log.level.name())?;
+    crate::telemetry::init(settings.log.format.into(), &filter(settings.log.level))?;
     for warning in &settings.warnings {
         warn!(event = "configuration_warning", "{warning}");
     }
@@ -41,11 +38,19 @@ async fn serve(settings: Settings, options: AppOptions) -> Result<ExitCode, Erro
             Ok(ExitCode::SUCCESS)
         }
         Err(StartError::Environments(problems)) => {
-            eprintln!("{}", configuration::refused(&settings, &problems));
-            Ok(ExitCode::from(EXIT_CONFIGURATION))
+            Ok(configuration::tell(&configuration::refused(&settings, &problems)))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => {
+            error!(event = "start_failed", "{error}");
+            Ok(ExitCode::FAILURE)
+        }
     }
+}
+
+/// The level is that of our own events: what libraries have to say about frames and pools is no part of the service's log, and
+/// we do not answer for what it holds.
+fn filter(level: LogLevel) -> String {
+    format!("{},issuer_host={}", level.min(LogLevel::Info).name(), level.name())
 }
 
 /// A runtime of `workers` threads; 0 = one for each core.

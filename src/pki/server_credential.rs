@@ -229,8 +229,6 @@ fn check_chain(
         problems.push(CredentialProblem::Gap { place, issuer, others });
     } else if path.len() == 1 {
         warnings.push(CredentialWarning::LeafAlone { place, issuer });
-    } else {
-        warnings.push(CredentialWarning::EndsBelowRoot { place, issuer });
     }
 }
 

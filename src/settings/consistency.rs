@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use super::admin::AdminSettings;
 use super::environment::{Claim, EnvironmentSettings};
-use super::operation::AdminSettings;
 use super::origin::Origin;
 use super::reader::Reader;
 use super::server::ServerSettings;

@@ -67,6 +67,49 @@ pub enum Resumption {
     Off,
 }
 
+/// What could be read of an environment, whatever is wrong beside it: so that what its settings name (certificates, keys,
+/// patterns) can be looked at all the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvironmentParts {
+    /// Its name.
+    pub name: String,
+    /// The host that its certificate has to cover, where it has one.
+    pub host: Option<String>,
+    /// Its listeners; empty when they could not be read.
+    pub listen: Vec<SocketAddr>,
+    /// The client CA bundle.
+    pub client_ca: Option<PemSource>,
+    /// The server's certificate chain.
+    pub certificate_chain: Option<PemSource>,
+    /// The server's private key.
+    pub private_key: Option<PemSource>,
+    /// Whether the client CA bundle may hold a CA that the public web trusts; `true` as well when that could not be read.
+    pub allow_public_client_ca: bool,
+    /// Whether the sample CA may be trusted everywhere; `true` as well when that could not be read.
+    pub allow_sample_certificates: bool,
+    /// Patterns on the caller's subject.
+    pub client_subject: Option<ClientSubjectSettings>,
+    /// Where calls go.
+    pub backend: Option<BackendSettings>,
+}
+
+impl From<&EnvironmentSettings> for EnvironmentParts {
+    fn from(settings: &EnvironmentSettings) -> Self {
+        Self {
+            name: settings.name.clone(),
+            host: settings.host.clone(),
+            listen: settings.listen.clone(),
+            client_ca: Some(settings.client_ca.clone()),
+            certificate_chain: Some(settings.certificate_chain.clone()),
+            private_key: Some(settings.private_key.clone()),
+            allow_public_client_ca: settings.allow_public_client_ca,
+            allow_sample_certificates: settings.allow_sample_certificates,
+            client_subject: Some(settings.client_subject.clone()),
+            backend: Some(settings.backend.clone()),
+        }
+    }
+}
+
 /// What an environment claims, known even where something else in it is wrong.
 #[derive(Clone, Debug)]
 pub(super) struct Claim {
@@ -79,6 +122,7 @@ pub(super) struct Claim {
 pub(super) struct Environment {
     pub(super) settings: Option<EnvironmentSettings>,
     pub(super) claim: Option<Claim>,
+    pub(super) parts: EnvironmentParts,
 }
 
 /// Reads the environment `name`. It listens on `server_listen` unless it says otherwise; `from_assets` says that an
@@ -119,6 +163,18 @@ pub(super) fn read(
         }
         _ => None,
     };
+    let parts = EnvironmentParts {
+        name: name.to_owned(),
+        host: host.clone().flatten(),
+        listen: listen.clone().unwrap_or_default(),
+        client_ca: client_ca.clone(),
+        certificate_chain: certificate_chain.clone(),
+        private_key: private_key.clone(),
+        allow_public_client_ca: allow_public_client_ca.unwrap_or(true),
+        allow_sample_certificates: allow_sample_certificates.unwrap_or(true),
+        client_subject: client_subject.clone(),
+        backend: backend.clone(),
+    };
     let settings = || {
         let customer_id = customer_id?;
         Some(EnvironmentSettings {
@@ -140,7 +196,7 @@ pub(super) fn read(
             backend: backend?,
         })
     };
-    Environment { settings: settings(), claim }
+    Environment { settings: settings(), claim, parts }
 }
 
 /// Variables are folded to lower case, and `__` separates names in them.

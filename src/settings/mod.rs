@@ -6,14 +6,15 @@
 //! `ISSUER_HOST__ENVIRONMENTS__PREPROD__BACKEND__URL`. The merged tree is then read key by key. A key that nobody asked
 //! for is a problem, and so is one of a feature that is not built yet.
 
+mod admin;
 mod backend;
 mod consistency;
 mod environment;
 mod host;
 mod key;
 mod layers;
+mod log;
 mod not_built;
-mod operation;
 mod origin;
 mod pem_source;
 mod product;
@@ -36,12 +37,14 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use admin::AdminSettings;
 pub use backend::{BackendCredential, BackendProtocol, BackendSettings};
-pub use environment::{ClientSubjectSettings, EnvironmentSettings, Resumption};
-pub use operation::{AdminSettings, LogFormat, LogLevel, LogSettings};
+pub use environment::{ClientSubjectSettings, EnvironmentParts, EnvironmentSettings, Resumption};
+pub use log::{LogFormat, LogLevel, LogSettings};
 pub use origin::{Origin, Origins};
 pub use pem_source::PemSource;
 pub use product::Product;
+pub(crate) use quantity::format_size;
 pub use report::{Finding, Report};
 pub use server::{Http2Settings, ProxyProtocolSettings, ServerSettings};
 pub use sources::Sources;
@@ -102,7 +105,7 @@ impl Settings {
     #[must_use]
     pub fn report(&self) -> Report {
         Report::new(self.origins.clone(), Vec::new())
-            .with_sound_environments(self.environments.clone())
+            .with_environments(self.environments.iter().map(EnvironmentParts::from).collect())
             .with_warnings(self.warnings.clone())
     }
 }
@@ -144,8 +147,8 @@ struct Read {
 
 fn read(root: &mut Section<'_>, assets: &Assets) -> Read {
     let server = root.within("server", server::read);
-    let admin = root.within("admin", operation::read_admin);
-    let log = root.within("log", operation::read_log);
+    let admin = root.within("admin", admin::read);
+    let log = root.within("log", log::read);
     let from_assets = *assets == Assets::Used;
     let environments =
         root.each_within("environments", |name, section| environment::read(name, section, &server.listen, from_assets));
@@ -173,7 +176,9 @@ fn conclude(mut reader: Reader, read: Read, assets: &Assets) -> Result<Settings,
     }
     consistency::listeners(&mut reader, &claims, &listen, read.admin.as_ref());
     consistency::claims(&mut reader, &claims);
-    let environments: Vec<_> = read.environments.into_iter().filter_map(|environment| environment.settings).collect();
+    let (environments, parts): (Vec<_>, Vec<_>) =
+        read.environments.into_iter().map(|environment| (environment.settings, environment.parts)).unzip();
+    let environments: Vec<_> = environments.into_iter().flatten().collect();
     if let Some(server) = &read.server.settings {
         consistency::without_effect(&mut reader, server, &environments);
     }
@@ -183,6 +188,6 @@ fn conclude(mut reader: Reader, read: Read, assets: &Assets) -> Result<Settings,
         (Some(server), Some(admin), Some(log)) if findings.is_empty() => {
             Ok(Settings { server, admin, log, environments, warnings, origins })
         }
-        _ => Err(Report::new(origins, findings).with_sound_environments(environments).with_warnings(warnings)),
+        _ => Err(Report::new(origins, findings).with_environments(parts).with_warnings(warnings)),
     }
 }

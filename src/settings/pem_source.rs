@@ -38,6 +38,12 @@ impl PemSource {
         }
     }
 
+    /// Where it is, for people.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        self.path().map_or_else(|| "the text in the setting".to_owned(), |path| path.display().to_string())
+    }
+
     /// Inline text, when `setting` is PEM. A `\n` that was written out, as `.env` files do, stands for a line break.
     pub(super) fn inline(setting: &str) -> Option<Self> {
         let text = setting.trim_start();

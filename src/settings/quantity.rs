@@ -66,7 +66,8 @@ fn parse_size(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(*factor)
 }
 
-fn format_size(bytes: u64) -> String {
+/// A size with the largest unit that divides it.
+pub(crate) fn format_size(bytes: u64) -> String {
     let binary = [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
     match binary.iter().find(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor)) {
         Some((unit, factor)) => format!("{} {unit}", bytes / factor),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::environment::EnvironmentSettings;
+use super::environment::EnvironmentParts;
 use super::origin::{Origin, Origins};
 
 /// One problem: which setting, where it was written, what is wrong and what to do about it.
@@ -24,18 +24,18 @@ pub struct Finding {
 pub struct Report {
     findings: Vec<Finding>,
     origins: Origins,
-    sound: Vec<EnvironmentSettings>,
+    environments: Vec<EnvironmentParts>,
     warnings: Vec<String>,
 }
 
 impl Report {
     pub(super) fn new(origins: Origins, mut findings: Vec<Finding>) -> Self {
         findings.sort_by_key(|finding| reading_order(&finding.origin));
-        Self { findings, origins, sound: Vec::new(), warnings: Vec::new() }
+        Self { findings, origins, environments: Vec::new(), warnings: Vec::new() }
     }
 
-    pub(super) fn with_sound_environments(mut self, sound: Vec<EnvironmentSettings>) -> Self {
-        self.sound = sound;
+    pub(super) fn with_environments(mut self, environments: Vec<EnvironmentParts>) -> Self {
+        self.environments = environments;
         self
     }
 
@@ -49,10 +49,11 @@ impl Report {
         let key = key.into();
         let origin = self.origins.of(&key);
         self.findings.push(Finding { key, origin, problem: problem.into(), remedy: remedy.into() });
+        self.findings.sort_by_key(|finding| reading_order(&finding.origin));
     }
 
     /// The problems, in the order in which an operator would meet them: file by line, then variables by name, then
-    /// the rest; what was added later comes last.
+    /// the rest.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
@@ -64,10 +65,10 @@ impl Report {
         self.findings.is_empty()
     }
 
-    /// The environments that are valid on their own, whatever is wrong elsewhere: their certificates can be checked too.
+    /// What could be read of each environment: what it names can be checked too.
     #[must_use]
-    pub fn sound_environments(&self) -> &[EnvironmentSettings] {
-        &self.sound
+    pub fn environments(&self) -> &[EnvironmentParts] {
+        &self.environments
     }
 
     /// What is allowed but deserves a look.

@@ -7,11 +7,12 @@ use bytes::Bytes;
 use http::{Request, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::{AlertDescription, ClientConfig, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::cli::Error;
 use crate::pki::pem;
 
 /// What the caller shows: chain and key, both PEM; `None` = it shows nothing.
@@ -22,8 +23,10 @@ pub(super) type ClientCredential<'a> = Option<(&'a [u8], &'a [u8])>;
 pub(super) enum Outcome {
     /// An answer came: its status, and what it says.
     Answered(u16, Bytes),
-    /// The server ended the connection with this alert, or without a word.
-    Refused(String),
+    /// The server ended the connection with this alert.
+    Refused(AlertDescription),
+    /// The connection ended otherwise.
+    Broken(String),
 }
 
 /// A caller of one server.
@@ -31,9 +34,6 @@ pub(super) struct Caller {
     address: SocketAddr,
     roots: Arc<RootCertStore>,
 }
-
-/// A failure of the demo's own parts, not of what it shows.
-pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 impl Caller {
     pub(super) fn new(address: SocketAddr, server_ca: &[u8]) -> Result<Self, Error> {
@@ -44,7 +44,7 @@ impl Caller {
         Ok(Self { address, roots: Arc::new(roots) })
     }
 
-    /// One call over a new connection.
+    /// One call over a new connection. An error is a failure of the demo's own parts, not of what it shows.
     pub(super) async fn call(
         &self,
         version: &'static SupportedProtocolVersion,
@@ -64,7 +64,7 @@ impl Caller {
         let name = ServerName::try_from("localhost")?;
         let stream = match TlsConnector::from(Arc::new(config)).connect(name, socket).await {
             Ok(stream) => stream,
-            Err(error) => return Ok(Outcome::Refused(reason(&error))),
+            Err(error) => return Ok(ended(&error)),
         };
         // A TLS 1.3 client is connected before the server has judged its certificate: only a read tells.
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
@@ -80,7 +80,7 @@ impl Caller {
                 drop(sender);
                 // The driver saw the alert, the sender only that the connection went away.
                 let error: Error = driver.await?.err().unwrap_or(error).into();
-                Ok(Outcome::Refused(reason(error.as_ref())))
+                Ok(ended(error.as_ref()))
             }
         }
     }
@@ -96,8 +96,8 @@ fn notification() -> Result<Request<Full<Bytes>>, http::Error> {
         .body(Full::from(r#"{"issuerCardRefId":"sample-card","virtualCardId":"sample-token","action":"ACTIVATE"}"#))
 }
 
-/// The alert in an error's chain of causes, in words; else the error's own words.
-fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+/// The alert in an error's chain of causes, else the error's own words.
+fn ended(error: &(dyn std::error::Error + 'static)) -> Outcome {
     let mut cause = Some(error);
     while let Some(current) = cause {
         let tls = current.downcast_ref::<rustls::Error>().or_else(|| {
@@ -107,9 +107,9 @@ fn reason(error: &(dyn std::error::Error + 'static)) -> String {
                 .and_then(|inner| inner.downcast_ref::<rustls::Error>())
         });
         if let Some(rustls::Error::AlertReceived(alert)) = tls {
-            return format!("{alert:?}");
+            return Outcome::Refused(*alert);
         }
         cause = current.source();
     }
-    error.to_string()
+    Outcome::Broken(error.to_string())
 }

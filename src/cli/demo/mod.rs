@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use tokio::sync::oneshot;
 
 use self::caller::Caller;
-use super::{Error, StopSignal, sample_pki};
+use super::{Error, StopSignal, sample_pki, say};
 use crate::app::{App, AppOptions, EnvironmentOptions, ServerOptions};
 use crate::handler::Handler;
 use crate::handler::forward::{Forward, ForwardOptions};
@@ -48,10 +48,12 @@ async fn demo(arguments: &Arguments) -> Result<ExitCode, Error> {
     let app = bind(arguments.listen, &directory, backend).await?;
     let address = app.addresses().first().copied().ok_or("the server has no address")?;
 
-    println!("issuer-host demo: a server that admits only clients of the (sample) Thales Client CA\n");
-    println!("  server        https://localhost:{}", address.port());
-    println!("  certificates  {}", directory.display());
-    println!("  backend       http://{backend}, answers with what it was asked\n");
+    say(format_args!(
+        "issuer-host demo: a server that admits only clients of the (sample) Thales Client CA\n\n  \
+         server        https://localhost:{}\n  certificates  {}\n  backend       http://{backend}, answers with what it was asked\n",
+        address.port(),
+        directory.display()
+    ))?;
 
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(app.run(async {
@@ -62,9 +64,9 @@ async fn demo(arguments: &Arguments) -> Result<ExitCode, Error> {
     let as_told = story::tell(&caller, &directory).await?;
 
     if !arguments.once {
-        keep_serving(address, &directory);
+        say(invitation(address, &directory))?;
         signal.received().await;
-        println!();
+        say("")?;
     }
     let _ = stop.send(());
     server.await?;
@@ -116,15 +118,20 @@ async fn bind(listen: SocketAddr, directory: &Path, backend: SocketAddr) -> Resu
     }
 }
 
-fn keep_serving(address: SocketAddr, directory: &Path) {
+/// Lines to copy.
+fn invitation(address: SocketAddr, directory: &Path) -> String {
     let (port, directory) = (address.port(), directory.display());
-    println!("\nIt goes on serving. Call it yourself, in another terminal in this directory:\n");
-    println!("  # admitted: a client of the sample Thales Client CA");
-    println!(
-        "  curl --cacert {directory}/server-ca.pem --cert {directory}/client-a-chain.pem --key {directory}/client-a-key.pem \\"
-    );
-    println!("       -d '{{}}' https://localhost:{port}/issuer/igwapi/v2.0/notifyVirtualCardChange\n");
-    println!("  # refused: no certificate");
-    println!("  curl --cacert {directory}/server-ca.pem https://localhost:{port}/\n");
-    println!("Ctrl-C ends it.");
+    format!(
+        "
+It goes on serving. Call it yourself, in another terminal in this directory:
+
+  # admitted: a client of the sample Thales Client CA
+  curl --cacert {directory}/server-ca.pem --cert {directory}/client-a-chain.pem --key {directory}/client-a-key.pem \\
+       -d '{{}}' https://localhost:{port}/issuer/igwapi/v2.0/notifyVirtualCardChange
+
+  # refused: no certificate
+  curl --cacert {directory}/server-ca.pem https://localhost:{port}/
+
+Ctrl-C ends it."
+    )
 }

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
+use rustls::{AlertDescription, SupportedProtocolVersion};
 
-use super::caller::{Caller, Error, Outcome};
+use super::caller::{Caller, Outcome};
+use crate::cli::{Error, say};
 
 /// A line of the story: who calls, and what should come of it.
 struct Call {
@@ -13,16 +14,32 @@ struct Call {
     version: &'static SupportedProtocolVersion,
     /// Stem of the files with the client's chain and key.
     credential: Option<&'static str>,
-    admitted: bool,
+    /// The alert that says why it is refused; `None` = it is admitted.
+    refusal: Option<AlertDescription>,
 }
 
 const STORY: [Call; 6] = [
-    Call { who: "a client of the CA, TLS 1.3", version: &TLS13, credential: Some("client-a"), admitted: true },
-    Call { who: "the same client, TLS 1.2", version: &TLS12, credential: Some("client-a"), admitted: true },
-    Call { who: "its rotated leaf, no restart", version: &TLS13, credential: Some("client-b"), admitted: true },
-    Call { who: "nobody: no certificate", version: &TLS13, credential: None, admitted: false },
-    Call { who: "a client of a foreign CA", version: &TLS13, credential: Some("foreign-client"), admitted: false },
-    Call { who: "an expired leaf of the CA", version: &TLS13, credential: Some("client-expired"), admitted: false },
+    Call { who: "a client of the CA, TLS 1.3", version: &TLS13, credential: Some("client-a"), refusal: None },
+    Call { who: "the same client, TLS 1.2", version: &TLS12, credential: Some("client-a"), refusal: None },
+    Call { who: "its rotated leaf, no restart", version: &TLS13, credential: Some("client-b"), refusal: None },
+    Call {
+        who: "nobody: no certificate",
+        version: &TLS13,
+        credential: None,
+        refusal: Some(AlertDescription::CertificateRequired),
+    },
+    Call {
+        who: "a client of a foreign CA",
+        version: &TLS13,
+        credential: Some("foreign-client"),
+        refusal: Some(AlertDescription::UnknownCA),
+    },
+    Call {
+        who: "an expired leaf of the CA",
+        version: &TLS13,
+        credential: Some("client-expired"),
+        refusal: Some(AlertDescription::CertificateExpired),
+    },
 ];
 
 /// Tells the story. `true` when every call ended as it should.
@@ -45,13 +62,28 @@ pub(super) async fn tell(caller: &Caller, directory: &Path) -> Result<bool, Erro
                 let subject = seen.pointer("/caller/issuer-host-client-subject").and_then(|subject| subject.as_str());
                 let known = *status == 200 && subject.is_some();
                 let subject = subject.map(|subject| subject.split(',').next().unwrap_or(subject));
-                (call.admitted && known, format!("{status}, the backend sees {}", subject.unwrap_or("no client")))
+                (
+                    call.refusal.is_none() && known,
+                    format!("{status}, the backend sees {}", subject.unwrap_or("no client")),
+                )
             }
-            Outcome::Refused(alert) => (!call.admitted, format!("refused: {alert}")),
+            Outcome::Refused(alert) => (call.refusal == Some(*alert), format!("refused: alert {}", name(*alert))),
+            Outcome::Broken(why) => (false, format!("the connection broke: {why}")),
         };
         right += usize::from(as_it_should_be);
-        println!("  {}  {:<30} {what}", if as_it_should_be { "ok   " } else { "WRONG" }, call.who);
+        let verdict = if as_it_should_be { "ok   " } else { "WRONG" };
+        say(format_args!("  {verdict}  {:<30} {what}", call.who))?;
     }
-    println!("\n{right} of {} calls ended as they should.", STORY.len());
+    say(format_args!("\n{right} of {} calls ended as they should.", STORY.len()))?;
     Ok(right == STORY.len())
+}
+
+/// An alert as RFC 8446 section 6 writes it, where the story knows it.
+fn name(alert: AlertDescription) -> String {
+    match alert {
+        AlertDescription::CertificateRequired => "certificate_required".to_owned(),
+        AlertDescription::UnknownCA => "unknown_ca".to_owned(),
+        AlertDescription::CertificateExpired => "certificate_expired".to_owned(),
+        other => format!("{other:?}"),
+    }
 }

@@ -18,17 +18,6 @@ pub enum CredentialWarning {
         /// Its last second.
         not_after: UnixTime,
     },
-    /// The last certificate's issuer is not in the file.
-    #[error(
-        "the chain ends at {place}, whose issuer {issuer} is not in the file: fine when that is a root that Thales \
-         endorsed (O8)"
-    )]
-    EndsBelowRoot {
-        /// The last certificate.
-        place: Place,
-        /// The name of its issuer.
-        issuer: String,
-    },
     /// The leaf is all there is. Below a root of one's own that is a whole chain, and the file does not tell whether it is.
     #[error(
         "{place} stands alone: fine when {issuer} is a root that Thales endorsed (O8); else callers need the certificates \
@@ -67,15 +56,13 @@ pub enum CredentialWarning {
 #[non_exhaustive]
 pub enum CredentialProblem {
     /// The chain's file.
-    #[error("certificate chain: {0}")]
-    Chain(#[source] PemError),
+    #[error(transparent)]
+    Chain(PemError),
     /// The key's file.
-    #[error("private key: {0}")]
-    Key(#[source] PemError),
+    #[error(transparent)]
+    Key(PemError),
     /// The key's block holds no key that can sign.
-    #[error(
-        "private key: not a valid RSA (2048 to 4096 bits) or EC (P-256, P-384) key; make a new key, or copy the file again"
-    )]
+    #[error("not a valid RSA (2048 to 4096 bits) or EC (P-256, P-384) key; make a new key, or copy the file again")]
     KeyUnreadable,
     /// The key belongs to no certificate of the chain.
     #[error(

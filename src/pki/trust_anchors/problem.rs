@@ -47,8 +47,8 @@ pub enum AnchorWarning {
         /// The root.
         root: String,
     },
-    /// A sample CA, taken by `allow_sample_certificates`.
-    #[error("{place} is a sample CA, whose clients' keys are public (allow_sample_certificates)")]
+    /// A sample CA, taken by `allow_sample_certificates` or because only this machine is listened to.
+    #[error("{place} belongs to the sample PKI, whose keys are public; it is for trials only")]
     Sample {
         /// Which one.
         place: Place,

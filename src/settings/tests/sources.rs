@@ -180,11 +180,14 @@ fn sources_print_no_values() {
 }
 
 #[test]
-fn sound_environments_are_known_beside_broken_ones() {
+fn what_an_environment_names_is_known_even_where_the_rest_of_it_is_broken() {
     let place = Place::new();
-    let broken = MINIMAL.replace("preprod", "production").replace("\"tsh\"", "\"tsx\"");
-    let sound = format!("{MINIMAL}\nhost = \"a.example\"\n");
-    let report = place.load(&format!("{sound}{broken}\nhost = \"b.example\"")).unwrap_err();
-    let names: Vec<_> = report.sound_environments().iter().map(|environment| environment.name.as_str()).collect();
-    assert_eq!(names, ["preprod"]);
+    let broken = MINIMAL.replace("preprod", "production").replace("\"tsh\"", "\"tsx\"").replace("key.pem", "none.pem");
+    let report = place.load(&format!("{MINIMAL}\nhost = \"a.example\"\n{broken}\nhost = \"b.example\"")).unwrap_err();
+    let known: Vec<_> = report
+        .environments()
+        .iter()
+        .map(|parts| (parts.name.as_str(), parts.certificate_chain.is_some(), parts.private_key.is_some()))
+        .collect();
+    assert_eq!(known, [("preprod", true, true), ("production", true, false)]);
 }

@@ -1,16 +1,7 @@
-//! `[admin]` and `[log]`: what the operator sees of a running server.
-
-use std::net::SocketAddr;
+//! `[log]`: what is written, and how.
 
 use super::reader::Section;
-use super::typed::{address, flag, one_of};
-
-/// `[admin]`: the plain HTTP listener for probes and metrics, never on a public listener's address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AdminSettings {
-    /// Its address.
-    pub listen: SocketAddr,
-}
+use super::typed::{flag, one_of};
 
 /// `[log]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,18 +61,7 @@ const LEVELS: &[(&str, LogLevel)] = &[
 ];
 const FORMATS: &[(&str, LogFormat)] = &[("human", LogFormat::Human), ("json", LogFormat::Json)];
 
-pub(super) fn read_admin(section: &mut Section<'_>) -> Option<AdminSettings> {
-    let listen = section.required("listen", address)?;
-    if !listen.ip().to_canonical().is_loopback() {
-        section.warn(format!(
-            "admin.listen is {listen}, which is not a loopback address: health and metrics can be read by whoever reaches it, \
-             without TLS."
-        ));
-    }
-    Some(AdminSettings { listen })
-}
-
-pub(super) fn read_log(section: &mut Section<'_>) -> Option<LogSettings> {
+pub(super) fn read(section: &mut Section<'_>) -> Option<LogSettings> {
     let level = section.required("level", one_of(LEVELS));
     let format = section.required("format", one_of(FORMATS));
     let access = section.required("access", flag);

@@ -1,0 +1,204 @@
+//! A good configuration, told to people.
+
+use std::fmt;
+
+use rustls_pki_types::UnixTime;
+
+use super::wrapping::wrapped;
+use crate::pki::facts::{CertificateFacts, minute};
+use crate::pki::pem;
+use crate::settings::{BackendProtocol, BackendSettings, EnvironmentSettings, PemSource, Settings, format_size};
+use crate::tls::TlsMaterial;
+
+const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
+/// A certificate that lives no longer than this is worth a warning; the same as for the server's chain.
+const SOON: u64 = 30 * SECONDS_PER_DAY;
+/// Columns before a value.
+const MARGIN: usize = 16;
+
+/// Text for people, built up line by line.
+pub(super) struct Explanation {
+    text: String,
+    now: UnixTime,
+}
+
+impl Explanation {
+    pub(super) fn new(now: UnixTime) -> Self {
+        Self { text: String::new(), now }
+    }
+
+    /// Tells an environment; gives warnings about files that the material does not cover.
+    pub(super) fn environment(&mut self, environment: &EnvironmentSettings, material: &TlsMaterial) -> Vec<String> {
+        self.heading(&format!("environment {}", environment.name));
+        self.line("product", &joined(environment.products.iter().map(|product| product.name())));
+        self.line("customer", &environment.customer_id);
+        if environment.issuer_ids != [environment.customer_id.as_str()] {
+            self.line("issuer ids", &joined(&environment.issuer_ids));
+        }
+        self.line("host", environment.host.as_deref().unwrap_or("any (alone on its listeners)"));
+        self.line("listens on", &joined(&environment.listen));
+        self.line("client CA", &environment.client_ca.shown());
+        for anchor in material.anchors.anchors() {
+            self.certificate(&anchor.facts);
+        }
+        self.callers(environment);
+        self.line("resumption", "off: every connection proves its key and is judged anew");
+        self.line("server chain", &environment.certificate_chain.shown());
+        self.server_chain(material.credential.facts());
+        self.line("private key", &format!("{}, belongs to the chain", environment.private_key.shown()));
+        let warnings = self.backend(&environment.name, &environment.backend);
+        if environment.forward_client_certificate {
+            self.line("gets", "the caller's whole certificate and chain (RFC 9440), beside its identity");
+        }
+        self.text.push('\n');
+        warnings
+    }
+
+    fn callers(&mut self, environment: &EnvironmentSettings) {
+        if environment.require_client_auth_eku {
+            self.line("callers", "their certificates must name clientAuth");
+        }
+        for (rule, patterns) in
+            [("must be", &environment.client_subject.allow), ("must not be", &environment.client_subject.deny)]
+        {
+            if !patterns.is_empty() {
+                self.line("callers", &format!("the subject {rule} {}", patterns.join(" or ")));
+            }
+        }
+    }
+
+    fn server_chain(&mut self, chain: &[CertificateFacts]) {
+        for (at, facts) in chain.iter().enumerate() {
+            self.certificate(facts);
+            if at == 0 {
+                self.line("", &format!("  covers {}", joined(&facts.subject_alt_names)));
+            }
+        }
+        if let Some(last) = chain.last().filter(|last| !last.self_issued) {
+            self.line("", &format!("issued by {}, which callers must have: Thales endorses it (O8)", last.issuer));
+        }
+    }
+
+    fn backend(&mut self, environment: &str, backend: &BackendSettings) -> Vec<String> {
+        let authority = backend.url.authority().map_or("", |authority| authority.as_str());
+        let https = backend.url.scheme_str() == Some("https");
+        let version = match (backend.protocol, https) {
+            (BackendProtocol::Auto, true) => "HTTP/2 or HTTP/1.1",
+            (BackendProtocol::Auto, false) | (BackendProtocol::Http1, _) => "HTTP/1.1",
+            (BackendProtocol::Http2, _) => "HTTP/2",
+        };
+        self.line("backend", &format!("http{}://{authority}, {version}", if https { "s" } else { "" }));
+        let mut warnings = Vec::new();
+        if https {
+            match &backend.ca {
+                None => self.line("backend CA", "the CAs that Mozilla trusts"),
+                Some(ca) => warnings.extend(self.file("backend CA", ca)),
+            }
+        }
+        if let Some(credential) = &backend.client_credential {
+            warnings.extend(self.file("shown to it", &credential.certificate));
+            self.line("", &format!("key: {}, belongs to the certificate", credential.key.shown()));
+        }
+        warnings.into_iter().map(|warning| format!("{environment}: backend: {warning}")).collect()
+    }
+
+    /// A file of certificates that is used as it is; gives warnings about those that expire.
+    fn file(&mut self, label: &str, source: &PemSource) -> Vec<String> {
+        self.line(label, &source.shown());
+        let certificates = source.read().ok().and_then(|pem| pem::certificates(&pem).ok()).unwrap_or_default();
+        let mut warnings = Vec::new();
+        for facts in certificates.iter().filter_map(|der| CertificateFacts::from_der(der).ok()) {
+            self.certificate(&facts);
+            if facts.not_after.as_secs() < self.now.as_secs().saturating_add(SOON) {
+                let verb = if facts.not_after < self.now { "expired" } else { "expires" };
+                warnings.push(format!("{} {verb} at {}", facts.subject, minute(facts.not_after)));
+            }
+        }
+        warnings
+    }
+
+    fn certificate(&mut self, facts: &CertificateFacts) {
+        self.line("", &facts.subject);
+        let until = minute(facts.not_after);
+        match facts.not_after.as_secs().checked_sub(self.now.as_secs()) {
+            Some(left) => self.line("", &format!("  {}, until {until} ({} days)", facts.key, left / SECONDS_PER_DAY)),
+            None => self.line("", &format!("  {}, EXPIRED at {until}", facts.key)),
+        }
+        self.line("", &format!("  SHA-256 {}", facts.sha256));
+    }
+
+    /// What all environments share.
+    pub(super) fn server(&mut self, settings: &Settings) {
+        let server = &settings.server;
+        let duration = humantime::format_duration;
+        self.heading("server");
+        self.line(
+            "at once",
+            &format!(
+                "{} connections; {} unfinished handshakes, {} of them from one address",
+                server.max_connections, server.max_handshakes, server.max_handshakes_per_source
+            ),
+        );
+        self.line(
+            "at most",
+            &format!(
+                "{} of body; {} of head, {} fields",
+                format_size(server.max_body_size),
+                format_size(u64::try_from(server.max_header_size).unwrap_or(u64::MAX)),
+                server.max_headers
+            ),
+        );
+        self.line(
+            "deadlines",
+            &format!(
+                "handshake {}, head {}, body {}, request {}, idle {}, drain {}",
+                duration(server.handshake_timeout),
+                duration(server.header_timeout),
+                duration(server.body_timeout),
+                duration(server.request_timeout),
+                duration(server.keep_alive_idle),
+                duration(server.drain_timeout)
+            ),
+        );
+        if let Some(age) = server.max_connection_age {
+            self.line("", &format!("connections are closed after {}", duration(age)));
+        }
+        if !server.proxy_protocol.from.is_empty() {
+            let from = joined(&server.proxy_protocol.from);
+            self.line("PROXY header", &format!("demanded from {from}; all others are closed"));
+        }
+        self.line("admin", &format!("http://{}  /livez /readyz /metrics /status", settings.admin.listen));
+        self.text.push('\n');
+    }
+
+    pub(super) fn conclude(&mut self, warnings: &[String]) {
+        for warning in warnings {
+            self.line("warning", warning);
+        }
+        self.heading(match warnings.len() {
+            0 => "The configuration is good.",
+            _ => "\nThe configuration can be served; look at the warnings.",
+        });
+    }
+
+    fn heading(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
+    /// A value behind its label.
+    fn line(&mut self, label: &str, value: &str) {
+        self.text.push_str(&wrapped(&format!("  {label:<13} {value}"), MARGIN + 2));
+        self.text.push('\n');
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn joined<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
+}
