@@ -1,6 +1,8 @@
 //! Logs: one line per event on standard error, for people or as JSON.
 
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -40,4 +42,50 @@ pub fn init(format: Format, level: &str) -> Result<(), TelemetryError> {
         Format::Json => lines.json().flatten_event(true).with_span_list(false).finish().try_init(),
     };
     installed.map_err(|_| TelemetryError::Installed)
+}
+
+/// Lets one line a second pass: what a stranger, or a backend that is down, can cause must not become a flood of lines.
+#[derive(Debug)]
+pub(crate) struct OncePerSecond {
+    since: Instant,
+    /// The second, counted from `since`, before which nothing more is said.
+    quiet_until: AtomicU64,
+    unsaid: AtomicU64,
+}
+
+impl Default for OncePerSecond {
+    fn default() -> Self {
+        Self { since: Instant::now(), quiet_until: AtomicU64::new(0), unsaid: AtomicU64::new(0) }
+    }
+}
+
+impl OncePerSecond {
+    /// `Some` when the caller may speak, with the number of lines that were not said since the last one.
+    pub(crate) fn turn(&self) -> Option<u64> {
+        let now = self.since.elapsed().as_secs();
+        let quiet_until = self.quiet_until.load(Ordering::Relaxed);
+        let mine = now >= quiet_until
+            && self.quiet_until.compare_exchange(quiet_until, now + 1, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if mine {
+            return Some(self.unsaid.swap(0, Ordering::Relaxed));
+        }
+        self.unsaid.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::OncePerSecond;
+
+    #[test]
+    fn what_comes_again_in_the_same_second_is_counted_and_not_said() {
+        let mut lines = OncePerSecond::default();
+        assert_eq!(lines.turn(), Some(0));
+        // The second that is quiet is made to last.
+        *lines.quiet_until.get_mut() = u64::MAX;
+        assert_eq!((lines.turn(), lines.turn()), (None, None));
+        *lines.quiet_until.get_mut() = 0;
+        assert_eq!(lines.turn(), Some(2));
+    }
 }

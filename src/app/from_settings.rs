@@ -8,7 +8,7 @@ use crate::pki::trust_anchors::AnchorRules;
 use crate::server::{Deadlines, Http2Limits};
 use crate::settings::{
     BackendProtocol, BackendSettings, ClientSubjectSettings, EnvironmentParts, EnvironmentSettings, LogFormat,
-    PemSource, ServerSettings, Settings,
+    PemSource, Settings,
 };
 use crate::telemetry;
 use crate::tls::material::{MaterialKind, MaterialProblem};
@@ -56,7 +56,7 @@ impl AppOptions {
         if !problems.is_empty() {
             return Err(SettingProblems(problems));
         }
-        Ok(Self { server: (&settings.server).into(), admin: Some(settings.admin.listen), environments })
+        Ok(Self { server: settings.into(), admin: Some(settings.admin.listen), environments })
     }
 
     /// Puts another handler in the place of an environment's backend: your own axum router, say. `None` when there is no such
@@ -237,8 +237,8 @@ impl From<&PemSource> for MaterialSource {
     }
 }
 
-impl From<&ServerSettings> for ServerOptions {
-    fn from(settings: &ServerSettings) -> Self {
+impl From<&Settings> for ServerOptions {
+    fn from(Settings { server: settings, log, .. }: &Settings) -> Self {
         Self {
             listen: settings.listen.clone(),
             max_connections: settings.max_connections,
@@ -263,6 +263,7 @@ impl From<&ServerSettings> for ServerOptions {
             },
             proxy_protocol_from: settings.proxy_protocol.from.clone(),
             drain_timeout: settings.drain_timeout,
+            access_events: log.access,
         }
     }
 }

@@ -49,6 +49,8 @@ pub struct ServerOptions {
     pub proxy_protocol_from: Vec<IpNet>,
     /// What requests in flight get at the end.
     pub drain_timeout: Duration,
+    /// Whether each request is told of in the log.
+    pub access_events: bool,
 }
 
 impl Default for ServerOptions {
@@ -66,6 +68,7 @@ impl Default for ServerOptions {
             http2: Http2Limits::default(),
             proxy_protocol_from: Vec::new(),
             drain_timeout: Duration::from_secs(30),
+            access_events: true,
         }
     }
 }
@@ -147,6 +150,7 @@ impl EnvironmentOptions {
             body_timeout: server.body_timeout,
             request_timeout: server.deadlines.request,
             forward_client_certificate: self.forward_client_certificate,
+            access_events: server.access_events,
         }
     }
 }

@@ -109,6 +109,7 @@ pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
     );
     let head_bytes = usize::try_from(server.max_header_size).unwrap_or(usize::MAX);
     let framing = FramingLimits { head_bytes, head_fields: server.max_headers, ..FramingLimits::default() };
+    let refusals = Arc::default();
     let mut doors = Vec::new();
     for (address, environments) in by_address {
         let hosts =
@@ -122,6 +123,7 @@ pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
             framing,
             http2: Http2Limits { max_header_list_size: server.max_header_size, ..server.http2 },
             metrics: metrics.clone(),
+            refusals: Arc::clone(&refusals),
             shutdown: shutdown.clone(),
         };
         doors.push((server::bind(address)?, Arc::new(door)));
@@ -158,11 +160,12 @@ fn build(options: EnvironmentOptions, server: &ServerOptions, metrics: &Metrics)
             metrics.certificate_expires(kind, not_after);
         }
     }
+    let host = options.host.as_deref().map(|host| host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase());
     let stack_options = options.stack_options(server);
     let epoch = Epoch::build(1, material, options.client_rules)
         .map_err(|error| EnvironmentProblem::Tls { environment: name.clone(), error })?;
     let environment = Environment {
-        tls: TlsEnvironment::new(&name, options.host.clone(), epoch),
+        tls: TlsEnvironment::new(&name, host, epoch),
         stack: Stack::new(stack_options, options.handler).with_accounting(Arc::new(metrics.clone())),
         metrics,
     };

@@ -72,15 +72,38 @@ pub(crate) fn strip_then_set(parts: &mut Parts, connection: &Connection) -> Resu
     Ok(())
 }
 
-/// Whether a header, or a trailer, of this name speaks about who the caller is or where it comes from.
+/// Whether a header, or a trailer, of this name speaks about who the caller is or where it comes from, or is read by some
+/// backends as what was checked here under another name.
 pub(crate) fn is_identity(name: &str) -> bool {
     EXACT.iter().any(|field| same_spelling(name, field) && name.len() == field.len())
         || PREFIXES.iter().any(|prefix| same_spelling(name, prefix))
+        || FRAMING.iter().any(|field| same_spelling(name, field) && name.len() == field.len() && name != *field)
 }
 
-const EXACT: [&str; 2] = ["forwarded", "x-real-ip"];
+/// The second line overrides the target or method that was checked, for frameworks that heed it.
+const EXACT: [&str; 8] = [
+    "forwarded",
+    "x-real-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "x-arr-clientcert", //
+    "x-original-url",
+    "x-rewrite-url",
+    "x-http-method-override",
+];
 /// `x-forwarded-client-cert` and the rest of the forwarding family are under `x-forwarded-`.
-const PREFIXES: [&str; 6] = ["client-cert", "issuer-host-", "ssl-client-", "x-client-", "x-forwarded-", "x-ssl-"];
+const PREFIXES: [&str; 8] = [
+    "client-cert",
+    "issuer-host-",
+    "ssl-client-",
+    "x-amzn-mtls-",
+    "x-client-",
+    "x-forwarded-",
+    "x-ssl-",
+    "x-tls-client-",
+];
+/// Framing under another spelling, which a backend may take for the real one.
+const FRAMING: [&str; 2] = ["content-length", "transfer-encoding"];
 
 /// Whether `name` starts with `wanted`, where every separator is like every other: CGI and its heirs turn `-` and `_`, and
 /// some of them `.` too, into one and the same. Names are in lower case already.
@@ -139,6 +162,15 @@ mod tests {
         "x_forwarded_proto",
         "x-real-ip",
         "x_real_ip",
+        "x-amzn-mtls-clientcert-subject",
+        "x-tls-client-dn",
+        "x-arr-clientcert",
+        "true-client-ip",
+        "x-original-url",
+        "x_rewrite_url",
+        "x-http-method-override",
+        "transfer_encoding",
+        "content_length",
     ];
 
     #[test]
@@ -153,7 +185,10 @@ mod tests {
             parts.headers.append(name, HeaderValue::from_static("forged twice"));
         }
         // Control: the forgeries are there before the check.
-        assert_eq!(parts.headers.values().filter(|value| value.as_bytes().starts_with(b"forged")).count(), 44);
+        assert_eq!(
+            parts.headers.values().filter(|value| value.as_bytes().starts_with(b"forged")).count(),
+            2 * FORGED.len()
+        );
         strip_then_set(&mut parts, &connection).unwrap();
         assert!(parts.headers.values().all(|value| !value.as_bytes().starts_with(b"forged")), "{:?}", parts.headers);
         assert_eq!(parts.headers["x-kept"], "yes");
@@ -166,9 +201,16 @@ mod tests {
 
     #[test]
     fn names_that_only_look_alike_are_kept() {
-        for name in
-            ["forwarded-note", "x-real-ips", "x-clientele", "authorization", "x-issuer-id", "x-sslx", "clientcert"]
-        {
+        for name in [
+            "forwarded-note",
+            "x-real-ips",
+            "x-clientele",
+            "authorization",
+            "x-issuer-id",
+            "x-sslx",
+            "clientcert",
+            "content-length",
+        ] {
             assert!(!is_identity(name), "{name}");
         }
     }

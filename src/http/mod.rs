@@ -10,6 +10,7 @@
 //! * `x-request-id` and a valid `traceparent` are there;
 //! * the body ends within its deadline and its size limit, or with a [`BodyError`](body::BodyError).
 
+mod access;
 pub mod accounting;
 pub mod body;
 mod content_length;

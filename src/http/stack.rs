@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http_body::Body;
 use tower::{BoxError, Service, ServiceBuilder};
 
+use super::access::AccessLayer;
 use super::accounting::{Accounting, AccountingLayer};
 use super::body::BodyBoundsLayer;
 use super::correlation::CorrelationLayer;
@@ -35,6 +36,8 @@ pub struct StackOptions {
     pub request_timeout: Duration,
     /// Whether handlers get the whole certificate (RFC 9440), which can overflow a backend's header limit.
     pub forward_client_certificate: bool,
+    /// Whether each request is told of in the log.
+    pub access_events: bool,
 }
 
 /// A connection, after its handshake.
@@ -103,6 +106,7 @@ impl Stack {
         ServiceBuilder::new()
             .layer(GateLayer::new(VERDICT, &connection))
             .layer(AccountingLayer(self.accounting.clone()))
+            .layer(AccessLayer(self.options.access_events.then(|| Arc::clone(&connection))))
             .layer(DeadlineLayer(request_timeout))
             .layer(BodyBoundsLayer { max_size: max_body_size, timeout: body_timeout })
             .layer(GateLayer::new(HEAD, &connection))

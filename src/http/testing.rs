@@ -41,6 +41,7 @@ pub(crate) fn options(host: Option<&str>) -> StackOptions {
         body_timeout: Duration::from_secs(10),
         request_timeout: Duration::from_secs(30),
         forward_client_certificate: false,
+        access_events: false,
     }
 }
 

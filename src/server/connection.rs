@@ -144,16 +144,21 @@ fn report(failed: &FailedHandshake<TcpStream>, peer: SocketAddr, door: &Door) {
     let environment = failed.environment.as_deref();
     door.metrics.handshake_failed(environment, reason);
     match &failed.failure {
-        // Whoever holds a certificate is worth a line; strangers are only counted.
-        HandshakeFailure::Refused(client) => info!(
-            event = "client_refused",
-            environment,
-            reason,
-            %peer,
-            subject = client.identity.as_ref().map(|identity| identity.subject.as_str()),
-            sha256 = client.identity.as_ref().map(|identity| tracing::field::display(identity.sha256)),
-            "{}", failed.failure
-        ),
+        // Whoever holds a certificate is worth a line, even one that it made itself, but not a flood of them.
+        HandshakeFailure::Refused(client) => {
+            if let Some(unsaid) = door.refusals.turn() {
+                info!(
+                    event = "client_refused",
+                    environment,
+                    reason,
+                    %peer,
+                    subject = client.identity.as_ref().map(|identity| identity.subject.as_str()),
+                    sha256 = client.identity.as_ref().map(|identity| tracing::field::display(identity.sha256)),
+                    unsaid,
+                    "{}", failed.failure
+                );
+            }
+        }
         failure => debug!(event = "handshake_failed", environment, reason, %peer, "{failure}"),
     }
 }

@@ -27,6 +27,7 @@ pub use listener::{BindError, bind};
 
 use crate::http::Stack;
 use crate::metrics::{EnvironmentMetrics, Metrics};
+use crate::telemetry::OncePerSecond;
 use crate::tls::handshake::HasTls;
 use crate::tls::{Hosts, TlsEnvironment};
 
@@ -66,6 +67,8 @@ pub struct Door {
     pub http2: Http2Limits,
     /// The server's counters.
     pub metrics: Metrics,
+    /// Lines about callers that were refused.
+    pub(crate) refusals: Arc<OncePerSecond>,
     /// The end of it all.
     pub shutdown: Shutdown,
 }

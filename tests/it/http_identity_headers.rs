@@ -41,6 +41,9 @@ const FORGED: &[&str] = &[
     "x-forwarded-for",
     "x_forwarded_for",
     "x-real-ip",
+    "x-amzn-mtls-clientcert",
+    "x-original-url",
+    "transfer_encoding",
     "forwarded",
 ];
 

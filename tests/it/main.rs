@@ -11,6 +11,7 @@
 
 mod support;
 
+mod access_events;
 mod admin;
 mod backend_failures;
 mod chains_refused;

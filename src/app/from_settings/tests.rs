@@ -44,13 +44,14 @@ fn settings_with(key: &str, value: &str) -> Settings {
 
 #[test]
 fn every_setting_of_the_server_arrives_in_its_options() {
-    let shown = |key: &str, value: &str| format!("{:?}", ServerOptions::from(&settings_with(key, value).server));
+    let shown = |key: &str, value: &str| format!("{:?}", ServerOptions::from(&settings_with(key, value)));
     let default = format!("{:?}", ServerOptions::default());
     assert_eq!(shown("server.workers", "2"), default, "threads are the business of whoever makes the runtime");
     let mut seen = BTreeSet::from([default]);
     for (key, other) in OTHERS {
         assert!(seen.insert(shown(&format!("server.{key}"), other)), "{key} changes nothing, or what another one does");
     }
+    assert!(seen.insert(shown("log.access", "false")));
 }
 
 #[test]

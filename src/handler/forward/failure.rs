@@ -1,14 +1,13 @@
 //! What went wrong between this server and a backend: as a problem for the caller, and as a line for the operator.
 
 use std::error::Error;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use http::uri::Authority;
 use hyper_util::client::legacy;
 
 use crate::http::body::BodyError;
 use crate::http::{Problem, ProblemKind};
+use crate::telemetry::OncePerSecond;
 
 /// The problem that `error` of the client is for the caller.
 pub(super) fn problem(error: &legacy::Error) -> Problem {
@@ -34,34 +33,16 @@ fn is_callers(error: &legacy::Error) -> bool {
 }
 
 /// Warnings about a backend, one a second at most: a backend that is down fails every request.
-#[derive(Debug)]
-pub(super) struct Complaints {
-    since: Instant,
-    /// The second, counted from `since`, before which nothing more is said.
-    quiet_until: AtomicU64,
-    unsaid: AtomicU64,
-}
-
-impl Default for Complaints {
-    fn default() -> Self {
-        Self { since: Instant::now(), quiet_until: AtomicU64::new(0), unsaid: AtomicU64::new(0) }
-    }
-}
+#[derive(Debug, Default)]
+pub(super) struct Complaints(OncePerSecond);
 
 impl Complaints {
     /// Says that a request to `backend` ended in `problem`. Neither path nor query nor body is said.
     pub(super) fn warn(&self, backend: &Authority, problem: &'static str, error: Option<&dyn Error>) {
-        let now = self.since.elapsed().as_secs();
-        let quiet_until = self.quiet_until.load(Ordering::Relaxed);
-        let mine = now >= quiet_until
-            && self.quiet_until.compare_exchange(quiet_until, now + 1, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        if !mine {
-            self.unsaid.fetch_add(1, Ordering::Relaxed);
-            return;
+        if let Some(unsaid) = self.0.turn() {
+            let cause = error.map(causes);
+            tracing::warn!(backend = backend.as_str(), problem, cause, unsaid, "backend failed");
         }
-        let unsaid = self.unsaid.swap(0, Ordering::Relaxed);
-        let cause = error.map(causes);
-        tracing::warn!(backend = backend.as_str(), problem, cause, unsaid, "backend failed");
     }
 }
 

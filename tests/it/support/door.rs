@@ -26,6 +26,8 @@ pub(crate) struct Pki {
 pub(crate) struct Setup<'a> {
     /// Keys of `[server]`, and tables below it at the end.
     pub(crate) server: &'a str,
+    /// Keys of `[log]`.
+    pub(crate) log: &'a str,
     /// Keys of `[environments.preprod]`.
     pub(crate) environment: &'a str,
     /// Keys of `[environments.preprod.backend]` beside `url`.
@@ -105,12 +107,13 @@ pub(crate) fn write(directory: &Path, name: &str, text: &str) {
 }
 
 fn text(setup: &Setup<'_>, backend_url: &str) -> String {
-    let Setup { server, environment, backend, listen, .. } = setup;
+    let Setup { server, log, environment, backend, listen, .. } = setup;
     let listen = listen.unwrap_or(r#"["127.0.0.1:0"]"#);
     format!(
         r#"
 [log]
 format = "json"
+{log}
 
 [admin]
 listen = "127.0.0.1:0"
