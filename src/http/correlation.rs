@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::SystemTime;
 
 use ::http::header::{HeaderMap, HeaderName, HeaderValue};
 use ::http::{Request, Response};
@@ -94,11 +95,22 @@ fn pass_or_make_request_id(headers: &mut HeaderMap) -> HeaderValue {
         return id.clone();
     }
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-    let text: &str = Uuid::now_v7().hyphenated().encode_lower(&mut text);
+    let text: &str = new_uuid().hyphenated().encode_lower(&mut text);
     // Hexadecimal digits and hyphens: always a header value.
     let id = HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("-"));
     headers.insert(REQUEST_ID, id.clone());
     id
+}
+
+/// Version 7, of the crypto library's random bytes: `Uuid::now_v7` panics where there are neither `getrandom` to link to (a static
+/// binary) nor /dev/random.
+fn new_uuid() -> Uuid {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let mut random = [0; 10];
+    // Without random bytes, the time still tells most requests apart.
+    let _ = aws_lc_rs::rand::fill(&mut random);
+    uuid::Builder::from_unix_timestamp_millis(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX), &random)
+        .into_uuid()
 }
 
 fn pass_or_make_traceparent(headers: &mut HeaderMap) {
