@@ -466,3 +466,24 @@ fn without_times(text: &str) -> String {
     let line = |line: &str| line.split(' ').map(masked).collect::<Vec<_>>().join(" ");
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
+
+#[test]
+fn every_example_configuration_passes_the_check() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut examples = 0;
+    for entry in fs::read_dir(root.join("config")).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.file_name().unwrap().to_str().unwrap().starts_with("example-") {
+            continue;
+        }
+        examples += 1;
+        let output = Command::new(env!("CARGO_BIN_EXE_issuer-host"))
+            .env_clear()
+            .args(["check", "--config"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}:\n{}", path.display(), String::from_utf8_lossy(&output.stderr));
+    }
+    assert!(examples >= 3, "{examples} examples");
+}

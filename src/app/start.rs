@@ -166,7 +166,7 @@ fn build(options: EnvironmentOptions, server: &ServerOptions, metrics: &Metrics)
         .map_err(|error| EnvironmentProblem::Tls { environment: name.clone(), error })?;
     let environment = Environment {
         tls: TlsEnvironment::new(&name, host, epoch),
-        stack: Stack::new(stack_options, options.handler).with_accounting(Arc::new(metrics.clone())),
+        stack: Stack::new(stack_options, options.handler.mounted()).with_accounting(Arc::new(metrics.clone())),
         metrics,
     };
     let listen = if options.listen.is_empty() { server.listen.clone() } else { options.listen };

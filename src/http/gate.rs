@@ -62,6 +62,7 @@ where
         for check in self.checks {
             if let Err(problem) = check(&mut parts, &self.connection) {
                 tracing::debug!(
+                    event = "request_refused",
                     environment = self.connection.client().environment(),
                     peer = %self.connection.client().peer(),
                     local = %self.connection.local(),

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use crate::http::testing;
 
-    const FORGED: [&str; 22] = [
+    const FORGED: [&str; 31] = [
         "client-cert",
         "Client-Cert-Chain",
         "client_cert",

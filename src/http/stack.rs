@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use ::http::request::Parts;
 use ::http::{Request, Response};
+use axum::body::Body;
 use bytes::Bytes;
-use http_body::Body;
 use tower::{BoxError, Service, ServiceBuilder};
 
 use super::access::AccessLayer;
@@ -20,7 +20,6 @@ use super::gate::{Check, GateLayer};
 use super::host::without_trailing_dot;
 use super::identity_headers::IdentityHeaders;
 use super::{Problem, ProblemKind, ResponseBody, content_length, hop_by_hop, host, identity_headers, method, path};
-use crate::handler::Handler;
 use crate::tls::{Standing, VerifiedClient};
 
 /// What the stack of an environment has to know.
@@ -53,10 +52,10 @@ pub struct ConnectionContext {
 
 /// The layers between a connection and the handler of an environment. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Stack {
+pub struct Stack<H> {
     options: Arc<StackOptions>,
     accounting: Option<Arc<dyn Accounting>>,
-    handler: Handler,
+    handler: H,
 }
 
 /// The only question that comes before everything else.
@@ -73,12 +72,12 @@ const HEAD: &[Check] = &[
     identity_headers::strip_then_set,
 ];
 
-impl Stack {
+impl<H> Stack<H> {
     /// A stack before `handler`.
     #[must_use]
-    pub fn new(mut options: StackOptions, handler: Handler) -> Self {
+    pub fn new(mut options: StackOptions, handler: H) -> Self {
         options.host = options.host.map(|host| without_trailing_dot(&host).to_owned());
-        Self { options: Arc::new(options), accounting: None, handler: handler.mounted() }
+        Self { options: Arc::new(options), accounting: None, handler }
     }
 
     /// The same stack, with its requests counted.
@@ -96,9 +95,13 @@ impl Stack {
     + Clone
     + Send
     + 'static
-    + use<B>
+    + use<B, H>
     where
-        B: Body<Data = Bytes> + Send + 'static,
+        H: Service<Request<Body>, Response = Response<ResponseBody>, Error = Infallible, Future: Send + 'static>
+            + Clone
+            + Send
+            + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
         let connection = Arc::new(Connection::new(context, Arc::clone(&self.options)));

@@ -24,15 +24,16 @@ use tower::{BoxError, ServiceExt};
 use super::correlation::{REQUEST_ID, TRACEPARENT};
 use super::testing::{context, options};
 use super::{Accounting, ResponseBody, Stack};
+use crate::handler::Handler;
 use crate::tls::VerifiedClient;
 
 const HOST: &str = "issuer.bank.example";
 
-fn stack(router: Router) -> Stack {
-    Stack::new(options(Some(HOST)), router.into())
+fn stack(router: Router) -> Stack<Handler> {
+    Stack::new(options(Some(HOST)), Handler::from(router).mounted())
 }
 
-async fn answer<B>(stack: &Stack, request: Request<B>) -> Response<ResponseBody>
+async fn answer<B>(stack: &Stack<Handler>, request: Request<B>) -> Response<ResponseBody>
 where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -301,7 +302,7 @@ async fn every_request_is_counted_once_and_so_is_one_whose_caller_went_away() {
 }
 
 /// What an HTTP/1 server with `stack` on it says to `request`, until it closes or has nothing more to say.
-async fn spoken_to(stack: &Stack, request: &str, until: &str) -> String {
+async fn spoken_to(stack: &Stack<Handler>, request: &str, until: &str) -> String {
     let (mut caller, server) = tokio::io::duplex(64 << 10);
     let service = TowerToHyperService::new(stack.for_connection(context()));
     let server = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(server), service);

@@ -36,9 +36,11 @@ pub struct SampleOptions {
 }
 
 impl Default for SampleOptions {
-    /// `localhost`, `issuer.sample`, `127.0.0.1` and `::1`.
+    /// `localhost`, `issuer.sample` and names below it, `127.0.0.1` and `::1`.
     fn default() -> Self {
-        Self { hosts: ["localhost", "issuer.sample", "127.0.0.1", "::1"].map(str::to_owned).to_vec() }
+        Self {
+            hosts: ["localhost", "issuer.sample", "*.issuer.sample", "127.0.0.1", "::1"].map(str::to_owned).to_vec(),
+        }
     }
 }
 

@@ -155,7 +155,7 @@ fn report(failed: &FailedHandshake<TcpStream>, peer: SocketAddr, door: &Door) {
                     subject = client.identity.as_ref().map(|identity| identity.subject.as_str()),
                     sha256 = client.identity.as_ref().map(|identity| tracing::field::display(identity.sha256)),
                     unsaid,
-                    "{}", failed.failure
+                    "client refused: {}", client.refusal
                 );
             }
         }

@@ -25,6 +25,7 @@ pub use deadline::Deadlines;
 pub use drain::{Drained, Shutdown};
 pub use listener::{BindError, bind};
 
+use crate::handler::Handler;
 use crate::http::Stack;
 use crate::metrics::{EnvironmentMetrics, Metrics};
 use crate::telemetry::OncePerSecond;
@@ -37,7 +38,7 @@ pub struct Environment {
     /// Its TLS side.
     pub tls: TlsEnvironment,
     /// Its HTTP side.
-    pub stack: Stack,
+    pub stack: Stack<Handler>,
     /// Its counters.
     pub metrics: EnvironmentMetrics,
 }

@@ -43,7 +43,6 @@ const FORGED: &[&str] = &[
     "x-real-ip",
     "x-amzn-mtls-clientcert",
     "x-original-url",
-    "transfer_encoding",
     "forwarded",
 ];
 

@@ -41,7 +41,14 @@ impl Complaints {
     pub(super) fn warn(&self, backend: &Authority, problem: &'static str, error: Option<&dyn Error>) {
         if let Some(unsaid) = self.0.turn() {
             let cause = error.map(causes);
-            tracing::warn!(backend = backend.as_str(), problem, cause, unsaid, "backend failed");
+            tracing::warn!(
+                event = "backend_failed",
+                backend = backend.as_str(),
+                problem,
+                cause,
+                unsaid,
+                "backend failed"
+            );
         }
     }
 }
