@@ -105,7 +105,9 @@ impl Watch<'_> {
                             if patience + GRACE <= now {
                                 return Ended::Cut;
                             }
-                            timer.as_mut().reset(self.next_look(now, patience + GRACE));
+                            // A retired verdict has no deadline left to look for.
+                            let look = if is_retired { patience + GRACE } else { self.next_look(now, patience + GRACE) };
+                            timer.as_mut().reset(look);
                         }
                         (Due::Goodbye, None) => {
                             connection.as_mut().say_goodbye();
