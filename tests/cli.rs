@@ -408,6 +408,25 @@ fn the_demo_tells_its_story_and_ends() {
 }
 
 #[test]
+fn a_story_that_differs_in_one_line_ends_with_1() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("certs-sample");
+    let directory = TempDir::new().unwrap();
+    for entry in fs::read_dir(&samples).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), directory.path().join(entry.file_name())).unwrap();
+    }
+    // Who should have expired is a client that has not.
+    for part in ["chain", "key"] {
+        let (valid, expired) = (format!("client-a-{part}.pem"), format!("client-expired-{part}.pem"));
+        fs::copy(samples.join(valid), directory.path().join(expired)).unwrap();
+    }
+    let output = run(directory.path(), &["demo", "--once", "--certificates", "."]);
+    let text = text_of(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert_eq!((text.matches("  ok ").count(), text.matches("WRONG").count()), (5, 1), "{text}");
+}
+
+#[test]
 fn the_demo_goes_on_serving_until_it_is_interrupted() {
     let directory = TempDir::new().unwrap();
     let mut demo = Command::new(env!("CARGO_BIN_EXE_issuer-host"))
