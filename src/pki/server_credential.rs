@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::sign::{CertifiedKey, SigningKey};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, InvalidDnsNameError, ServerName, UnixTime};
 use zeroize::Zeroize as _;
 
 use super::CertificateFacts;
@@ -67,8 +67,8 @@ impl ServerCredentialError {
 }
 
 impl ServerCredential {
-    /// Checks a chain (PEM, leaf first) and its private key (PEM) as they stand at `now`, for `host` (a DNS name or an IP
-    /// address; None: any).
+    /// Checks a chain (PEM, leaf first) and its private key (PEM) as they stand at `now`, for `host`: a DNS name, an IP
+    /// address, or `*.` and a DNS name for every name with one label in the place of `*`; None: any.
     ///
     /// # Errors
     /// [`ServerCredentialError`] with every problem that can be told at once.
@@ -303,14 +303,31 @@ fn check_leaf(leaf: &Link, host: Option<&str>, problems: &mut Vec<CredentialProb
         Err(error) => return problems.push(CredentialProblem::Unusable { place: place(), error }),
     };
     let Some(host) = host else { return };
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    match ServerName::try_from(bare.strip_suffix('.').unwrap_or(bare)) {
+    match covered_name(host) {
         Err(_) => problems.push(CredentialProblem::HostNotAName { host: host.to_owned() }),
         Ok(name) if end_entity.verify_is_valid_for_subject_name(&name).is_err() => {
             let names = facts.subject_alt_names.clone();
             problems.push(CredentialProblem::OtherHost { place: place(), host: host.to_owned(), names });
         }
         Ok(_) => {}
+    }
+}
+
+/// The name that a certificate for `host` has to cover. A wildcard is covered by a wildcard alone (RFC 9525 section 6.3): a
+/// label that no certificate lists stands for all of them.
+fn covered_name(host: &str) -> Result<ServerName<'static>, InvalidDnsNameError> {
+    const ANY_LABEL: &str = "stands-for-any-label";
+    /// Of a DNS name in text form, in bytes (RFC 1035 section 2.3.4).
+    const LONGEST_NAME: usize = 253;
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let bare = bare.strip_suffix('.').unwrap_or(bare);
+    match bare.strip_prefix("*.") {
+        None => ServerName::try_from(bare.to_owned()),
+        Some(behind) => {
+            // Behind a very long name there is room for a shorter label only.
+            let label = ANY_LABEL.get(..LONGEST_NAME.saturating_sub(behind.len() + 1)).unwrap_or(ANY_LABEL);
+            ServerName::try_from(format!("{label}.{behind}"))
+        }
     }
 }
 

@@ -170,6 +170,33 @@ fn the_subject_alternative_names_decide_on_the_host() {
 }
 
 #[test]
+fn a_wildcard_host_needs_a_certificate_for_the_wildcard_itself() {
+    let chain = Chain::new();
+    for host in ["*.pay.bank.example", "*.PAY.bank.example."] {
+        chain.for_host(host).unwrap();
+    }
+    // One name of a wildcard, and a wildcard one level higher or lower, are less than the wildcard.
+    for host in ["*.bank.example", "*.example", "*.a.pay.bank.example", "*.other.example"] {
+        let problem = sole_problem(chain.for_host(host));
+        assert!(matches!(problem, CredentialProblem::OtherHost { .. }), "{host}: {problem}");
+    }
+    let one_name = Chain::of(server("leaf", &["a.pay.bank.example", "b.pay.bank.example"]));
+    let problem = sole_problem(one_name.for_host("*.pay.bank.example"));
+    assert!(problem.to_string().contains("is not for the host *.pay.bank.example"), "{problem}");
+    one_name.for_host("a.pay.bank.example").unwrap();
+}
+
+#[test]
+fn a_wildcard_host_may_be_as_long_as_a_name() {
+    let label = "a".repeat(62);
+    let behind = format!("{label}.{label}.{label}.{}", "a".repeat(59));
+    let chain = Chain::of(server("leaf", &[&format!("*.{behind}")]));
+    chain.for_host(&format!("*.{behind}")).unwrap();
+    let problem = sole_problem(chain.for_host(&format!("*.aaaa{behind}")));
+    assert!(matches!(problem, CredentialProblem::HostNotAName { .. }), "{problem}");
+}
+
+#[test]
 fn the_common_name_is_no_host_name() {
     let chain = Chain::of(server(HOST, &["other.example"]));
     assert!(matches!(sole_problem(chain.load()), CredentialProblem::OtherHost { .. }));
@@ -177,7 +204,9 @@ fn the_common_name_is_no_host_name() {
 
 #[test]
 fn a_host_with_a_port_or_scheme_is_no_name() {
-    for host in ["tsh.bank.example:8443", "https://tsh.bank.example", "", "a b"] {
+    for host in
+        ["tsh.bank.example:8443", "https://tsh.bank.example", "", "a b", "*", "*.", "a.*.example", "*a.bank.example"]
+    {
         assert!(matches!(sole_problem(Chain::new().for_host(host)), CredentialProblem::HostNotAName { .. }));
     }
 }
