@@ -10,6 +10,7 @@ use ::http::{HeaderValue, Version};
 
 use super::stack::Connection;
 use super::{Problem, ProblemKind};
+use crate::tls::hosts::{HostPattern, without_trailing_dot};
 
 /// Refuses a request with no host, with several, with one that is malformed (400), or with that of somebody else (421).
 /// What passes has exactly one `host` header and its target in origin form, whatever the HTTP version.
@@ -32,7 +33,7 @@ pub(crate) fn check(parts: &mut Parts, connection: &Connection) -> Result<(), Pr
         (_, Some(host)) | (Some(host), None) => host,
         (None, None) => return Err(MISSING.into()),
     };
-    if connection.host().is_some_and(|ours| !host.name.eq_ignore_ascii_case(ours)) {
+    if !is_ours(host.name, connection) {
         return Err(ProblemKind::HostMismatch.into());
     }
     if header.is_none() {
@@ -56,9 +57,16 @@ fn to_origin_form(uri: &mut Uri) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The host name of the environment as it is compared: without a trailing dot.
-pub(crate) fn without_trailing_dot(host: &str) -> &str {
-    host.strip_suffix('.').unwrap_or(host)
+/// Whether the environment that the connection belongs to answers for `name`.
+///
+/// A wildcard stands for many names, and the handshake may have been about one of them only: another one may be the host of
+/// another environment, or have a certificate of its own. So the name that the client asked for in TLS is the only one that
+/// its requests may name (RFC 9110 section 7.4); an HTTP/2 client that reuses the connection for another name (RFC 9113 section
+/// 9.1.1) has to open a second one.
+fn is_ours(name: &str, connection: &Connection) -> bool {
+    let Some(ours) = connection.host().map(HostPattern::new) else { return true };
+    let asked_for = connection.client().tls().server_name.as_deref().filter(|_| ours.is_wildcard());
+    ours.matches(name) && asked_for.is_none_or(|asked_for| without_trailing_dot(asked_for).eq_ignore_ascii_case(name))
 }
 
 /// A host and a port, as in `Host` and in an authority without user information.
@@ -184,6 +192,48 @@ mod tests {
         assert_eq!(outcome("https://issuer.bank.example/", Version::HTTP_2, &["evil.example"]), 400);
         assert_eq!(outcome("https://issuer.bank.example:1/", Version::HTTP_2, &["issuer.bank.example:2"]), 400);
         assert_eq!(outcome("https://issuer.bank.example/", Version::HTTP_2, &["Issuer.bank.example:443"]), 200);
+    }
+
+    /// The outcome for a host on a connection of the environment `*.bank.example`, for which the client named `server_name`.
+    fn outcome_of_wildcard(server_name: Option<&str>, host: &str) -> [u16; 2] {
+        let connection = testing::connection_for(Some("*.bank.example"), server_name);
+        let outcome =
+            |mut parts| check(&mut parts, &connection).map_or_else(|problem| problem.status().as_u16(), |()| 200);
+        [
+            outcome(head("/", Version::HTTP_11, &[host])),
+            outcome(head(&format!("https://{host}/a"), Version::HTTP_2, &[])),
+        ]
+    }
+
+    #[test]
+    fn behind_a_wildcard_the_host_is_the_name_that_the_client_asked_for_in_tls() {
+        for server_name in ["tsh.bank.example", "tsh.bank.example."] {
+            for host in ["tsh.bank.example", "TSH.Bank.Example", "tsh.bank.example.:8443"] {
+                assert_eq!(outcome_of_wildcard(Some(server_name), host), [200; 2], "{server_name} {host}");
+            }
+            // A connection that was opened for one name of the wildcard is not taken for another one of it.
+            for host in ["d1.bank.example", "bank.example", "a.tsh.bank.example", "other.example", "192.0.2.7"] {
+                assert_eq!(outcome_of_wildcard(Some(server_name), host), [421; 2], "{server_name} {host}");
+            }
+        }
+        assert_eq!(outcome_of_wildcard(Some("d1.bank.example"), "d1.bank.example"), [200; 2], "control");
+    }
+
+    #[test]
+    fn behind_a_wildcard_a_client_that_named_nothing_in_tls_may_name_what_the_wildcard_stands_for() {
+        for host in ["tsh.bank.example", "D1.bank.example.:8443"] {
+            assert_eq!(outcome_of_wildcard(None, host), [200; 2], "{host}");
+        }
+        for host in ["bank.example", "a.b.bank.example", "other.example", "192.0.2.7", "[::1]"] {
+            assert_eq!(outcome_of_wildcard(None, host), [421; 2], "{host}");
+        }
+    }
+
+    #[test]
+    fn a_name_in_tls_changes_nothing_where_the_host_is_one_name() {
+        let connection = testing::connection_for(Some("issuer.bank.example"), Some("issuer.bank.example."));
+        assert_eq!(check(&mut head("/", Version::HTTP_11, &["issuer.bank.example"]), &connection), Ok(()));
+        assert!(check(&mut head("/", Version::HTTP_11, &["other.bank.example"]), &connection).is_err());
     }
 
     #[test]

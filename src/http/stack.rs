@@ -17,15 +17,15 @@ use super::body::BodyBoundsLayer;
 use super::correlation::CorrelationLayer;
 use super::deadline::DeadlineLayer;
 use super::gate::{Check, GateLayer};
-use super::host::without_trailing_dot;
 use super::identity_headers::IdentityHeaders;
 use super::{Problem, ProblemKind, ResponseBody, content_length, hop_by_hop, host, identity_headers, method, path};
+use crate::tls::hosts::without_trailing_dot;
 use crate::tls::{Standing, VerifiedClient};
 
 /// What the stack of an environment has to know.
 #[derive(Clone, Debug)]
 pub struct StackOptions {
-    /// The host that requests must be for; without one any single valid host is taken.
+    /// The host, or wildcard of hosts, that requests must be for; without one any single valid host is taken.
     pub host: Option<String>,
     /// Largest body of a request, in bytes.
     pub max_body_size: u64,

@@ -13,6 +13,11 @@ use crate::tls::{Standing, TlsFacts, VerifiedClient};
 
 /// A caller `CN=caller` in `preprod`, from 192.0.2.7, with a chain of three that only looks like one.
 pub(crate) fn client() -> VerifiedClient {
+    client_of(None)
+}
+
+/// The same caller, which asked for `server_name` in its handshake.
+fn client_of(server_name: Option<&str>) -> VerifiedClient {
     let chain = ["leaf", "intermediate", "root"].map(|der| CertificateDer::from(der.as_bytes()));
     let identity = ClientIdentity {
         subject: "CN=caller".into(),
@@ -23,8 +28,12 @@ pub(crate) fn client() -> VerifiedClient {
         not_before: UnixTime::since_unix_epoch(Duration::ZERO),
         not_after: UnixTime::since_unix_epoch(Duration::from_secs(u32::MAX.into())),
     };
-    let tls =
-        TlsFacts { version: "TLSv1.3", cipher_suite: "TLS_AES_128_GCM_SHA256", resumed: false, server_name: None };
+    let tls = TlsFacts {
+        version: "TLSv1.3",
+        cipher_suite: "TLS_AES_128_GCM_SHA256",
+        resumed: false,
+        server_name: server_name.map(str::to_owned),
+    };
     let peer = "[::ffff:192.0.2.7]:4711".parse().unwrap();
     VerifiedClient::new("preprod".into(), Arc::new(identity), Arc::from(chain), 1, peer, tls)
 }
@@ -47,4 +56,9 @@ pub(crate) fn options(host: Option<&str>) -> StackOptions {
 
 pub(crate) fn connection(host: Option<&str>) -> Connection {
     Connection::new(context(), Arc::new(options(host)))
+}
+
+/// A connection whose client asked for `server_name` in its handshake.
+pub(crate) fn connection_for(host: Option<&str>, server_name: Option<&str>) -> Connection {
+    Connection::new(ConnectionContext { client: client_of(server_name), ..context() }, Arc::new(options(host)))
 }

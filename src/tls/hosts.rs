@@ -1,6 +1,10 @@
 //! From the server name of a ClientHello to an environment: environments never mix.
 
-/// The environments of one listener, each with the name that chooses it.
+mod pattern;
+
+pub use pattern::{HostPattern, without_trailing_dot};
+
+/// The environments of one listener, each with the host that chooses it: a [`HostPattern`].
 #[derive(Debug)]
 pub struct Hosts<E>(Vec<(Option<String>, E)>);
 
@@ -16,14 +20,15 @@ pub enum HostRefusal {
 }
 
 impl<E> Hosts<E> {
-    /// The environments of a listener. Two with one host, or several of which one has none, are refused by the caller.
+    /// The environments of a listener. Two with one host, or several of which one has none, are refused by the caller; a
+    /// wildcard beside a host that it covers is not.
     pub fn new(environments: impl IntoIterator<Item = (Option<String>, E)>) -> Self {
         Self(environments.into_iter().collect())
     }
 
-    /// The environment for a server name (RFC 6066 section 3): case and a trailing dot aside, it has to be the environment's
-    /// host. An environment without a host, alone on its listener, takes any name; a client without a name is taken where one
-    /// environment listens.
+    /// The environment for a server name (RFC 6066 section 3): the one whose host it is, case and a trailing dot aside, else
+    /// the one whose wildcard stands for it, so that a name belongs to whom it was given by name. An environment without a
+    /// host, alone on its listener, takes any name; a client without a name is taken where one environment listens.
     ///
     /// # Errors
     /// [`HostRefusal`] where no environment, or no certain one, is meant.
@@ -31,14 +36,19 @@ impl<E> Hosts<E> {
         match (self.0.as_slice(), server_name) {
             ([(_, only)], None) | ([(None, only)], Some(_)) => Ok(only),
             (_, None) => Err(HostRefusal::NameMissing),
-            (all, Some(name)) => {
-                let name = name.strip_suffix('.').unwrap_or(name);
-                all.iter()
-                    .find(|(host, _)| host.as_deref().is_some_and(|host| host.eq_ignore_ascii_case(name)))
-                    .map(|(_, environment)| environment)
-                    .ok_or(HostRefusal::NameUnknown)
+            (_, Some(name)) => {
+                self.named(name, false).or_else(|| self.named(name, true)).ok_or(HostRefusal::NameUnknown)
             }
         }
+    }
+
+    /// The environment whose host, a wildcard or not one, stands for `name`. Two wildcards never stand for one name: each
+    /// stands for one label.
+    fn named(&self, name: &str, wildcard: bool) -> Option<&E> {
+        let hosts =
+            self.0.iter().filter_map(|(host, environment)| Some((HostPattern::new(host.as_deref()?), environment)));
+        let mut of_kind = hosts.filter(|(host, _)| host.is_wildcard() == wildcard);
+        of_kind.find(|(host, _)| host.matches(name)).map(|(_, environment)| environment)
     }
 
     /// All environments of the listener.
@@ -80,5 +90,36 @@ mod tests {
         let one = Hosts::new([(None, 1)]);
         assert_eq!(one.choose(Some("whatever.example")), Ok(&1));
         assert_eq!(one.choose(None), Ok(&1));
+    }
+
+    #[test]
+    fn a_wildcard_takes_the_names_with_one_label_in_its_place() {
+        let hosts = Hosts::new([(Some("*.bank.example".to_owned()), 1), (Some("other.example".to_owned()), 2)]);
+        for name in ["a.bank.example", "A.Bank.Example."] {
+            assert_eq!(hosts.choose(Some(name)), Ok(&1), "{name}");
+        }
+        for name in ["a.b.bank.example", "bank.example", ".bank.example", "192.0.2.7", ""] {
+            assert_eq!(hosts.choose(Some(name)), Err(HostRefusal::NameUnknown), "{name}");
+        }
+        assert_eq!(hosts.choose(None), Err(HostRefusal::NameMissing));
+        assert_eq!(Hosts::new([(Some("*.bank.example".to_owned()), 1)]).choose(None), Ok(&1));
+    }
+
+    #[test]
+    fn a_host_wins_over_a_wildcard_that_covers_it_in_either_order() {
+        let exact = || (Some("tsh.bank.example".to_owned()), "exact");
+        let wildcard = || (Some("*.bank.example".to_owned()), "wildcard");
+        for hosts in [Hosts::new([exact(), wildcard()]), Hosts::new([wildcard(), exact()])] {
+            assert_eq!(hosts.choose(Some("TSH.bank.example.")), Ok(&"exact"));
+            assert_eq!(hosts.choose(Some("d1.bank.example")), Ok(&"wildcard"));
+        }
+    }
+
+    #[test]
+    fn wildcards_of_different_depth_do_not_take_each_other_s_names() {
+        let wildcards = ["*.bank.example", "*.pp.bank.example"].map(|host| (Some(host.to_owned()), host));
+        let hosts = Hosts::new(wildcards);
+        assert_eq!(hosts.choose(Some("pp.bank.example")), Ok(&"*.bank.example"));
+        assert_eq!(hosts.choose(Some("tsh.pp.bank.example")), Ok(&"*.pp.bank.example"));
     }
 }
