@@ -17,8 +17,8 @@ pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, candidate)| candidate)
 }
 
-/// The known key that was most likely meant by the unknown `key`: a neighbour in the same table, else a key of that very
-/// name in another table. `known` holds keys with `*` for the name of an environment; the answer has the name of the
+/// The known key that was most likely meant by the unknown `key`: a key of that very name in a table below the one that it
+/// stands in, else a neighbour in the same table, else a key of that very name in any table. `known` holds keys with `*` for the name of an environment; the answer has the name of the
 /// environment in which `key` stands.
 pub(super) fn nearest_key(key: &str, known: &BTreeSet<String>) -> Option<String> {
     let (table, name) = key::split(key);
@@ -30,6 +30,11 @@ pub(super) fn nearest_key(key: &str, known: &BTreeSet<String>) -> Option<String>
             (table == here && name != "*").then_some(name)
         })
         .collect();
+    let below = format!("{here}.");
+    let sunk = known.iter().filter(|known| known.starts_with(&below) && key::split(known).1 == name);
+    if let Some(sunk) = sunk.min_by_key(|known| known.len()) {
+        return Some(format!("{table}.{}", sunk.strip_prefix(&below).unwrap_or(sunk)));
+    }
     if let Some(neighbour) = nearest(name, neighbours.iter().copied()) {
         return Some(key::join(table, neighbour));
     }
@@ -54,10 +59,17 @@ mod tests {
     use super::*;
 
     fn known() -> BTreeSet<String> {
-        ["server", "server.listen", "server.max_connections", "environments.*.listen", "environments.*.backend.url"]
-            .into_iter()
-            .map(str::to_owned)
-            .collect()
+        [
+            "server",
+            "server.listen",
+            "server.max_connections",
+            "environments.*.listen",
+            "environments.*.crl",
+            "environments.*.backend.url",
+        ]
+        .into_iter()
+        .map(str::to_owned)
+        .collect()
     }
 
     #[test]
