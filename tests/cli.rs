@@ -275,9 +275,9 @@ fn an_admin_listener_on_a_public_address_is_refused() {
 #[test]
 fn settings_that_are_not_built_yet_are_refused_and_not_ignored() {
     let operator = Operator::new();
-    operator.edit("product", "resumption = \"reverified\"\ncrl = [\"thales.crl\"]\nproduct");
+    operator.edit("url = ", "events_url = \"http://127.0.0.1:8081\"\nurl = ");
     operator.edit("[server]\n", "[inbox]\nurl = \"sqlite:///tmp/inbox.db\"\n\n[server]\n");
-    operator.is_told(&["resumption", "crl", "inbox", "not built yet"]);
+    operator.is_told(&["backend.events_url", "inbox", "not built yet"]);
 }
 
 #[test]
@@ -287,6 +287,17 @@ fn two_environments_of_one_host_are_refused() {
     let text = format!("{SOUND}\n[environments{second}").replace(":0\"]", ":18443\"]");
     operator.write("issuer-host.toml", &text);
     operator.is_told(&["preprod", "production", HOST, "127.0.0.1:18443"]);
+}
+
+#[test]
+fn a_wildcard_host_needs_a_certificate_for_the_wildcard() {
+    let operator = Operator::new();
+    operator.edit("host = \"issuer.bank.test\"", "host = \"*.bank.test\"");
+    operator.is_told(&["certificate_chain", "is not for the host *.bank.test", "DNS:issuer.bank.test"]);
+    operator.serve_with(Spec::server("*.bank.test"));
+    let output = operator.run("check");
+    assert_eq!(output.status.code(), Some(0), "{}", text_of(&output));
+    assert!(text_of(&output).contains("*.bank.test"), "{}", text_of(&output));
 }
 
 #[test]

@@ -1,16 +1,20 @@
 //! `[environments.NAME]`: one product family, one customer id, one host, with a trust and a credential of its own.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::backend::{self, BackendSettings};
 use super::host::host;
 use super::key;
-use super::not_built;
 use super::origin::Origin;
+use super::parts::EnvironmentParts;
 use super::pem_source::PemSource;
 use super::product::Product;
+use super::quantity::duration;
 use super::reader::Section;
-use super::typed::{Parsed, Raw, address, flag, identifier, list, one_of, pem, text, words, wrong};
+use super::revocation::{self, RevocationMode};
+use super::typed::{address, flag, identifier, list, one_of, pem, text, words};
 use super::variables::{ASSET_ENVIRONMENT, asset_variable};
 
 /// `[environments.NAME]`: isolated from every other environment (O11, O12).
@@ -24,19 +28,27 @@ pub struct EnvironmentSettings {
     pub customer_id: String,
     /// The issuer ids that may stand in paths and headers; the customer id unless set.
     pub issuer_ids: Vec<String>,
-    /// The DNS name that Thales calls, in lower case, without a dot at its end. Without one the environment must be
-    /// alone on its listeners, and takes any name.
+    /// The DNS name that Thales calls, in lower case, without a dot at its end; or `*.` and such a name, for every name with
+    /// one label in the place of `*`. Without one the environment must be alone on its listeners, and takes any name.
     pub host: Option<String>,
     /// Its listeners, at least one.
     pub listen: Vec<SocketAddr>,
     /// The client CA bundle: the Thales Client CA (O5), never a leaf (O6).
     pub client_ca: PemSource,
+    /// Files of revocation lists, PEM or DER.
+    pub crl: Vec<PathBuf>,
+    /// What the lists decide.
+    pub revocation: RevocationMode,
     /// The server's certificate chain, leaf first.
     pub certificate_chain: PemSource,
     /// The server's private key.
     pub private_key: PemSource,
+    /// The server chain that Thales was given (O8): the chain in use must belong to it.
+    pub endorsed_chain: Option<PemSource>,
     /// Whether TLS sessions may be resumed.
     pub resumption: Resumption,
+    /// How long the keys of sessions live: a session cannot be resumed for longer than that.
+    pub session_lifetime: Duration,
     /// Whether a caller's certificate must name the purpose of client authentication, rather than only not exclude it.
     pub require_client_auth_eku: bool,
     /// Whether the client CA bundle may hold a CA that the public web trusts.
@@ -51,6 +63,26 @@ pub struct EnvironmentSettings {
     pub backend: BackendSettings,
 }
 
+impl EnvironmentSettings {
+    /// Every file that it names.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        let own = [
+            Some(&self.client_ca),
+            Some(&self.certificate_chain),
+            Some(&self.private_key),
+            self.endorsed_chain.as_ref(),
+        ];
+        let credential = self.backend.client_credential.as_ref();
+        let of_backend = [
+            self.backend.ca.as_ref(),
+            credential.map(|credential| &credential.certificate),
+            credential.map(|credential| &credential.key),
+        ];
+        let sources = own.into_iter().chain(of_backend).flatten();
+        sources.filter_map(PemSource::path).chain(self.crl.iter().map(PathBuf::as_path))
+    }
+}
+
 /// `[environments.NAME.client_subject]`: patterns on the caller's subject. Empty lists say nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientSubjectSettings {
@@ -63,52 +95,15 @@ pub struct ClientSubjectSettings {
 /// Whether TLS sessions may be resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resumption {
+    /// They may; the certificates of a resumed session are judged again before any request.
+    Reverified,
     /// Every connection makes a full handshake.
     Off,
 }
 
-/// What could be read of an environment, whatever is wrong beside it: so that what its settings name (certificates, keys,
-/// patterns) can be looked at all the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EnvironmentParts {
-    /// Its name.
-    pub name: String,
-    /// The host that its certificate has to cover, where it has one.
-    pub host: Option<String>,
-    /// Its listeners; empty when they could not be read.
-    pub listen: Vec<SocketAddr>,
-    /// The client CA bundle.
-    pub client_ca: Option<PemSource>,
-    /// The server's certificate chain.
-    pub certificate_chain: Option<PemSource>,
-    /// The server's private key.
-    pub private_key: Option<PemSource>,
-    /// Whether the client CA bundle may hold a CA that the public web trusts; `true` as well when that could not be read.
-    pub allow_public_client_ca: bool,
-    /// Whether the sample CA may be trusted everywhere; `true` as well when that could not be read.
-    pub allow_sample_certificates: bool,
-    /// Patterns on the caller's subject.
-    pub client_subject: Option<ClientSubjectSettings>,
-    /// Where calls go.
-    pub backend: Option<BackendSettings>,
-}
-
-impl From<&EnvironmentSettings> for EnvironmentParts {
-    fn from(settings: &EnvironmentSettings) -> Self {
-        Self {
-            name: settings.name.clone(),
-            host: settings.host.clone(),
-            listen: settings.listen.clone(),
-            client_ca: Some(settings.client_ca.clone()),
-            certificate_chain: Some(settings.certificate_chain.clone()),
-            private_key: Some(settings.private_key.clone()),
-            allow_public_client_ca: settings.allow_public_client_ca,
-            allow_sample_certificates: settings.allow_sample_certificates,
-            client_subject: Some(settings.client_subject.clone()),
-            backend: Some(settings.backend.clone()),
-        }
-    }
-}
+const RESUMPTIONS: &[(&str, Resumption)] = &[("reverified", Resumption::Reverified), ("off", Resumption::Off)];
+/// Proof that the caller has its key is not older than this: whoever resumes proves nothing anew.
+const LONGEST_SESSION: Duration = Duration::from_secs(60 * 60);
 
 /// What an environment claims, known even where something else in it is wrong.
 #[derive(Clone, Debug)]
@@ -143,9 +138,13 @@ pub(super) fn read(
         .filter(|own| own.as_ref().is_none_or(|own| not_empty(section, "listen", own)))
         .map(|own| own.unwrap_or_else(|| server_listen.to_vec()));
     let client_ca = section.required("client_ca", pem(false));
+    let (crl, revocation) = revocation::read(section);
     let certificate_chain = section.required("certificate_chain", pem(false));
     let private_key = section.required_secret("private_key");
-    let resumption = section.or("resumption", Resumption::Off, resumption);
+    let endorsed_chain = section.optional("endorsed_chain", pem(false));
+    let resumption = section.or("resumption", Resumption::Reverified, one_of(RESUMPTIONS));
+    let session_lifetime =
+        section.or("session_lifetime", LONGEST_SESSION, duration(Duration::from_secs(1)..=LONGEST_SESSION));
     let require_client_auth_eku = section.or("require_client_auth_eku", false, flag);
     let allow_public_client_ca = section.or("allow_public_client_ca", false, flag);
     let allow_sample_certificates = section.or("allow_sample_certificates", false, flag);
@@ -168,8 +167,11 @@ pub(super) fn read(
         host: host.clone().flatten(),
         listen: listen.clone().unwrap_or_default(),
         client_ca: client_ca.clone(),
+        crl: crl.clone().unwrap_or_default(),
+        revocation: revocation.unwrap_or_else(|| RevocationMode::default_for(crl.as_deref().unwrap_or_default())),
         certificate_chain: certificate_chain.clone(),
         private_key: private_key.clone(),
+        endorsed_chain: endorsed_chain.clone().flatten(),
         allow_public_client_ca: allow_public_client_ca.unwrap_or(true),
         allow_sample_certificates: allow_sample_certificates.unwrap_or(true),
         client_subject: client_subject.clone(),
@@ -185,9 +187,13 @@ pub(super) fn read(
             host: host?,
             listen: listen?,
             client_ca: client_ca?,
+            crl: crl?,
+            revocation: revocation?,
             certificate_chain: certificate_chain?,
             private_key: private_key?,
+            endorsed_chain: endorsed_chain?,
             resumption: resumption?,
+            session_lifetime: session_lifetime?,
             require_client_auth_eku: require_client_auth_eku?,
             allow_public_client_ca: allow_public_client_ca?,
             allow_sample_certificates: allow_sample_certificates?,
@@ -218,17 +224,6 @@ fn read_client_subject(section: &mut Section<'_>) -> Option<ClientSubjectSetting
     let allow = section.or("allow", Vec::new(), list(';', text));
     let deny = section.or("deny", Vec::new(), list(';', text));
     Some(ClientSubjectSettings { allow: allow?, deny: deny? })
-}
-
-fn resumption(raw: &Raw<'_>) -> Parsed<Resumption> {
-    let word = text(raw)?;
-    if let Some(instead) = not_built::value("environments.*.resumption", &word) {
-        return wrong(
-            format!("\"{word}\" is not built yet in this version."),
-            format!("Write \"{instead}\", which is the default, until a version that has it."),
-        );
-    }
-    one_of(&[("off", Resumption::Off)])(raw)
 }
 
 /// Everything that is missing, in one problem.

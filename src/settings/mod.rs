@@ -16,11 +16,14 @@ mod layers;
 mod log;
 mod not_built;
 mod origin;
+mod parts;
 mod pem_source;
 mod product;
 mod quantity;
 mod reader;
+mod reload;
 mod report;
+mod revocation;
 mod server;
 mod sources;
 mod suggestion;
@@ -34,18 +37,21 @@ mod tests;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use admin::AdminSettings;
 pub use backend::{BackendCredential, BackendProtocol, BackendSettings};
-pub use environment::{ClientSubjectSettings, EnvironmentParts, EnvironmentSettings, Resumption};
+pub use environment::{ClientSubjectSettings, EnvironmentSettings, Resumption};
 pub use log::{LogFormat, LogLevel, LogSettings};
 pub use origin::{Origin, Origins};
+pub use parts::EnvironmentParts;
 pub use pem_source::PemSource;
 pub use product::Product;
 pub(crate) use quantity::format_size;
+pub use reload::ReloadSettings;
 pub use report::{Finding, Report};
+pub use revocation::RevocationMode;
 pub use server::{Http2Settings, ProxyProtocolSettings, ServerSettings};
 pub use sources::Sources;
 
@@ -66,6 +72,8 @@ pub struct Settings {
     pub admin: AdminSettings,
     /// `[log]`.
     pub log: LogSettings,
+    /// `[reload]`.
+    pub reload: ReloadSettings,
     /// `[environments.NAME]`, at least one, by name.
     pub environments: Vec<EnvironmentSettings>,
     /// What is allowed but deserves a look.
@@ -99,6 +107,13 @@ impl Settings {
     #[must_use]
     pub fn listeners(&self) -> BTreeSet<SocketAddr> {
         self.environments.iter().flat_map(|environment| &environment.listen).copied().collect()
+    }
+
+    /// Every file that an environment's settings name, once: what to watch for changes.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let files: BTreeSet<&Path> = self.environments.iter().flat_map(EnvironmentSettings::files).collect();
+        files.into_iter().map(Path::to_path_buf).collect()
     }
 
     /// An empty report that knows where these settings were written, for checks of what they name.
@@ -142,6 +157,7 @@ struct Read {
     server: server::Server,
     admin: Option<AdminSettings>,
     log: Option<LogSettings>,
+    reload: Option<ReloadSettings>,
     environments: Vec<environment::Environment>,
 }
 
@@ -149,10 +165,11 @@ fn read(root: &mut Section<'_>, assets: &Assets) -> Read {
     let server = root.within("server", server::read);
     let admin = root.within("admin", admin::read);
     let log = root.within("log", log::read);
+    let reload = root.within("reload", reload::read);
     let from_assets = *assets == Assets::Used;
     let environments =
         root.each_within("environments", |name, section| environment::read(name, section, &server.listen, from_assets));
-    Read { server, admin, log, environments }
+    Read { server, admin, log, reload, environments }
 }
 
 fn conclude(mut reader: Reader, read: Read, assets: &Assets) -> Result<Settings, Report> {
@@ -184,9 +201,9 @@ fn conclude(mut reader: Reader, read: Read, assets: &Assets) -> Result<Settings,
     }
 
     let (origins, findings, warnings) = reader.finish();
-    match (read.server.settings, read.admin, read.log) {
-        (Some(server), Some(admin), Some(log)) if findings.is_empty() => {
-            Ok(Settings { server, admin, log, environments, warnings, origins })
+    match (read.server.settings, read.admin, read.log, read.reload) {
+        (Some(server), Some(admin), Some(log), Some(reload)) if findings.is_empty() => {
+            Ok(Settings { server, admin, log, reload, environments, warnings, origins })
         }
         _ => Err(Report::new(origins, findings).with_environments(parts).with_warnings(warnings)),
     }

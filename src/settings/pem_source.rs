@@ -70,7 +70,7 @@ pub(super) fn unreadable(path: &Path) -> Option<(String, String)> {
     // Asked before opening: to open a pipe would wait for its writer.
     let error = match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => {
-            return Some((format!("{shown} is a directory."), "Name the PEM file in it.".to_owned()));
+            return Some((format!("{shown} is a directory."), "Name the file in it.".to_owned()));
         }
         Ok(metadata) if !metadata.is_file() => {
             let problem = format!("{shown} is not a regular file.");

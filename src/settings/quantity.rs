@@ -9,20 +9,37 @@ use super::typed::{Parsed, Raw, raw_shown, shown, text, what, wrong};
 
 /// A duration with its unit, such as `30s` or `5m`, within `range`.
 pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&Raw<'_>) -> Parsed<Duration> {
+    move |raw| duration_that(raw, |duration| range.contains(&duration), &format!("{}.", durations(&range)))
+}
+
+/// As [`duration`], or `0s`, which is `None`.
+pub(super) fn duration_or_off(range: RangeInclusive<Duration>) -> impl Fn(&Raw<'_>) -> Parsed<Option<Duration>> {
     move |raw| {
-        let (least, most) = (humantime::format_duration(*range.start()), humantime::format_duration(*range.end()));
-        let remedy = format!("Write a duration from \"{least}\" to \"{most}\", such as \"30s\" or \"5m\".");
-        if let ValueKind::I64(number) = raw.kind {
-            let problem = format!("{number} has no unit.");
-            return wrong(problem, format!("Write the unit, for example \"{number}s\" for seconds."));
-        }
-        let text = text(raw)?;
-        match humantime::parse_duration(&text) {
-            Ok(duration) if range.contains(&duration) => Ok(duration),
-            Ok(_) => wrong(format!("{} is not within range.", shown(&text)), remedy),
-            Err(_) if text.parse::<u64>().is_ok() => wrong(format!("{} has no unit.", shown(&text)), remedy),
-            Err(_) => wrong(format!("{} is not a duration.", shown(&text)), remedy),
-        }
+        let allowed = |duration: Duration| duration.is_zero() || range.contains(&duration);
+        let duration = duration_that(raw, allowed, &format!("{}; \"0s\" turns it off.", durations(&range)))?;
+        Ok((!duration.is_zero()).then_some(duration))
+    }
+}
+
+fn durations(range: &RangeInclusive<Duration>) -> String {
+    let (least, most) = (humantime::format_duration(*range.start()), humantime::format_duration(*range.end()));
+    let examples = [(30, "\"30s\""), (300, "\"5m\"")].into_iter();
+    let within = examples.filter(|(seconds, _)| range.contains(&Duration::from_secs(*seconds)));
+    let examples: Vec<&str> = within.map(|(_, example)| example).collect();
+    format!("Write a duration from \"{least}\" to \"{most}\", such as {}", examples.join(" or "))
+}
+
+fn duration_that(raw: &Raw<'_>, allowed: impl Fn(Duration) -> bool, remedy: &str) -> Parsed<Duration> {
+    if let ValueKind::I64(number) = raw.kind {
+        let problem = format!("{number} has no unit.");
+        return wrong(problem, format!("Write the unit, for example \"{number}s\" for seconds."));
+    }
+    let text = text(raw)?;
+    match humantime::parse_duration(&text) {
+        Ok(duration) if allowed(duration) => Ok(duration),
+        Ok(_) => wrong(format!("{} is not within range.", shown(&text)), remedy),
+        Err(_) if text.parse::<u64>().is_ok() => wrong(format!("{} has no unit.", shown(&text)), remedy),
+        Err(_) => wrong(format!("{} is not a duration.", shown(&text)), remedy),
     }
 }
 
@@ -104,5 +121,18 @@ mod tests {
         // `M` is a month: the range catches the slip.
         assert!(parse("5M", some()).unwrap_err().contains("range"));
         assert!(parse("99999999999999999999y", some()).is_err());
+    }
+
+    #[test]
+    fn a_duration_that_may_be_off_is_off_at_zero_and_else_within_its_range() {
+        let some = || duration_or_off(Duration::from_secs(1)..=Duration::from_secs(3600));
+        assert_eq!(parse("0s", some()), Ok(None));
+        assert_eq!(parse("30s", some()), Ok(Some(Duration::from_secs(30))));
+        for bad in ["10ms", "2h"] {
+            assert!(
+                parse(bad, some()).unwrap_err().contains("\"1s\" to \"1h\", such as \"30s\" or \"5m\"; \"0s\""),
+                "{bad}"
+            );
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::environment::EnvironmentParts;
 use super::origin::{Origin, Origins};
+use super::parts::EnvironmentParts;
 
 /// One problem: which setting, where it was written, what is wrong and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -37,6 +37,8 @@ pub struct ServerSettings {
     pub max_connection_age: Option<Duration>,
     /// How long requests in flight may take to finish when the server stops.
     pub drain_timeout: Duration,
+    /// How long requests in flight may take to finish on a connection whose client no longer passes; zero cuts them off.
+    pub retire_grace: Duration,
     /// Largest body in bytes; larger ones are answered 413.
     pub max_body_size: u64,
     /// Largest head of a request in bytes.
@@ -72,6 +74,8 @@ pub struct ProxyProtocolSettings {
 const DEADLINE: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60 * 60);
 /// Timers that may be off (0s) or long.
 const TIMER: std::ops::RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(7 * 24 * 60 * 60);
+/// What a client that no longer passes may still get is short, or nothing.
+const GRACE: std::ops::RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(60);
 /// HTTP/2 windows: from the protocol's initial value to its largest (RFC 9113 section 6.9).
 const WINDOW: std::ops::RangeInclusive<u64> = 65_535..=0x7fff_ffff;
 
@@ -101,6 +105,7 @@ fn read_with(section: &mut Section<'_>, listen: Option<Vec<SocketAddr>>) -> Opti
     let keep_alive_idle = section.required("keep_alive_idle", duration(DEADLINE));
     let max_connection_age = section.required("max_connection_age", duration(TIMER));
     let drain_timeout = section.required("drain_timeout", duration(Duration::ZERO..=*DEADLINE.end()));
+    let retire_grace = section.required("retire_grace", duration(GRACE));
     let max_body_size = section.required("max_body_size", size(1..=1 << 30));
     // hyper's HTTP/1.1 buffer does not go below 8 KiB.
     let max_header_size = section.required("max_header_size", size(8 << 10..=1 << 20));
@@ -122,6 +127,7 @@ fn read_with(section: &mut Section<'_>, listen: Option<Vec<SocketAddr>>) -> Opti
         keep_alive_idle: keep_alive_idle?,
         max_connection_age: max_connection_age.map(|age| (!age.is_zero()).then_some(age))?,
         drain_timeout: drain_timeout?,
+        retire_grace: retire_grace?,
         max_body_size: max_body_size?,
         max_header_size: usize::try_from(max_header_size?).ok()?,
         max_headers: max_headers?,

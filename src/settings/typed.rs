@@ -185,16 +185,26 @@ pub(super) fn pem(secret: bool) -> impl Fn(&Raw<'_>) -> Parsed<PemSource> {
     move |raw| match PemSource::inline(&Zeroizing::new(text(raw)?)) {
         Some(inline) => Ok(inline),
         None if secret => secret_file(raw),
-        None => readable_file(raw, false),
+        None => readable_file(raw, false).map(PemSource::File),
     }
 }
 
 /// The path of a PEM file with a secret in it.
 pub(super) fn secret_file(raw: &Raw<'_>) -> Parsed<PemSource> {
-    readable_file(raw, true)
+    readable_file(raw, true).map(PemSource::File)
 }
 
-fn readable_file(raw: &Raw<'_>, secret: bool) -> Parsed<PemSource> {
+/// The path of a file that may be binary, so that no text can stand in its place.
+pub(super) fn file(raw: &Raw<'_>) -> Parsed<PathBuf> {
+    match PemSource::inline(&text(raw)?) {
+        Some(_) => {
+            wrong("It is PEM text, but the path of a file is expected.", "Put the text into a file, and its path here.")
+        }
+        None => readable_file(raw, false),
+    }
+}
+
+fn readable_file(raw: &Raw<'_>, secret: bool) -> Parsed<PathBuf> {
     let text = Zeroizing::new(text(raw)?);
     if secret && !looks_like_a_path(&text) {
         return wrong(
@@ -205,7 +215,7 @@ fn readable_file(raw: &Raw<'_>, secret: bool) -> Parsed<PemSource> {
     let path: PathBuf = raw.base.join(text.as_str());
     match pem_source::unreadable(&path) {
         Some((problem, remedy)) => wrong(problem, remedy),
-        None => Ok(PemSource::File(path)),
+        None => Ok(path),
     }
 }
 
@@ -287,6 +297,14 @@ pub(super) mod tests {
         assert!(!parse(key, pem(true)).unwrap_err().contains("MIGH"));
         // The control: a path that does not exist is repeated.
         assert!(parse("tls/none.pem", pem(true)).unwrap_err().contains("tls/none.pem"));
+    }
+
+    #[test]
+    fn a_file_is_a_path_and_not_the_text_in_it() {
+        let text = "-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n";
+        assert!(parse(text, file).unwrap_err().contains("path of a file is expected"));
+        assert!(parse("tls/none.crl", file).unwrap_err().contains("no file tls/none.crl"));
+        assert_eq!(parse("Cargo.toml", file), Ok(PathBuf::from("Cargo.toml")));
     }
 
     #[test]

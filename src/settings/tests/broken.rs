@@ -89,11 +89,39 @@ fn an_environment_lacks_almost_everything() {
 #[test]
 fn contract_keys_are_not_built_yet() {
     let text = format!(
-        "{MINIMAL}\ncrl = [\"thales.crl\"]\nendorsed_chain = \"endorsed.pem\"\nresumption = \"reverified\"\n\
-         backend.events_url = \"http://127.0.0.1:8081\"\n[environments.preprod.operations.sendOTP]\nbackend = \"otp\"\n\
+        "{MINIMAL}\nbackend.events_url = \"http://127.0.0.1:8081\"\n[environments.preprod.operations.sendOTP]\nbackend = \"otp\"\n\
          [inbox]\nurl = \"sqlite:///var/lib/issuer-host/inbox.db\"\n[backends.otp]\nurl = \"http://127.0.0.1:8082\"\n"
     );
     insta::assert_snapshot!(report(&text, &[]));
+}
+
+#[test]
+fn revocation_and_resumption_are_wrong() {
+    let text = format!(
+        "[server]\nretire_grace = \"2m\"\n[reload]\nwatch = \"maybe\"\npoll = \"100ms\"\n{}\nhost = \"a.example\"\n\
+         crl = [\"ca.pem\", \"none.crl\", \".\"]\nrevocation = \"required\"\nendorsed_chain = \"endorsed.pem\"\n\
+         resumption = \"on\"\nsession_lifetime = \"24h\"\n{}\nhost = \"b.example\"\nrevocation = \"require\"\n\
+         {}\nhost = \"c.example\"\nrevocation = \"if-covered\"",
+        MINIMAL.replace("preprod", "a"),
+        MINIMAL.replace("preprod", "b"),
+        MINIMAL.replace("preprod", "c"),
+    );
+    insta::assert_snapshot!(report(&text, &[]));
+}
+
+#[test]
+fn wildcards_are_none_or_cannot_be_told_apart() {
+    let named = |name: &str, host: &str| format!("{}host = \"{host}\"\n", MINIMAL.replace("preprod", name));
+    let text = [
+        named("a", "*.bank.example"),
+        named("b", "*.Bank.Example."),
+        // An exact host beside a wildcard is fine.
+        named("c", "tsh.bank.example"),
+        named("d", "*"),
+        named("e", "tsh.*.example"),
+        named("f", "*.example"),
+    ];
+    insta::assert_snapshot!(report(&text.concat(), &[]));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::super::layers::Layers;
-use super::super::{DEFAULTS, Settings, Sources, key, read_layers};
+use super::super::{DEFAULTS, RevocationMode, Settings, Sources, key, read_layers};
 use super::{MINIMAL, Place};
 
 /// The defaults with the settings of an environment switched on: a `#` with a name or a table right behind it goes.
@@ -57,9 +57,17 @@ fn every_setting_has_a_line_about_it() {
 #[test]
 fn the_documented_defaults_of_an_environment_are_the_real_ones() {
     let place = Place::new();
-    for name in ["thales-client-ca", "server-chain", "server-key", "backend-ca", "backend-client", "backend-client-key"]
-    {
-        place.write(&format!("tls/{name}.pem"), "text");
+    for name in [
+        "thales-client-ca.pem",
+        "thales-client-ca.crl",
+        "server-chain.pem",
+        "server-key.pem",
+        "endorsed.pem",
+        "backend-ca.pem",
+        "backend-client.pem",
+        "backend-client-key.pem",
+    ] {
+        place.write(&format!("tls/{name}"), "text");
     }
     let documented = place.load(&with_environment()).unwrap().environments.remove(0);
     let real = place.load(MINIMAL).unwrap().environments.remove(0);
@@ -68,6 +76,11 @@ fn the_documented_defaults_of_an_environment_are_the_real_ones() {
     let mut expected = documented.clone();
     expected.host = None;
     expected.client_ca = real.client_ca.clone();
+    // What is documented of revocation is the default where there are lists.
+    assert_eq!(documented.revocation, RevocationMode::default_for(&documented.crl));
+    expected.crl = Vec::new();
+    expected.revocation = RevocationMode::default_for(&[]);
+    expected.endorsed_chain = None;
     expected.certificate_chain = real.certificate_chain.clone();
     expected.private_key = real.private_key.clone();
     expected.backend.url = real.backend.url.clone();
@@ -77,6 +90,7 @@ fn the_documented_defaults_of_an_environment_are_the_real_ones() {
     assert!(
         documented.host.is_some() && documented.backend.ca.is_some() && documented.backend.client_credential.is_some()
     );
+    assert!(documented.endorsed_chain.is_some());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod broken;
 mod documented;
 mod never_panics;
+mod renewal;
 mod sources;
 
 use std::ffi::OsString;

@@ -31,6 +31,10 @@ fn word() -> impl Strategy<Value = String> {
         "proxy_protocol",
         "from",
         "client_subject",
+        "reload",
+        "poll",
+        "crl",
+        "revocation",
     ];
     prop_oneof![8 => proptest::sample::select(known.to_vec()).prop_map(str::to_owned), 1 => "[a-z_.\\[\\]0-9]{0,8}"]
 }

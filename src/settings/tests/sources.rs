@@ -41,7 +41,7 @@ fn variables_win_over_the_file_and_the_file_over_the_defaults() {
     assert_eq!(environment.backend.url.to_string(), "http://127.0.0.1:9999/");
     assert_eq!(environment.customer_id, "0012345678");
     assert_eq!(environment.issuer_ids, ["0012345678"]);
-    assert_eq!(environment.resumption, Resumption::Off);
+    assert_eq!(environment.resumption, Resumption::Reverified);
     assert_eq!(environment.client_ca, PemSource::File(place.path().join("ca.pem")));
     assert_eq!(settings.origins.of("server.body_timeout").to_string(), "variable ISSUER_HOST__SERVER__BODY_TIMEOUT");
     assert!(settings.origins.of("server.header_timeout").to_string().ends_with("issuer-host.toml, line 3"));
@@ -111,6 +111,18 @@ fn environments_without_a_shared_listener_need_no_host() {
     let second = MINIMAL.replace("preprod", "production") + "listen = \"0.0.0.0:9443\"";
     let settings = place.load(&format!("{MINIMAL}{second}")).unwrap();
     assert_eq!(settings.listeners().len(), 2);
+}
+
+#[test]
+fn a_wildcard_may_stand_beside_hosts_that_it_covers() {
+    let place = Place::new();
+    let named = |name: &str, host: &str| format!("{}host = \"{host}\"\n", MINIMAL.replace("preprod", name));
+    let texts = [named("a", "*.bank.example"), named("b", "tsh.bank.example"), named("c", "*.pp.bank.example")];
+    let settings = place.load(&texts.concat()).unwrap();
+    assert_eq!(settings.environments[0].host.as_deref(), Some("*.bank.example"));
+    // The same wildcard twice is fine on different listeners.
+    let apart = named("d", "*.bank.example") + "listen = \"0.0.0.0:9443\"\n";
+    assert!(place.load(&format!("{}{apart}", texts.concat())).is_ok());
 }
 
 #[test]
