@@ -23,6 +23,7 @@ mod quantity;
 mod reader;
 mod reload;
 mod report;
+mod restart;
 mod revocation;
 mod server;
 mod sources;

@@ -1,0 +1,144 @@
+//! Which changes of a configuration a running server cannot follow.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use super::Settings;
+
+impl Settings {
+    /// The keys whose change from these settings to `next` needs a restart, in a stable order; everything else can be applied to
+    /// a running server. Addresses are opened once, so what counts of listeners is which addresses are open, not who
+    /// listens on them.
+    #[must_use]
+    pub fn needs_restart(&self, next: &Self) -> Vec<String> {
+        let mut keys = self.listeners_that_differ(next);
+        for (key, differs) in [
+            ("admin.listen", self.admin.listen != next.admin.listen),
+            ("server.workers", self.server.workers != next.server.workers),
+            ("log.level", self.log.level != next.log.level),
+            ("log.format", self.log.format != next.log.format),
+        ] {
+            if differs {
+                keys.push(key.to_owned());
+            }
+        }
+        keys
+    }
+
+    /// The keys that an address to open, or to close, comes from.
+    fn listeners_that_differ(&self, next: &Self) -> Vec<String> {
+        let (now, then) = (self.listeners(), next.listeners());
+        let changed: BTreeSet<&SocketAddr> = now.symmetric_difference(&then).collect();
+        let of_server = self.server.listen != next.server.listen;
+        let mut server = BTreeSet::new();
+        let mut environments = BTreeSet::new();
+        for environment in self.environments.iter().chain(&next.environments) {
+            if !environment.listen.iter().any(|address| changed.contains(address)) {
+                continue;
+            }
+            let key = format!("environments.{}.listen", environment.name);
+            // An environment that has no listeners of its own follows those of the server, where these are what changed.
+            if of_server && ![self, next].iter().any(|settings| settings.origins.shape(&key).is_some()) {
+                server.insert("server.listen".to_owned());
+            } else {
+                environments.insert(key);
+            }
+        }
+        server.into_iter().chain(environments).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{MINIMAL, Place};
+    use super::*;
+
+    fn load(place: &Place, text: &str) -> Settings {
+        place.load(text).unwrap_or_else(|report| panic!("{report}"))
+    }
+
+    /// The keys that need a restart from one configuration to the other.
+    #[track_caller]
+    fn keys(from: &str, to: &str) -> Vec<String> {
+        let place = Place::new();
+        load(&place, from).needs_restart(&load(&place, to))
+    }
+
+    fn environment(name: &str, more: &str) -> String {
+        format!("{}\nhost = \"{name}.bank.example\"\n{more}\n", MINIMAL.replace("preprod", name))
+    }
+
+    #[test]
+    fn what_is_the_same_needs_no_restart() {
+        assert_eq!(keys(MINIMAL, MINIMAL), [""; 0]);
+        // Written in another way, and in another order.
+        let one = format!("server.listen = [\"0.0.0.0:443\", \"0.0.0.0:8443\"]\n{MINIMAL}");
+        let other = format!("{MINIMAL}\nlisten = [\"0.0.0.0:8443\", \"0.0.0.0:443\"]");
+        assert_eq!(keys(&one, &other), [""; 0]);
+    }
+
+    #[test]
+    fn a_setting_that_lives_in_the_process_needs_a_restart() {
+        for (setting, key) in [
+            ("admin.listen = \"127.0.0.1:9091\"", "admin.listen"),
+            ("server.workers = 2", "server.workers"),
+            ("server.listen = \"0.0.0.0:443\"", "server.listen"),
+            ("log.level = \"debug\"", "log.level"),
+            ("log.format = \"json\"", "log.format"),
+        ] {
+            assert_eq!(keys(MINIMAL, &format!("{setting}\n{MINIMAL}")), [key], "{setting}");
+            assert_eq!(keys(&format!("{setting}\n{MINIMAL}"), MINIMAL), [key], "{setting}, taken out");
+        }
+    }
+
+    #[test]
+    fn several_are_all_named_listeners_first() {
+        let text = format!("log.level = \"warn\"\nserver.listen = \"0.0.0.0:443\"\nserver.workers = 1\n{MINIMAL}");
+        assert_eq!(keys(MINIMAL, &text), ["server.listen", "server.workers", "log.level"]);
+    }
+
+    #[test]
+    fn everything_else_is_applied_to_a_running_server() {
+        let text = format!(
+            "[server]\nmax_connections = 5\nretire_grace = \"0s\"\nheader_timeout = \"1s\"\nproxy_protocol.from = \"10.0.0.0/8\"\n\
+             [log]\naccess = false\n[reload]\npoll = \"1m\"\n{}\nhost = \"a.example\"\nresumption = \"off\"\ncrl = \"ca.pem\"",
+            MINIMAL.replace("\"tsh\"", "\"d1\"").replace("8080", "8081")
+        );
+        assert_eq!(keys(MINIMAL, &text), [""; 0]);
+    }
+
+    #[test]
+    fn an_environment_may_come_and_go_on_addresses_that_stay_open() {
+        let one = environment("a", "");
+        let two = format!("{one}{}", environment("b", ""));
+        assert_eq!(keys(&one, &two), [""; 0]);
+        assert_eq!(keys(&two, &one), [""; 0]);
+    }
+
+    #[test]
+    fn an_environment_that_opens_or_closes_an_address_is_named() {
+        let one = environment("a", "");
+        let two = format!("{one}{}", environment("b", "listen = \"0.0.0.0:9443\""));
+        assert_eq!(keys(&one, &two), ["environments.b.listen"]);
+        assert_eq!(keys(&two, &one), ["environments.b.listen"]);
+        // Without an address of its own it opens those of the server, which did not change.
+        let own = environment("a", "listen = \"0.0.0.0:9443\"");
+        assert_eq!(keys(&own, &format!("{own}{}", environment("b", ""))), ["environments.b.listen"]);
+    }
+
+    #[test]
+    fn an_environment_may_move_to_an_address_that_is_open_already() {
+        let (a, b) = (environment("a", ""), environment("b", "listen = \"0.0.0.0:9443\""));
+        let one = format!("{a}{b}{}", environment("c", ""));
+        let other = format!("{a}{b}{}", environment("c", "listen = \"0.0.0.0:9443\""));
+        assert_eq!(keys(&one, &other), [""; 0]);
+    }
+
+    #[test]
+    fn an_environment_with_its_own_listeners_does_not_blame_those_of_the_server() {
+        let own = environment("a", "listen = \"0.0.0.0:9443\"");
+        assert_eq!(keys(&own, &format!("server.listen = \"0.0.0.0:443\"\n{own}")), [""; 0]);
+        let moved = environment("a", "listen = \"0.0.0.0:9444\"");
+        assert_eq!(keys(&own, &format!("server.listen = \"0.0.0.0:443\"\n{moved}")), ["environments.a.listen"]);
+    }
+}
