@@ -23,7 +23,7 @@ const MIN_RSA_BITS: usize = 2048;
 /// webpki verifies no signature of a longer RSA key.
 const MAX_RSA_BITS: usize = 8192;
 
-/// The checked trust anchors of an environment; at least one.
+/// The checked trust anchors of an environment; at least one was valid when they were checked.
 #[derive(Clone, Debug)]
 pub struct TrustAnchors {
     anchors: Vec<Anchor>,
@@ -85,8 +85,9 @@ impl fmt::Display for Place {
 impl TrustAnchors {
     /// Checks a bundle as it stands at `now`.
     ///
-    /// Anchors that are expired or not valid yet are left out with a warning, as is a repeated one. Where two anchors
-    /// share name and key (a renewed CA certificate), the one that lives longer comes first.
+    /// An expired anchor is left out with a warning, as is a repeated one. One that is not valid yet stays in, with a warning:
+    /// whoever relies on an anchor asks for its validity at that moment, so it begins to count without another load. Where
+    /// two anchors share name and key (a renewed CA certificate), the one that lives longer comes first.
     ///
     /// # Errors
     /// [`TrustAnchorsError`]: not PEM, or any certificate that can't be an anchor (all are reported), or none that is
@@ -128,7 +129,7 @@ impl TrustAnchors {
             problems.sort_by_key(|problem| problem.place.number);
             return Err(TrustAnchorsError::Refused(problems));
         }
-        if anchors.is_empty() {
+        if !anchors.iter().any(|anchor| anchor.facts.is_valid_at(now)) {
             return Err(TrustAnchorsError::NoneValid(warnings));
         }
         anchors.sort_by_key(|anchor| std::cmp::Reverse(anchor.facts.not_after));
@@ -196,19 +197,17 @@ impl Candidate {
                 refusals.push(AnchorRefusal::Sample);
             }
         }
-        let left_out = if now > self.facts.not_after {
-            Some(AnchorWarning::Expired { place: place.clone(), not_after: self.facts.not_after })
-        } else if now < self.facts.not_before {
-            Some(AnchorWarning::NotYetValid { place: place.clone(), not_before: self.facts.not_before })
-        } else {
-            None
-        };
+        let expired = now > self.facts.not_after;
         // Whether it is fit to be an anchor does not matter where it becomes none.
-        let webpki = if left_out.is_none() { self.fitness(&mut refusals) } else { None };
+        let webpki = if expired { None } else { self.fitness(&mut refusals) };
         if !refusals.is_empty() {
             return Err(refusals);
         }
-        warnings.extend(left_out);
+        if expired {
+            warnings.push(AnchorWarning::Expired { place: place.clone(), not_after: self.facts.not_after });
+        } else if now < self.facts.not_before {
+            warnings.push(AnchorWarning::NotYetValid { place: place.clone(), not_before: self.facts.not_before });
+        }
         Ok(webpki.map(|webpki| Anchor { place, facts: self.facts.clone(), der: self.der.clone(), webpki }))
     }
 

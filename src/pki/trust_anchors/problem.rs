@@ -20,11 +20,8 @@ pub enum AnchorWarning {
         /// Its last second.
         not_after: UnixTime,
     },
-    /// Left out: not valid yet.
-    #[error(
-        "{place} is not valid before {} and is left out; it counts from the first load after that time (is the clock right?)",
-        minute(*not_before)
-    )]
+    /// Not valid yet; it counts from its first second on, without another load.
+    #[error("{place} admits nobody before {}, when it becomes valid (is the clock right?)", minute(*not_before))]
     NotYetValid {
         /// Which one.
         place: Place,
@@ -118,7 +115,7 @@ pub enum TrustAnchorsError {
     /// Certificates that can't be anchors: all of them, in their order.
     #[error("{}", joined(.0))]
     Refused(Vec<AnchorProblem>),
-    /// Every certificate was left out.
+    /// Every certificate has expired or is not valid yet.
     #[error("no certificate of the bundle is valid now; ask Thales for the current Client CA: {}", joined(.0))]
     NoneValid(Vec<AnchorWarning>),
 }

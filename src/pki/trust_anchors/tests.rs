@@ -135,14 +135,28 @@ fn an_expired_anchor_is_left_out_beside_a_valid_one() {
 }
 
 #[test]
-fn an_anchor_of_the_future_is_left_out_beside_a_valid_one() {
+fn an_anchor_of_the_future_stays_in_and_is_mentioned() {
     let anchors = load(&(at(valid(ca("next"), 2031, 2040)) + &at(ca("now")))).unwrap();
-    assert_eq!(anchors.anchors().len(), 1);
+    assert_eq!(anchors.anchors().len(), 2);
     assert!(matches!(&anchors.warnings()[0], AnchorWarning::NotYetValid { place, .. } if place.number == 1));
+    let text = anchors.warnings()[0].to_string();
+    assert!(text.contains("admits nobody before 2031-01-01 00:00 UTC"), "{text}");
 }
 
 #[test]
-fn a_bundle_that_leaves_no_anchor_is_refused() {
+fn an_anchor_of_the_future_has_to_be_fit_and_an_expired_one_need_not() {
+    let unfit = |from, to| {
+        let mut params = valid(ca("unfit"), from, to);
+        params.key_usages = vec![KeyUsagePurpose::CrlSign];
+        at(params)
+    };
+    let current = at(ca("now"));
+    assert_eq!(sole_refusal(&(unfit(2031, 2040) + &current)), AnchorRefusal::MayNotSign);
+    load(&(unfit(2020, 2021) + &current)).unwrap();
+}
+
+#[test]
+fn a_bundle_without_an_anchor_that_is_valid_now_is_refused() {
     let bundle = at(valid(ca("old"), 2020, 2021)) + &at(valid(ca("next"), 2031, 2040));
     let error = load(&bundle).unwrap_err();
     assert!(matches!(&error, TrustAnchorsError::NoneValid(warnings) if warnings.len() == 2), "{error}");
