@@ -1,10 +1,12 @@
-//! Certificates for tests.
+//! Certificates and revocation lists for tests.
 
 use std::time::Duration;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SignatureAlgorithm, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CrlDistributionPoint,
+    CrlIssuingDistributionPoint, CrlScope, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, RevokedCertParams, SerialNumber, SignatureAlgorithm,
+    date_time_ymd,
 };
 use rustls_pki_types::{CertificateDer, UnixTime};
 
@@ -44,6 +46,17 @@ impl Minted {
         CertificateFacts::from_der(&self.der).unwrap()
     }
 
+    /// A revocation list of this CA, as PEM.
+    pub(crate) fn crl(&self, params: &CertificateRevocationListParams) -> String {
+        params.signed_by(&self.issuer).unwrap().pem().unwrap()
+    }
+
+    fn serial(&self) -> SerialNumber {
+        use x509_parser::prelude::FromDer as _;
+        let (_, parsed) = x509_parser::certificate::X509Certificate::from_der(&self.der).unwrap();
+        SerialNumber::from_slice(parsed.raw_serial())
+    }
+
     fn new(certificate: &rcgen::Certificate, params: CertificateParams, key: KeyPair) -> Self {
         let (der, pem, key_pem) = (certificate.der().clone(), certificate.pem(), key.serialize_pem());
         Self { der, pem, key_pem, issuer: Issuer::new(params, key) }
@@ -80,6 +93,34 @@ pub(crate) fn server(name: &str, hosts: &[&str]) -> CertificateParams {
 pub(crate) fn valid(mut params: CertificateParams, from: i32, to: i32) -> CertificateParams {
     params.not_before = date_time_ymd(from, 1, 1);
     params.not_after = date_time_ymd(to, 1, 1);
+    params
+}
+
+/// The list with this number, made on the first of May 2030 and good until the first of July.
+pub(crate) fn crl(number: u64, revoked: &[&Minted]) -> CertificateRevocationListParams {
+    let entry = |minted: &&Minted| RevokedCertParams {
+        serial_number: minted.serial(),
+        revocation_time: date_time_ymd(2030, 4, 1),
+        reason_code: None,
+        invalidity_date: None,
+    };
+    CertificateRevocationListParams {
+        this_update: date_time_ymd(2030, 5, 1),
+        next_update: date_time_ymd(2030, 7, 1),
+        crl_number: number.into(),
+        issuing_distribution_point: None,
+        revoked_certs: revoked.iter().map(entry).collect(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    }
+}
+
+/// `params` narrowed to the kind of certificate, at a distribution point.
+pub(crate) fn scoped(
+    mut params: CertificateRevocationListParams,
+    scope: Option<CrlScope>,
+) -> CertificateRevocationListParams {
+    let distribution_point = CrlDistributionPoint { uris: vec!["http://crl.test/ca.crl".to_owned()] };
+    params.issuing_distribution_point = Some(CrlIssuingDistributionPoint { distribution_point, scope });
     params
 }
 

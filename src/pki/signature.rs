@@ -1,4 +1,4 @@
-//! Who signed a certificate.
+//! Who signed a certificate, or a revocation list: both have the same outer form.
 
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 use webpki::{ALL_VERIFICATION_ALGS, RawPublicKeyEntity};
@@ -27,7 +27,8 @@ pub(crate) fn issuance(certificate: &[u8], facts: &CertificateFacts, issuer: &Ce
     signed_with(certificate, &issuer.public_key_der)
 }
 
-/// Whether the signature of `certificate` (DER) verifies with `public_key` (the DER of a `SubjectPublicKeyInfo`).
+/// Whether the signature of `certificate` or revocation list (DER) verifies with `public_key` (the DER of a
+/// `SubjectPublicKeyInfo`).
 pub(crate) fn signed_with(certificate: &[u8], public_key: &[u8]) -> Issuance {
     let Some(signed) = Signed::parse(certificate) else { return Issuance::BadSignature };
     let public_key = SubjectPublicKeyInfoDer::from(public_key);
@@ -45,7 +46,15 @@ pub(crate) fn signed_with(certificate: &[u8], public_key: &[u8]) -> Issuance {
     if known { Issuance::BadSignature } else { Issuance::UnsupportedAlgorithm }
 }
 
-/// Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue BIT STRING } (RFC 5280 section 4.1).
+/// Whether a certificate or revocation list (DER) bears a signature of a kind that is verified at all; SHA-1 is not.
+pub(crate) fn is_of_known_algorithm(signed: &[u8]) -> bool {
+    Signed::parse(signed).is_some_and(|signed| {
+        ALL_VERIFICATION_ALGS.iter().any(|algorithm| algorithm.signature_alg_id().as_ref() == signed.algorithm)
+    })
+}
+
+/// Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue BIT STRING } (RFC 5280 sections 4.1
+/// and 5.1).
 struct Signed<'a> {
     /// The whole encoding of the tbsCertificate.
     message: &'a [u8],

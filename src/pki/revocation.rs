@@ -1,0 +1,170 @@
+//! Certificate revocation lists (RFC 5280 section 5), and whether they are consulted.
+//!
+//! webpki checks a list's signature only when a client is judged, and takes the first list that fits. So what can be told at
+//! load is told at load: a list that would be of no use, or that would refuse everybody, is found before it is installed.
+
+use std::collections::HashMap;
+
+use rustls_pki_types::UnixTime;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
+
+use super::pem::{Label, PemError, blocks};
+use super::trust_anchors::Anchor;
+
+mod list;
+mod problem;
+
+pub use list::{CrlNumber, ListPlace, ListScope, RevocationList};
+pub use problem::{ListProblem, ListRefusal, ListRollback, ListWarning, RevocationListsError, RevocationRollback};
+
+/// What certificates without a list are taken for, and whether lists are consulted at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RevocationMode {
+    /// Lists are not consulted.
+    #[default]
+    Off,
+    /// A certificate whose issuer has a list must not be on it, and the list must be current; others are taken as they are.
+    IfCovered,
+    /// Each certificate of a path needs a current list of its issuer.
+    Require,
+}
+
+/// Revocation as one epoch practises it.
+#[derive(Clone, Debug, Default)]
+pub struct Revocation {
+    /// Whether, and how strictly, lists are consulted.
+    pub mode: RevocationMode,
+    /// The lists.
+    pub lists: RevocationLists,
+}
+
+impl Revocation {
+    /// Whether this may be installed in the place of `installed`. A list that is older than the installed one of the same
+    /// issuer, key and scope would take revocations back.
+    ///
+    /// # Errors
+    /// [`RevocationRollback`] with each list that is older.
+    pub fn may_follow(&self, installed: &Self) -> Result<(), RevocationRollback> {
+        let rollback = |list: &RevocationList| {
+            let same = installed.lists.lists().iter().find(|installed| installed.is_of_same_scope(list))?;
+            list.is_older_than(same).then(|| ListRollback::new(list, same))
+        };
+        let rollbacks: Vec<ListRollback> = self.lists.lists().iter().filter_map(rollback).collect();
+        if rollbacks.is_empty() { Ok(()) } else { Err(RevocationRollback(rollbacks)) }
+    }
+}
+
+/// One file of revocation lists.
+#[derive(Clone, Copy, Debug)]
+pub struct CrlFile<'a> {
+    /// What it is called in messages.
+    pub label: &'a str,
+    /// PEM (`X509 CRL`, any number of blocks), or the DER of one list.
+    pub bytes: &'a [u8],
+}
+
+/// The checked revocation lists of an environment, of each issuer, key and scope the newest; perhaps none.
+#[derive(Clone, Debug, Default)]
+pub struct RevocationLists {
+    lists: Vec<RevocationList>,
+    warnings: Vec<ListWarning>,
+}
+
+impl RevocationLists {
+    /// Checks the lists of all files as they stand at `now`.
+    ///
+    /// A list that names one of `anchors` as its issuer has to be signed by it. That of another issuer, an intermediate CA,
+    /// is kept: its signature is verified when a client presents that issuer. An expired list is kept too, with a warning:
+    /// it refuses those whom it covers.
+    ///
+    /// # Errors
+    /// [`RevocationListsError`] with every list that can't be used, and every file that holds none.
+    pub fn from_bytes(files: &[CrlFile<'_>], anchors: &[Anchor], now: UnixTime) -> Result<Self, RevocationListsError> {
+        let mut problems = Vec::new();
+        let mut found = Vec::new();
+        let mut warnings = Vec::new();
+        for file in files {
+            let encoded = match encoded_lists(file) {
+                Ok(encoded) => encoded,
+                Err(problem) => {
+                    problems.push(problem);
+                    continue;
+                }
+            };
+            for (place, der) in encoded {
+                match RevocationList::check(place, &der, anchors, now, &mut warnings) {
+                    Ok(list) => found.push(list),
+                    Err(problem) => problems.push(problem),
+                }
+            }
+        }
+        if !problems.is_empty() {
+            return Err(RevocationListsError(problems));
+        }
+        let lists = newest(found, &mut warnings);
+        Ok(Self { lists, warnings })
+    }
+
+    /// The lists; where one issuer has several, the one that is current for longest comes first.
+    #[must_use]
+    pub fn lists(&self) -> &[RevocationList] {
+        &self.lists
+    }
+
+    /// What an operator should know.
+    #[must_use]
+    pub fn warnings(&self) -> &[ListWarning] {
+        &self.warnings
+    }
+}
+
+/// The DER of each list of a file, with its place; at least one.
+fn encoded_lists(file: &CrlFile<'_>) -> Result<Vec<(ListPlace, Vec<u8>)>, ListProblem> {
+    let place = |number, line| ListPlace { file: file.label.to_owned(), number, line, issuer: String::new() };
+    let refused = |line, reason| ListProblem { place: place(1, line), reason };
+    let blocks = match blocks(file.bytes) {
+        Ok(blocks) => blocks,
+        Err(PemError::Der) if X509Certificate::from_der(file.bytes).is_ok() => {
+            return Err(refused(None, ListRefusal::Certificate));
+        }
+        Err(PemError::Der) => return Ok(vec![(place(1, None), file.bytes.to_vec())]),
+        Err(PemError::Empty | PemError::NoBlock) => return Err(refused(None, ListRefusal::NoList)),
+        Err(error) => return Err(refused(None, ListRefusal::Pem(error))),
+    };
+    let mut lists = Vec::new();
+    for (index, block) in blocks.iter().enumerate() {
+        let place = place(index + 1, Some(block.line));
+        match block.label {
+            Label::RevocationList => lists.push((place, block.der().to_vec())),
+            Label::Certificate => return Err(ListProblem { place, reason: ListRefusal::Certificate }),
+            found => return Err(ListProblem { place, reason: ListRefusal::Misplaced(found) }),
+        }
+    }
+    Ok(lists)
+}
+
+/// Of each issuer, key and scope the newest list.
+fn newest(found: Vec<RevocationList>, warnings: &mut Vec<ListWarning>) -> Vec<RevocationList> {
+    let mut seen: HashMap<_, ListPlace> = HashMap::new();
+    let mut kept: Vec<RevocationList> = Vec::new();
+    for list in found {
+        if let Some(first) = seen.get(&list.sha256) {
+            warnings.push(ListWarning::Duplicate { place: list.place, first: first.clone() });
+            continue;
+        }
+        seen.insert(list.sha256, list.place.clone());
+        match kept.iter_mut().find(|other| other.is_of_same_scope(&list)) {
+            None => kept.push(list),
+            Some(other) => {
+                let older = if other.is_older_than(&list) { std::mem::replace(other, list) } else { list };
+                warnings.push(ListWarning::Superseded { place: older.place, by: other.place.clone() });
+            }
+        }
+    }
+    kept.sort_by_key(|list| std::cmp::Reverse(list.next_update));
+    kept
+}
+
+#[cfg(test)]
+mod tests;
