@@ -97,7 +97,7 @@ impl EndorsedChain {
                 subject: told(|facts| &facts.subject),
                 issuer: told(|facts| &facts.issuer),
                 endorsed: subjects,
-                reason,
+                reason: Box::new(reason),
             }
         };
         let Some((leaf, presented)) = credential.chain().split_first() else {

@@ -88,14 +88,14 @@ impl RevocationLists {
             let encoded = match encoded_lists(file) {
                 Ok(encoded) => encoded,
                 Err(problem) => {
-                    problems.push(problem);
+                    problems.push(*problem);
                     continue;
                 }
             };
             for (place, der) in encoded {
                 match RevocationList::check(place, &der, anchors, now, &mut warnings) {
                     Ok(list) => found.push(list),
-                    Err(problem) => problems.push(problem),
+                    Err(problem) => problems.push(*problem),
                 }
             }
         }
@@ -120,25 +120,25 @@ impl RevocationLists {
 }
 
 /// The DER of each list of a file, with its place; at least one.
-fn encoded_lists(file: &CrlFile<'_>) -> Result<Vec<(ListPlace, Vec<u8>)>, ListProblem> {
+fn encoded_lists(file: &CrlFile<'_>) -> Result<Vec<(ListPlace, Vec<u8>)>, Box<ListProblem>> {
     let place = |number, line| ListPlace { file: file.label.to_owned(), number, line, issuer: String::new() };
-    let refused = |line, reason| ListProblem { place: place(1, line), reason };
+    let refused = |place, reason| Err(Box::new(ListProblem { place, reason }));
     let blocks = match blocks(file.bytes) {
         Ok(blocks) => blocks,
         Err(PemError::Der) if X509Certificate::from_der(file.bytes).is_ok() => {
-            return Err(refused(None, ListRefusal::Certificate));
+            return refused(place(1, None), ListRefusal::Certificate);
         }
         Err(PemError::Der) => return Ok(vec![(place(1, None), file.bytes.to_vec())]),
-        Err(PemError::Empty | PemError::NoBlock) => return Err(refused(None, ListRefusal::NoList)),
-        Err(error) => return Err(refused(None, ListRefusal::Pem(error))),
+        Err(PemError::Empty | PemError::NoBlock) => return refused(place(1, None), ListRefusal::NoList),
+        Err(error) => return refused(place(1, None), ListRefusal::Pem(error)),
     };
     let mut lists = Vec::new();
     for (index, block) in blocks.iter().enumerate() {
         let place = place(index + 1, Some(block.line));
         match block.label {
             Label::RevocationList => lists.push((place, block.der().to_vec())),
-            Label::Certificate => return Err(ListProblem { place, reason: ListRefusal::Certificate }),
-            found => return Err(ListProblem { place, reason: ListRefusal::Misplaced(found) }),
+            Label::Certificate => return refused(place, ListRefusal::Certificate),
+            found => return refused(place, ListRefusal::Misplaced(found)),
         }
     }
     Ok(lists)

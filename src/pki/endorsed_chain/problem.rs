@@ -88,7 +88,7 @@ pub struct EndorsementProblem {
     pub endorsed: Vec<String>,
     /// What webpki found.
     #[source]
-    pub reason: webpki::Error,
+    pub reason: Box<webpki::Error>,
 }
 
 impl EndorsementProblem {

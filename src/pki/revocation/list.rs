@@ -140,13 +140,13 @@ impl RevocationList {
         anchors: &[Anchor],
         now: UnixTime,
         warnings: &mut Vec<ListWarning>,
-    ) -> Result<Self, ListProblem> {
+    ) -> Result<Self, Box<ListProblem>> {
         let Ok(([], parsed)) = CertificateRevocationList::from_der(der) else {
-            return Err(ListProblem { place, reason: ListRefusal::Malformed });
+            return Err(Box::new(ListProblem { place, reason: ListRefusal::Malformed }));
         };
         let issuer_der = parsed.issuer().as_raw().to_vec();
         place.issuer = rfc4514(&issuer_der);
-        let refused = |reason| ListProblem { place: place.clone(), reason };
+        let refused = |reason| Box::new(ListProblem { place: place.clone(), reason });
 
         if parsed.version().is_none() {
             return Err(refused(ListRefusal::OldVersion));

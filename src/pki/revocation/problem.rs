@@ -73,7 +73,7 @@ impl ListWarning {
 
 /// Why a list can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}{reason}", if reason.is_about_file() { String::new() } else { format!("{place}: ") })]
+#[error("{}{reason}", self.beginning())]
 pub struct ListProblem {
     /// Which list.
     pub place: ListPlace,
@@ -150,9 +150,16 @@ pub enum ListRefusal {
     Unusable(webpki::Error),
 }
 
-impl ListRefusal {
-    fn is_about_file(&self) -> bool {
-        matches!(self, Self::Pem(_) | Self::NoList)
+impl ListProblem {
+    /// Where it is, as far as there is a list to speak of.
+    fn beginning(&self) -> String {
+        match (&self.reason, self.place.line) {
+            (ListRefusal::Certificate | ListRefusal::Misplaced(_), Some(line)) => format!("line {line}: "),
+            (ListRefusal::Pem(_) | ListRefusal::NoList | ListRefusal::Certificate | ListRefusal::Misplaced(_), _) => {
+                String::new()
+            }
+            _ => format!("{}: ", self.place),
+        }
     }
 }
 

@@ -258,7 +258,7 @@ impl Default for Crafted {
 }
 
 impl Crafted {
-    /// CertificateList (RFC 5280 section 5.1), with an ECDSA key on P-256.
+    /// `CertificateList` (RFC 5280 section 5.1), with an ECDSA key on P-256.
     fn signed_by(&self, issuer: &Minted) -> Vec<u8> {
         let sha256 = [6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
         let sha1 = [6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1];
