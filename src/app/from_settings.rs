@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::handler::forward::{ClientCredentialPem, ForwardError, Protocol};
 use crate::handler::{Forward, ForwardOptions, Handler};
+use crate::pki::RevocationMode;
 use crate::pki::trust_anchors::AnchorRules;
 use crate::server::{Deadlines, Http2Limits};
 use crate::settings::{
@@ -86,7 +87,11 @@ impl EnvironmentOptions {
             client_ca: (&settings.client_ca).into(),
             certificate_chain: (&settings.certificate_chain).into(),
             private_key: (&settings.private_key).into(),
-            client_rules: ClientRules { require_client_auth_eku: settings.require_client_auth_eku, subject },
+            client_rules: ClientRules {
+                require_client_auth_eku: settings.require_client_auth_eku,
+                subject,
+                ..ClientRules::default()
+            },
             allow_public_client_ca: settings.allow_public_client_ca,
             allow_sample_certificates: settings.allow_sample_certificates,
             forward_client_certificate: settings.forward_client_certificate,
@@ -116,6 +121,9 @@ fn material_problems(parts: &EnvironmentParts) -> Vec<SettingProblem> {
     };
     let sources = MaterialSources {
         client_ca: source(&parts.client_ca),
+        crl: Vec::new(),
+        revocation: RevocationMode::Off,
+        endorsed_chain: None,
         certificate_chain: source(&parts.certificate_chain),
         private_key: source(&parts.private_key),
         host: parts.host.clone(),
@@ -132,11 +140,15 @@ fn material_problems(parts: &EnvironmentParts) -> Vec<SettingProblem> {
 /// A problem with a piece of material, with the file that it is in; `None` when the environment has no such piece.
 pub(crate) fn material_problem(parts: &EnvironmentParts, problem: &MaterialProblem) -> Option<SettingProblem> {
     let part = match problem.kind {
-        MaterialKind::ClientCa => &parts.client_ca,
-        MaterialKind::CertificateChain => &parts.certificate_chain,
-        MaterialKind::PrivateKey => &parts.private_key,
+        MaterialKind::ClientCa => Some(&parts.client_ca),
+        MaterialKind::CertificateChain => Some(&parts.certificate_chain),
+        MaterialKind::PrivateKey => Some(&parts.private_key),
+        MaterialKind::Crl | MaterialKind::EndorsedChain => None,
     };
-    let place = in_file(part.as_ref()?);
+    if part.is_some_and(Option::is_none) {
+        return None;
+    }
+    let place = problem.file.as_ref().map(|file| format!("{}: ", file.display())).unwrap_or_default();
     let key = format!("environments.{}.{}", parts.name, problem.kind);
     Some(SettingProblem { key, problem: format!("{place}{}", problem.problem) })
 }

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 
 use crate::handler::Handler;
 use crate::http::StackOptions;
+use crate::pki::RevocationMode;
 use crate::pki::trust_anchors::AnchorRules;
 use crate::server::{Deadlines, Http2Limits};
 use crate::tls::{ClientRules, MaterialSource, MaterialSources};
@@ -133,6 +134,9 @@ impl EnvironmentOptions {
         let listen = if self.listen.is_empty() { &server.listen } else { &self.listen };
         MaterialSources {
             client_ca: self.client_ca.clone(),
+            crl: Vec::new(),
+            revocation: RevocationMode::Off,
+            endorsed_chain: None,
             certificate_chain: self.certificate_chain.clone(),
             private_key: self.private_key.clone(),
             host: self.host.clone(),

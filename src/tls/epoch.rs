@@ -28,7 +28,7 @@ impl Epoch {
     /// What rustls refuses.
     pub fn build(number: u64, material: TlsMaterial, rules: ClientRules) -> Result<Self, rustls::Error> {
         let algorithms = server_config::provider().signature_verification_algorithms;
-        let judge = Arc::new(Judge::new(material.anchors, rules, algorithms));
+        let judge = Arc::new(Judge::new(material.anchors, material.revocation, rules, algorithms));
         let config = server_config::build(&material.credential, Arc::clone(&judge))?;
         Ok(Self { number, installed_at: SystemTime::now(), config, judge, credential: material.credential })
     }

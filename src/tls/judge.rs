@@ -1,32 +1,44 @@
 //! The judge of presented chains: one per epoch, pure but for its memory of acceptances.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustls::crypto::WebPkiSupportedAlgorithms;
-use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use rustls_pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
 use super::client_subject::SubjectRules;
 use super::refusal::Refusal;
 use crate::pki::facts::CertificateFacts;
 use crate::pki::trust_anchors::Anchor;
-use crate::pki::{ClientIdentity, TrustAnchors};
+use crate::pki::{ClientIdentity, Revocation, TrustAnchors};
+
+mod remembered;
+mod trust;
+
+pub use remembered::ChainDigest;
+use remembered::Remembered;
+use trust::Trust;
 
 /// Certificates that are looked at, the leaf included. Thirty cross-signed ones without any trusted key cost path building
 /// over a second of CPU; up to ten cost nothing, and no honest client needs more than four.
 pub const MAX_PRESENTED: usize = 8;
 
-/// Acceptances that are remembered per epoch. Thales has few leaves; a caller that varies its chain only displaces others.
-const MAX_REMEMBERED: usize = 1024;
-
 /// What the chain is judged by, beside the trust anchors.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ClientRules {
     /// Demand clientAuth in ExtendedKeyUsage; without it an absent extension is accepted.
     pub require_client_auth_eku: bool,
     /// Patterns on the subject.
     pub subject: SubjectRules,
+    /// Remember acceptances of byte-identical chains; without it every judgement is a full one.
+    pub remember_verdicts: bool,
+}
+
+impl Default for ClientRules {
+    fn default() -> Self {
+        Self { require_client_auth_eku: false, subject: SubjectRules::default(), remember_verdicts: true }
+    }
 }
 
 /// An acceptance: who it is, and how long that may be believed.
@@ -34,15 +46,27 @@ pub struct ClientRules {
 pub struct Verdict {
     /// Who presented the chain.
     pub identity: Arc<ClientIdentity>,
-    /// The last second at which the verdict holds: the earliest notAfter on the verified path, the anchor's included.
+    /// The first second at which the verdict holds: the latest notBefore on the verified path, the anchor's included, and
+    /// thisUpdate of the revocation lists that cover it. It never lies after the judgement.
+    pub not_before: UnixTime,
+    /// The last second at which the verdict holds: the earliest notAfter on the verified path, the anchor's included, and the
+    /// second before nextUpdate of the revocation lists that cover it. It never lies before the judgement.
     pub deadline: UnixTime,
 }
 
-/// Judges chains against the trust anchors of one epoch.
+impl Verdict {
+    /// Whether it may be believed at `now`.
+    #[must_use]
+    pub fn holds_at(&self, now: UnixTime) -> bool {
+        self.not_before <= now && now <= self.deadline
+    }
+}
+
+/// Judges chains against the trust anchors and revocation lists of one epoch.
 pub struct Judge {
     anchors: TrustAnchors,
-    /// The same, as webpki takes them.
-    webpki_anchors: Vec<TrustAnchor<'static>>,
+    revocation: Revocation,
+    trusts: Vec<Trust>,
     rules: ClientRules,
     algorithms: WebPkiSupportedAlgorithms,
     remembered: Mutex<Remembered>,
@@ -50,14 +74,24 @@ pub struct Judge {
 
 impl Judge {
     /// A judge that has seen nothing yet.
-    pub fn new(anchors: TrustAnchors, rules: ClientRules, algorithms: WebPkiSupportedAlgorithms) -> Self {
-        let webpki_anchors = anchors.anchors().iter().map(|anchor| anchor.webpki().clone()).collect();
-        Self { anchors, webpki_anchors, rules, algorithms, remembered: Mutex::default() }
+    pub fn new(
+        anchors: TrustAnchors,
+        revocation: Revocation,
+        rules: ClientRules,
+        algorithms: WebPkiSupportedAlgorithms,
+    ) -> Self {
+        let trusts = Trust::of(&anchors, &revocation);
+        Self { anchors, revocation, trusts, rules, algorithms, remembered: Mutex::default() }
     }
 
     /// The trust anchors.
     pub fn anchors(&self) -> &TrustAnchors {
         &self.anchors
+    }
+
+    /// The revocation lists, and how strictly they are consulted.
+    pub fn revocation(&self) -> &Revocation {
+        &self.revocation
     }
 
     /// The algorithms by which signatures are verified.
@@ -70,30 +104,66 @@ impl Judge {
     /// # Errors
     /// The [`Refusal`]; it is never remembered.
     pub fn judge(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Arc<Verdict>, Refusal> {
+        // Before the digest: what is not looked at is not hashed either.
         if chain.len() > MAX_PRESENTED {
             return Err(Refusal::ChainTooLong { max: MAX_PRESENTED });
         }
-        let digest = digest(chain);
-        if let Some(verdict) = self.remembered().recall(&digest, now) {
+        self.judge_digested(&ChainDigest::of(chain), chain, now)
+    }
+
+    /// As [`Judge::judge`], for whoever has the digest of `chain` already. It must be that of this very chain.
+    ///
+    /// # Errors
+    /// As [`Judge::judge`].
+    pub fn judge_digested(
+        &self,
+        digest: &ChainDigest,
+        chain: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<Arc<Verdict>, Refusal> {
+        if chain.len() > MAX_PRESENTED {
+            return Err(Refusal::ChainTooLong { max: MAX_PRESENTED });
+        }
+        if !self.rules.remember_verdicts {
+            return self.verify(chain, now).map(Arc::new);
+        }
+        if let Some(verdict) = self.remembered().recall(digest, now) {
             return Ok(verdict);
         }
         let verdict = Arc::new(self.verify(chain, now)?);
-        self.remembered().remember(digest, Arc::clone(&verdict));
+        self.remembered().remember(*digest, Arc::clone(&verdict));
         Ok(verdict)
     }
 
     fn verify(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Verdict, Refusal> {
+        let mut refusal = Refusal::UnknownIssuer;
+        for trust in &self.trusts {
+            match self.verify_against(trust, chain, now) {
+                Ok(verdict) => return Ok(verdict),
+                // That another key's signature does not verify says less than what was found with the right one.
+                Err(found) if matches!(refusal, Refusal::UnknownIssuer | Refusal::BadSignature) => refusal = found,
+                Err(_) => {}
+            }
+        }
+        Err(refusal)
+    }
+
+    fn verify_against(&self, trust: &Trust, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Verdict, Refusal> {
         let (leaf, intermediates) = chain.split_first().ok_or(Refusal::Malformed)?;
         let end_entity = EndEntityCert::try_from(leaf)?;
-        let check = |path: &VerifiedPath<'_>| self.check_path(path, now);
+        let lists = trust.lists();
+        let check = |path: &VerifiedPath<'_>| {
+            self.check_path(path, now)?;
+            trust.check(path)
+        };
         let path = end_entity.verify_for_usage(
             self.algorithms.all,
-            &self.webpki_anchors,
+            &trust.anchors,
             intermediates,
             now,
             // Where the extension is present in the path, it has to allow clientAuth; whether a leaf needs it is ours to say.
             KeyUsage::client_auth(),
-            None,
+            trust.options(&lists),
             Some(&check),
         )?;
 
@@ -108,13 +178,20 @@ impl Judge {
             return Err(Refusal::SubjectNotAdmitted);
         }
         let anchor = self.anchor_of(&path, now)?;
+        let mut not_before = facts.not_before.max(anchor.facts.not_before);
         let mut deadline = facts.not_after.min(anchor.facts.not_after);
         for intermediate in path.intermediate_certificates() {
             let facts = CertificateFacts::from_der(&intermediate.der()).map_err(|_| Refusal::Malformed)?;
+            not_before = not_before.max(facts.not_before);
             deadline = deadline.min(facts.not_after);
         }
+        for list in trust.covering(&path, now) {
+            // A clock that is behind the CA's makes a list no worse.
+            not_before = not_before.max(list.this_update.min(now));
+            deadline = deadline.min(second_before(list.next_update));
+        }
         let identity = Arc::new(ClientIdentity::from_der(leaf).map_err(|_| Refusal::Malformed)?);
-        Ok(Verdict { identity, deadline })
+        Ok(Verdict { identity, not_before, deadline })
     }
 
     /// What webpki leaves out and another path could satisfy: the anchor's validity and path length, and keyCertSign of each
@@ -176,40 +253,8 @@ fn may_end(anchor: &Anchor, below: u32, now: UnixTime) -> Result<(), webpki::Err
     Ok(())
 }
 
-/// SHA-256 over the whole chain, each certificate led by its length so that no two chains share an encoding.
-fn digest(chain: &[CertificateDer<'_>]) -> [u8; 32] {
-    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-    for certificate in chain {
-        context.update(&(certificate.len() as u64).to_be_bytes());
-        context.update(certificate);
-    }
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(context.finish().as_ref());
-    bytes
-}
-
-/// The acceptances of an epoch, oldest first out.
-#[derive(Default)]
-struct Remembered {
-    verdicts: HashMap<[u8; 32], Arc<Verdict>>,
-    order: VecDeque<[u8; 32]>,
-}
-
-impl Remembered {
-    fn recall(&self, digest: &[u8; 32], now: UnixTime) -> Option<Arc<Verdict>> {
-        self.verdicts.get(digest).filter(|verdict| now <= verdict.deadline).cloned()
-    }
-
-    fn remember(&mut self, digest: [u8; 32], verdict: Arc<Verdict>) {
-        if self.verdicts.insert(digest, verdict).is_none() {
-            self.order.push_back(digest);
-        }
-        if self.order.len() > MAX_REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.verdicts.remove(&oldest);
-        }
-    }
+fn second_before(time: UnixTime) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(time.as_secs().saturating_sub(1)))
 }
 
 #[cfg(test)]

@@ -65,6 +65,9 @@ pub enum Refusal {
     /// The revocation status is not known, and has to be.
     #[error("the revocation status of the path is not known")]
     RevocationUnknown,
+    /// A revocation list that covers the path is past its nextUpdate.
+    #[error("a revocation list that covers the path has expired")]
+    RevocationListExpired,
     /// Anything else that is wrong with a chain.
     #[error("the chain does not pass")]
     Other,
@@ -92,6 +95,7 @@ impl Refusal {
             Self::TooExpensive => "too_expensive",
             Self::Revoked => "revoked",
             Self::RevocationUnknown => "revocation_unknown",
+            Self::RevocationListExpired => "crl_expired",
             Self::Other => "other_refusal",
         }
     }
@@ -117,7 +121,7 @@ impl From<webpki::Error> for Refusal {
             E::MaximumSignatureChecksExceeded
             | E::MaximumPathBuildCallsExceeded
             | E::MaximumNameConstraintComparisonsExceeded => Self::TooExpensive,
-            E::InvalidSignatureForPublicKey | E::InvalidCrlSignatureForPublicKey => Self::BadSignature,
+            E::InvalidSignatureForPublicKey => Self::BadSignature,
             E::SignatureAlgorithmMismatch
             | E::UnsupportedSignatureAlgorithm
             | E::UnsupportedSignatureAlgorithmContext(_)
@@ -125,7 +129,15 @@ impl From<webpki::Error> for Refusal {
             | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => Self::WeakOrUnsupported,
             E::UnsupportedCriticalExtension => Self::UnknownCriticalExtension,
             E::CertRevoked => Self::Revoked,
-            E::UnknownRevocationStatus | E::CrlExpired { .. } => Self::RevocationUnknown,
+            E::CrlExpired { .. } => Self::RevocationListExpired,
+            // A list that its issuer did not sign, or may not, tells nothing.
+            E::UnknownRevocationStatus
+            | E::InvalidCrlSignatureForPublicKey
+            | E::UnsupportedCrlSignatureAlgorithm
+            | E::UnsupportedCrlSignatureAlgorithmContext(_)
+            | E::UnsupportedCrlSignatureAlgorithmForPublicKey
+            | E::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_)
+            | E::IssuerNotCrlSigner => Self::RevocationUnknown,
             E::BadDer
             | E::BadDerTime
             | E::ExtensionValueInvalid
@@ -156,6 +168,7 @@ impl From<Refusal> for rustls::Error {
             Refusal::UnknownCriticalExtension => CertificateError::UnhandledCriticalExtension,
             Refusal::Revoked => CertificateError::Revoked,
             Refusal::RevocationUnknown => CertificateError::UnknownRevocationStatus,
+            Refusal::RevocationListExpired => CertificateError::ExpiredRevocationList,
             other => CertificateError::Other(OtherError(std::sync::Arc::new(other))),
         })
     }

@@ -5,10 +5,13 @@ use crate::pki::minting::{Minted, ca, client, now, valid};
 use crate::pki::trust_anchors::AnchorRules;
 use crate::tls::provider;
 
+mod remembering;
+mod revoking;
+
 fn judge_with(anchors: &[&Minted], rules: ClientRules) -> Judge {
     let pem: String = anchors.iter().map(|anchor| anchor.pem.as_str()).collect();
     let anchors = TrustAnchors::from_pem(pem.as_bytes(), &AnchorRules::default(), now()).unwrap();
-    Judge::new(anchors, rules, provider().signature_verification_algorithms)
+    Judge::new(anchors, Revocation::default(), rules, provider().signature_verification_algorithms)
 }
 
 fn judge(anchors: &[&Minted]) -> Judge {
@@ -20,7 +23,7 @@ fn chain(certificates: &[&Minted]) -> Vec<CertificateDer<'static>> {
 }
 
 fn at(year: i32) -> UnixTime {
-    UnixTime::since_unix_epoch(std::time::Duration::from_secs(
+    UnixTime::since_unix_epoch(Duration::from_secs(
         u64::try_from(rcgen::date_time_ymd(year, 6, 1).unix_timestamp()).unwrap(),
     ))
 }
@@ -59,6 +62,15 @@ fn an_anchor_that_expires_while_running_admits_nobody_any_more() {
     let judge = judge(&[&root]);
     assert!(judge.judge(&chain(&[&leaf]), now()).is_ok(), "control: it is valid now");
     assert_eq!(judge.judge(&chain(&[&leaf]), at(2032)), Err(Refusal::Expired));
+}
+
+#[test]
+fn an_anchor_begins_to_count_when_its_time_comes() {
+    let (root, next) = (Minted::self_signed(ca("root")), Minted::self_signed(valid(ca("next"), 2031, 2040)));
+    let leaf = next.issue(client("leaf"));
+    let judge = judge(&[&root, &next]);
+    assert_eq!(judge.judge(&chain(&[&leaf]), now()), Err(Refusal::NotYetValid));
+    assert!(judge.judge(&chain(&[&leaf]), at(2031)).is_ok(), "the same judge, later");
 }
 
 #[test]
@@ -116,56 +128,6 @@ fn a_path_that_one_of_two_anchors_of_a_key_may_end_is_admitted_for_as_long_as_th
         assert_eq!(verdict.deadline, any.facts().not_after);
         assert!(judge.judge(&chain(&[&leaf, &issuing]), at(2032)).is_err());
     }
-}
-
-#[test]
-fn an_acceptance_is_remembered_for_the_identical_chain_until_its_deadline_and_no_longer() {
-    let root = Minted::self_signed(ca("root"));
-    let leaf = root.issue(valid(client("leaf"), 2020, 2031));
-    let judge = judge(&[&root]);
-    let first = judge.judge(&chain(&[&leaf]), now()).unwrap();
-    let second = judge.judge(&chain(&[&leaf]), now()).unwrap();
-    assert!(Arc::ptr_eq(&first, &second), "the verdict itself was remembered");
-    let longer = judge.judge(&chain(&[&leaf, &root]), now()).unwrap();
-    assert!(!Arc::ptr_eq(&first, &longer), "another chain is another verdict");
-    assert_eq!(judge.judge(&chain(&[&leaf]), at(2032)), Err(Refusal::Expired));
-
-    let mut other = chain(&[&leaf]);
-    let mut bytes = other[0].to_vec();
-    *bytes.last_mut().unwrap() ^= 1;
-    other[0] = bytes.into();
-    assert!(judge.judge(&other, now()).is_err(), "one byte of the signature differs");
-}
-
-#[test]
-fn a_refusal_is_never_remembered() {
-    let root = Minted::self_signed(ca("root"));
-    let leaf = root.issue(valid(client("leaf"), 2031, 2035));
-    let judge = judge(&[&root]);
-    assert_eq!(judge.judge(&chain(&[&leaf]), now()), Err(Refusal::NotYetValid));
-    assert!(judge.judge(&chain(&[&leaf]), at(2032)).is_ok());
-}
-
-#[test]
-fn what_is_remembered_is_bounded_and_the_oldest_goes_first() {
-    let verdict = Arc::new(Verdict {
-        identity: Arc::new(ClientIdentity::from_der(&Minted::self_signed(client("leaf")).der).unwrap()),
-        deadline: at(2039),
-    });
-    let mut remembered = Remembered::default();
-    let digest = |number: usize| {
-        let mut digest = [0; 32];
-        digest[..8].copy_from_slice(&number.to_be_bytes());
-        digest
-    };
-    for number in 0..=MAX_REMEMBERED {
-        remembered.remember(digest(number), Arc::clone(&verdict));
-    }
-    assert_eq!((remembered.verdicts.len(), remembered.order.len()), (MAX_REMEMBERED, MAX_REMEMBERED));
-    assert!(remembered.recall(&digest(0), now()).is_none());
-    assert!(remembered.recall(&digest(1), now()).is_some());
-    remembered.remember(digest(1), verdict);
-    assert_eq!(remembered.order.len(), MAX_REMEMBERED, "a chain that is known takes no second place");
 }
 
 #[test]
