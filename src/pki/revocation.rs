@@ -9,6 +9,7 @@ use rustls_pki_types::UnixTime;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
+use super::identity::Fingerprint;
 use super::pem::{Label, PemError, blocks};
 use super::trust_anchors::Anchor;
 
@@ -103,6 +104,7 @@ impl RevocationLists {
             return Err(RevocationListsError(problems));
         }
         let lists = newest(found, &mut warnings);
+        warnings.extend(keys_without_list(&lists, anchors));
         Ok(Self { lists, warnings })
     }
 
@@ -164,6 +166,18 @@ fn newest(found: Vec<RevocationList>, warnings: &mut Vec<ListWarning>) -> Vec<Re
     }
     kept.sort_by_key(|list| std::cmp::Reverse(list.next_update));
     kept
+}
+
+/// A renewed CA whose other key has no list: webpki goes by the name, and verifies the list that is there by that key.
+fn keys_without_list(lists: &[RevocationList], anchors: &[Anchor]) -> Vec<ListWarning> {
+    let has_list = |anchor: &Anchor| {
+        let key = Fingerprint::of(&anchor.facts.public_key_der);
+        lists.iter().any(|list| list.issuer_der == anchor.facts.subject_der && list.signer() == Some(key))
+    };
+    let without: Vec<&Anchor> = anchors.iter().filter(|anchor| !has_list(anchor)).collect();
+    let is_named = |list: &&RevocationList| without.iter().any(|anchor| anchor.facts.subject_der == list.issuer_der);
+    let named = lists.iter().filter(is_named);
+    named.map(|list| ListWarning::OtherKeyWithoutList { place: list.place.clone() }).collect()
 }
 
 #[cfg(test)]

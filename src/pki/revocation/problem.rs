@@ -20,6 +20,15 @@ pub enum ListWarning {
         /// Which one.
         place: ListPlace,
     },
+    /// An anchor of the issuer's name has another key, and no list of that key is there.
+    #[error(
+        "{place}: client_ca holds a CA of the same name with another key, whose clients are refused until its own list is here \
+         too; add the list that this key signed"
+    )]
+    OtherKeyWithoutList {
+        /// Which one.
+        place: ListPlace,
+    },
     /// Past nextUpdate.
     #[error("{place} expired at {}: clients that it covers are refused; fetch the current one", minute(*next_update))]
     Expired {
@@ -63,6 +72,7 @@ impl ListWarning {
     pub fn place(&self) -> &ListPlace {
         match self {
             Self::IssuerNotAnchor { place }
+            | Self::OtherKeyWithoutList { place }
             | Self::Expired { place, .. }
             | Self::ExpiresSoon { place, .. }
             | Self::Duplicate { place, .. }

@@ -1,8 +1,12 @@
-use rcgen::{CertificateRevocationListParams, CrlScope, KeyPair, KeyUsagePurpose, SigningKey as _, date_time_ymd};
+use rcgen::{CertificateRevocationListParams, CrlScope, KeyUsagePurpose, date_time_ymd};
+
+use crafted::{Crafted, extension, tlv};
 
 use super::*;
 use crate::pki::minting::{Minted, ca, client, crl, now, scoped, valid};
 use crate::pki::{AnchorRules, TrustAnchors};
+
+mod crafted;
 
 fn anchors(of: &[&Minted]) -> TrustAnchors {
     let pem: String = of.iter().map(|minted| minted.pem.as_str()).collect();
@@ -38,7 +42,7 @@ fn pem_with_several_lists_and_one_der_list_are_taken_with_their_facts() {
         assert_eq!((list.issuer.as_str(), list.revoked, list.scope), ("CN=root,O=Test", 1, ListScope::All));
         assert_eq!(list.number.as_ref().unwrap().to_string(), "7");
         assert_eq!(list.issuer_der, root.facts().subject_der);
-        assert_eq!(list.sha256, crate::pki::identity::Fingerprint::of(&der(&first)));
+        assert_eq!(list.sha256, Fingerprint::of(&der(&first)));
         assert!(list.signer().is_some() && list.is_current_at(now()));
         assert!(!list.is_current_at(list.next_update), "nextUpdate is too late");
         assert!(list.this_update < now());
@@ -120,7 +124,7 @@ fn of_several_lists_of_one_scope_the_newest_is_kept_and_of_other_scopes_each() {
         for order in [[&new, &old], [&old, &new]] {
             let lists = load(&order.map(String::as_bytes), &[&root]).unwrap();
             let [list] = lists.lists() else { panic!("{:?}", lists.lists()) };
-            assert_eq!(list.sha256, crate::pki::identity::Fingerprint::of(&der(&new)));
+            assert_eq!(list.sha256, Fingerprint::of(&der(&new)));
             assert!(matches!(lists.warnings(), [ListWarning::Superseded { .. }]), "{:?}", lists.warnings());
         }
     }
@@ -143,6 +147,33 @@ fn each_key_of_a_renewed_ca_has_its_list() {
     let (old, new) = (root.issue(ca("issuing")), root.issue(ca("issuing")));
     let both = old.crl(&crl(8, &[])) + &new.crl(&crl(1, &[]));
     assert_eq!(load(&[both.as_bytes()], &[&root]).unwrap().lists().len(), 2, "told apart by their key identifiers");
+}
+
+#[test]
+fn a_renewed_ca_with_the_list_of_one_key_alone_is_mentioned() {
+    let (old, new) = (Minted::self_signed(ca("root")), Minted::self_signed(ca("root")));
+    let list = new.crl(&crl(1, &[]));
+    let lists = load(&[list.as_bytes()], &[&old, &new]).unwrap();
+    assert!(matches!(lists.warnings(), [ListWarning::OtherKeyWithoutList { .. }]), "{:?}", lists.warnings());
+    let both = list + &old.crl(&crl(1, &[]));
+    assert!(load(&[both.as_bytes()], &[&old, &new]).unwrap().warnings().is_empty(), "control");
+}
+
+#[test]
+fn no_change_of_a_byte_leaves_a_list_its_signer() {
+    let root = Minted::self_signed(ca("root"));
+    let list = der(&root.crl(&crl(1, &[&root.issue(client("leaf"))])));
+    let signed = |list: &[u8]| {
+        load(&[list], &[&root]).is_ok_and(|lists| lists.lists().iter().any(|list| list.signer().is_some()))
+    };
+    assert!(signed(&list), "control");
+    for position in 0..list.len() {
+        for change in [0x01, 0x80, 0xff] {
+            let mut changed = list.clone();
+            changed[position] ^= change;
+            assert!(!signed(&changed), "byte {position}");
+        }
+    }
 }
 
 #[test]
@@ -239,64 +270,4 @@ fn an_anchor_that_is_left_out_has_no_say() {
     let (root, old) = (Minted::self_signed(ca("root")), Minted::self_signed(valid(ca("old"), 2020, 2029)));
     let lists = load(&[old.crl(&crl(1, &[])).as_bytes()], &[&root, &old]).unwrap();
     assert!(matches!(lists.warnings(), [ListWarning::IssuerNotAnchor { .. }]));
-}
-
-/// A list of kinds that certificate authorities' own tools make and rcgen does not.
-struct Crafted {
-    version: bool,
-    next_update: bool,
-    sha1: bool,
-    entry_extensions: Vec<u8>,
-    extensions: Vec<u8>,
-}
-
-impl Default for Crafted {
-    fn default() -> Self {
-        let extensions = extension(20, false, &[2, 1, 1]);
-        Self { version: true, next_update: true, sha1: false, entry_extensions: Vec::new(), extensions }
-    }
-}
-
-impl Crafted {
-    /// `CertificateList` (RFC 5280 section 5.1), with an ECDSA key on P-256.
-    fn signed_by(&self, issuer: &Minted) -> Vec<u8> {
-        let sha256 = [6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
-        let sha1 = [6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1];
-        let algorithm = tlv(0x30, if self.sha1 { &sha1[..] } else { &sha256[..] });
-        let time = |text: &str| tlv(0x17, text.as_bytes());
-        let entry = [
-            vec![2, 1, 5],
-            time("300401000000Z"),
-            if self.entry_extensions.is_empty() { Vec::new() } else { tlv(0x30, &self.entry_extensions) },
-        ];
-        let to_be_signed = [
-            if self.version { vec![2, 1, 1] } else { Vec::new() },
-            algorithm.clone(),
-            issuer.facts().subject_der,
-            time("300501000000Z"),
-            if self.next_update { time("300701000000Z") } else { Vec::new() },
-            tlv(0x30, &tlv(0x30, &entry.concat())),
-            if self.extensions.is_empty() { Vec::new() } else { tlv(0xa0, &tlv(0x30, &self.extensions)) },
-        ];
-        let to_be_signed = tlv(0x30, &to_be_signed.concat());
-        let signature = KeyPair::from_pem(&issuer.key_pem).unwrap().sign(&to_be_signed).unwrap();
-        tlv(0x30, &[to_be_signed, algorithm, tlv(3, &[vec![0], signature].concat())].concat())
-    }
-}
-
-/// An extension of the arc id-ce (2.5.29).
-fn extension(number: u8, critical: bool, value: &[u8]) -> Vec<u8> {
-    let critical = if critical { vec![1, 1, 0xff] } else { Vec::new() };
-    tlv(0x30, &[vec![6, 3, 0x55, 0x1d, number], critical, tlv(4, value)].concat())
-}
-
-fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(content.len()).unwrap();
-    let header = match length {
-        0..0x80 => vec![tag, u8::try_from(length).unwrap()],
-        _ => [vec![tag, 0x82], length.to_be_bytes().to_vec()].concat(),
-    };
-    // DER wants the shortest form; 0x81 is for what lies between.
-    let header = if (0x80..0x100).contains(&length) { vec![tag, 0x81, header[3]] } else { header };
-    [header, content.to_vec()].concat()
 }

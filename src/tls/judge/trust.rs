@@ -39,7 +39,9 @@ impl Trust {
             if let Some((_, trust)) = trusts.iter_mut().find(|(known, _)| *known == key) {
                 trust.anchors.push(webpki(anchor));
             } else {
-                let lists = lists.iter().filter(|list| !key.is_namesake_of_signer(list)).cloned().collect();
+                // A key without a list of its own is covered by name, which then refuses: webpki can't verify the list by it.
+                let has_own = lists.iter().any(|list| list.issuer_der == key.name && list.signer() == Some(key.key));
+                let lists = lists.iter().filter(|list| !has_own || !key.is_namesake_of_signer(list)).cloned().collect();
                 trusts.push((key, Self { anchors: vec![webpki(anchor)], mode: *mode, lists }));
             }
         }

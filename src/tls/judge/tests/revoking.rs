@@ -209,6 +209,13 @@ fn both_keys_of_a_renewed_ca_are_judged_by_their_own_lists() {
         let revoking = judge(&lists(&[], &[&of_new]));
         assert_eq!((refusal(&revoking, &[&of_old]), refusal(&revoking, &[&of_new])), (None, Some(Refusal::Revoked)));
     }
+    let third = Minted::self_signed(ca("root"));
+    let of_third = third.issue(client("third"));
+    for lists in [lists(&[], &[]).to_vec(), vec![old.crl(&crl(5, &[]))]] {
+        let judge = judge(&[&old, &new, &third], IfCovered, &lists);
+        assert!(refusal(&judge, &[&of_third]).is_some(), "its name has lists, its key none");
+        assert_eq!(refusal(&judge, &[&of_old]), None, "control");
+    }
     let stranger = Minted::self_signed(ca("stranger")).issue(client("leaf"));
     assert_eq!(refusal(&judge(&[&old, &new], Require, &lists(&[], &[])), &[&stranger]), Some(Refusal::UnknownIssuer));
 }
