@@ -9,6 +9,7 @@ pub mod judge;
 pub mod material;
 pub mod refusal;
 mod server_config;
+pub mod trigger;
 pub mod verdict;
 pub mod verified_client;
 
