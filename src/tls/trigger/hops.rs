@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
-/// Links that are followed on the way to one file: what Linux follows itself (path_resolution(7)).
+/// Links that are followed on the way to one file: what Linux follows itself (`path_resolution(7)`).
 const MOST_LINKS: usize = 40;
 
 /// What a path led to when it was looked at: device and inode.

@@ -28,7 +28,7 @@ pub(super) type OpenWatcher = Arc<dyn Fn(OnEvent) -> notify::Result<Box<dyn Watc
 /// The system's own watches.
 pub(super) fn open_watcher() -> OpenWatcher {
     Arc::new(|on_event| {
-        let watcher = RecommendedWatcher::new(move |event| on_event(event), Config::default())?;
+        let watcher = RecommendedWatcher::new(on_event, Config::default())?;
         Ok(Box::new(watcher))
     })
 }
