@@ -43,6 +43,9 @@ async fn a_trigger_comes_when_the_watch_stands_and_after_each_change() {
         volume.swap(version);
         assert_eq!(next(&mut queue).await, Trigger::Watch);
         assert_eq!(fs::read_to_string(volume.file()).unwrap(), version);
+        // In a directory that was not there when the watch began: noticed only by one that was set again after the swap.
+        fs::write(volume.file(), "in place").unwrap();
+        assert_eq!(next(&mut queue).await, Trigger::Watch);
     }
 }
 
