@@ -1,18 +1,24 @@
 //! The composition root: options in, running servers out. Nothing else knows everything.
 
 mod from_settings;
+mod member;
 mod options;
+mod reload;
+mod serving;
 mod start;
 mod status;
+mod upkeep;
 
 pub use from_settings::{SettingProblem, SettingProblems};
 pub(crate) use from_settings::{material_problem, problems_of};
 pub use options::{AppOptions, EnvironmentOptions, ServerOptions};
+pub use reload::{
+    ConfigurationReload, ConfigurationSource, Configured, EnvironmentReload, Membership, Reload, Reloader, ServerEnded,
+};
 pub use start::{EnvironmentProblem, StartError};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +27,8 @@ use tracing::{info, warn};
 use crate::admin::{Admin, Readiness};
 use crate::server::{self, Door, Drained, Shutdown};
 
+use reload::Reloading;
+
 /// A server whose ports are bound and whose environments all have their first epoch; it takes connections once it runs.
 #[derive(Debug)]
 pub struct App {
@@ -28,7 +36,8 @@ pub struct App {
     admin: Option<Admin>,
     readiness: Readiness,
     shutdown: Shutdown,
-    drain_timeout: Duration,
+    reloading: Reloading,
+    reloader: Reloader,
 }
 
 impl App {
@@ -52,6 +61,19 @@ impl App {
         self.admin.as_ref().map(Admin::local_addr)
     }
 
+    /// How the configuration is read again. Without it a reload is one of certificates, keys and revocation lists.
+    #[must_use]
+    pub fn with_configuration(mut self, source: ConfigurationSource) -> Self {
+        self.reloading.read_from(source);
+        self
+    }
+
+    /// Asks for reloads while the server runs.
+    #[must_use]
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
+    }
+
     /// Takes connections until `stop` completes, then drains: finishes what is in flight, takes nothing new. Probes are
     /// answered to the end.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
@@ -67,24 +89,31 @@ impl App {
             }
             loops.push(tokio::spawn(server::accept(listener, door)));
         }
+        let reloads_end = CancellationToken::new();
+        let rules = Arc::clone(&self.reloading.serving().rules);
+        let reloads = tokio::spawn(self.reloading.run(reloads_end.clone()));
         self.readiness.ready();
         info!(event = "ready", "ready");
 
         stop.await;
-        info!(event = "draining", timeout_s = self.drain_timeout.as_secs(), "finishing what is in flight");
+        let drain_timeout = rules.load().drain_timeout;
+        info!(event = "draining", timeout_s = drain_timeout.as_secs(), "finishing what is in flight");
         self.readiness.draining();
         self.shutdown.begin();
         for accepting in loops {
             // An accept loop ends by itself at the beginning of the drain; it has nothing to report.
             let _ = accepting.await;
         }
-        let drained = self.shutdown.drain(self.drain_timeout).await;
+        let drained = self.shutdown.drain(drain_timeout).await;
         match drained {
             Drained::Completely => info!(event = "drained", "every connection ended by itself"),
             Drained::AfterCutting { connections } => {
                 warn!(event = "drained", cut = connections, "time was up; open connections were cut");
             }
         }
+        // To the last: a connection that drains is judged like any other.
+        reloads_end.cancel();
+        let _ = reloads.await;
         probes_end.cancel();
         if let Some(probes) = probes {
             let _ = probes.await;

@@ -15,6 +15,16 @@
 //!        ── http::problem       what the caller sees when something is wrong
 //! ```
 //!
+//! And the way of new certificates:
+//!
+//! ```text
+//! tls::trigger (watch, poll) | SIGHUP | POST /reload | Reloader::reload
+//!        ── app::reload         one queue, one report
+//!        ── tls::material       read until two reads agree, check everything
+//!        ── tls::epoch          built from nothing: judge, session keys, rustls configuration
+//!        ── tls::environment    installed once; every live connection is judged again, and retired when it does not pass
+//! ```
+//!
 //! [`App`] puts it together, from settings or from options:
 //!
 //! ```no_run
@@ -55,4 +65,4 @@ pub mod settings;
 pub mod telemetry;
 pub mod tls;
 
-pub use app::{App, AppOptions, EnvironmentOptions, ServerOptions};
+pub use app::{App, AppOptions, EnvironmentOptions, Reloader, ServerOptions};

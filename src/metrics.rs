@@ -63,6 +63,35 @@ impl CertificateKind {
     }
 }
 
+/// How a reload ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadOutcome {
+    /// Nothing was new.
+    Unchanged,
+    /// A new epoch is in force.
+    Installed,
+    /// What was found is not good; the epoch before stays.
+    Kept,
+}
+
+impl ReloadOutcome {
+    /// In metrics and status.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::Installed => "installed",
+            Self::Kept => "kept",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    environment: String,
+    outcome: &'static str,
+}
+
 /// All metrics of a server; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -75,10 +104,14 @@ struct Families {
     handshakes: Family<HandshakeLabels, Counter>,
     connections: Family<EnvironmentLabels, Gauge>,
     retired: Family<EnvironmentLabels, Counter>,
+    resumed: Family<EnvironmentLabels, Counter>,
     requests: Family<RequestLabels, Counter>,
     in_flight: Family<EnvironmentLabels, Gauge>,
     durations: Family<EnvironmentLabels, Histogram, fn() -> Histogram>,
     certificate_expiry: Family<CertificateLabels, Gauge>,
+    crl_expiry: Family<EnvironmentLabels, Gauge>,
+    epoch: Family<EnvironmentLabels, Gauge>,
+    reloads: Family<ReloadLabels, Counter>,
     permits: Gauge,
     unfinished: Gauge,
     displaced: Counter,
@@ -98,10 +131,14 @@ impl Metrics {
             handshakes: Family::default(),
             connections: Family::default(),
             retired: Family::default(),
+            resumed: Family::default(),
             requests: Family::default(),
             in_flight: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS)),
             certificate_expiry: Family::default(),
+            crl_expiry: Family::default(),
+            epoch: Family::default(),
+            reloads: Family::default(),
             permits: Gauge::default(),
             unfinished: Gauge::default(),
             displaced: Counter::default(),
@@ -119,6 +156,7 @@ impl Metrics {
             "Connections that ended because the verdict on their client held no longer",
             families.retired.clone(),
         );
+        registry.register("resumed_handshakes", "Accepted handshakes that resumed a session", families.resumed.clone());
         registry.register("requests", "Requests by class of the answer's status", families.requests.clone());
         registry.register("requests_in_flight", "Requests without an answer yet", families.in_flight.clone());
         registry.register(
@@ -130,6 +168,17 @@ impl Metrics {
             "certificate_expiry_timestamp_seconds",
             "notAfter of the certificate of its kind that expires first, in seconds since 1970",
             families.certificate_expiry.clone(),
+        );
+        registry.register(
+            "crl_next_update_timestamp_seconds",
+            "nextUpdate of the revocation list that ends first, in seconds since 1970; past it the clients that it covers are refused",
+            families.crl_expiry.clone(),
+        );
+        registry.register("epoch", "Number of the TLS material in force, from 1", families.epoch.clone());
+        registry.register(
+            "reloads",
+            "Reloads by outcome: unchanged, installed, or kept because what was found is not good",
+            families.reloads.clone(),
         );
         registry.register("connection_permits_in_use", "Connection permits in use", families.permits.clone());
         registry.register("handshakes_in_flight", "Handshakes that have not ended", families.unfinished.clone());
@@ -171,8 +220,12 @@ impl Metrics {
             name: name.to_owned(),
             handshakes: self.families.handshakes.clone(),
             certificate_expiry: self.families.certificate_expiry.clone(),
+            crl_expiry: self.families.crl_expiry.clone(),
+            epoch: self.families.epoch.get_or_create_owned(&labels),
+            reloads: self.families.reloads.clone(),
             connections: self.families.connections.get_or_create_owned(&labels),
             retired: self.families.retired.get_or_create_owned(&labels),
+            resumed: self.families.resumed.get_or_create_owned(&labels),
             in_flight: self.families.in_flight.get_or_create_owned(&labels),
             durations: self.families.durations.get_or_create_owned(&labels),
             requests,
@@ -209,8 +262,12 @@ pub struct EnvironmentMetrics {
     name: String,
     handshakes: Family<HandshakeLabels, Counter>,
     certificate_expiry: Family<CertificateLabels, Gauge>,
+    crl_expiry: Family<EnvironmentLabels, Gauge>,
+    epoch: Gauge,
+    reloads: Family<ReloadLabels, Counter>,
     connections: Gauge,
     retired: Counter,
+    resumed: Counter,
     in_flight: Gauge,
     durations: Histogram,
     /// In the order of [`STATUS_CLASSES`].
@@ -219,9 +276,12 @@ pub struct EnvironmentMetrics {
 
 impl EnvironmentMetrics {
     /// A client was verified.
-    pub fn handshake_accepted(&self, tls_version: &'static str) {
+    pub fn handshake_accepted(&self, tls_version: &'static str, resumed: bool) {
         let labels = HandshakeLabels { environment: self.name.clone(), outcome: "accepted", reason: "", tls_version };
         self.handshakes.get_or_create(&labels).inc();
+        if resumed {
+            self.resumed.inc();
+        }
     }
 
     /// A verified client's connection is open until the token is dropped.
@@ -265,10 +325,36 @@ impl EnvironmentMetrics {
         self.count(status);
     }
 
-    /// When the certificates of a kind expire first.
-    pub fn certificate_expires(&self, kind: CertificateKind, not_after: UnixTime) {
-        let labels = CertificateLabels { environment: self.name.clone(), kind: kind.label() };
-        self.certificate_expiry.get_or_create(&labels).set(i64::try_from(not_after.as_secs()).unwrap_or(i64::MAX));
+    /// When the certificates of a kind expire first, where there are any.
+    pub fn certificate_expires(&self, kind: CertificateKind, not_after: Option<UnixTime>) {
+        if let Some(not_after) = not_after {
+            let labels = CertificateLabels { environment: self.name.clone(), kind: kind.label() };
+            self.certificate_expiry.get_or_create(&labels).set(seconds(not_after));
+        }
+    }
+
+    /// When the revocation list ends that ends first; none, no line.
+    pub fn crl_expires(&self, next_update: Option<UnixTime>) {
+        let labels = EnvironmentLabels { environment: self.name.clone() };
+        match next_update {
+            Some(next_update) => {
+                self.crl_expiry.get_or_create(&labels).set(seconds(next_update));
+            }
+            None => {
+                self.crl_expiry.remove(&labels);
+            }
+        }
+    }
+
+    /// Which epoch is in force.
+    pub fn epoch_installed(&self, number: u64) {
+        self.epoch.set(i64::try_from(number).unwrap_or(i64::MAX));
+    }
+
+    /// A reload ended.
+    pub fn reloaded(&self, outcome: ReloadOutcome) {
+        let labels = ReloadLabels { environment: self.name.clone(), outcome: outcome.label() };
+        self.reloads.get_or_create(&labels).inc();
     }
 
     fn count(&self, status: Option<u16>) {
@@ -282,6 +368,10 @@ impl EnvironmentMetrics {
         }
         .inc();
     }
+}
+
+fn seconds(time: UnixTime) -> i64 {
+    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// An open connection of a verified client.
@@ -302,7 +392,7 @@ mod tests {
     fn what_happens_is_counted_under_its_environment() {
         let metrics = Metrics::new();
         let preprod = metrics.for_environment("preprod");
-        preprod.handshake_accepted("TLSv1.3");
+        preprod.handshake_accepted("TLSv1.3", true);
         metrics.handshake_failed(Some("preprod"), "expired");
         metrics.handshake_failed(None, "timeout");
         preprod.request_began();
@@ -313,8 +403,11 @@ mod tests {
         let open = preprod.connection_opened();
         preprod.certificate_expires(
             CertificateKind::ClientCa,
-            UnixTime::since_unix_epoch(Duration::from_secs(4_000_000_000)),
+            Some(UnixTime::since_unix_epoch(Duration::from_secs(4_000_000_000))),
         );
+        preprod.crl_expires(Some(UnixTime::since_unix_epoch(Duration::from_secs(3_000_000_000))));
+        preprod.epoch_installed(7);
+        preprod.reloaded(ReloadOutcome::Kept);
         let text = metrics.encode();
         for line in [
             r#"issuer_host_handshakes_total{environment="preprod",outcome="accepted",reason="",tls_version="TLSv1.3"} 1"#,
@@ -326,6 +419,10 @@ mod tests {
             r#"issuer_host_connections{environment="preprod"} 1"#,
             r#"issuer_host_request_duration_seconds_bucket{le="0.005",environment="preprod"} 2"#,
             r#"issuer_host_certificate_expiry_timestamp_seconds{environment="preprod",kind="client_ca"} 4000000000"#,
+            r#"issuer_host_crl_next_update_timestamp_seconds{environment="preprod"} 3000000000"#,
+            r#"issuer_host_resumed_handshakes_total{environment="preprod"} 1"#,
+            r#"issuer_host_epoch{environment="preprod"} 7"#,
+            r#"issuer_host_reloads_total{environment="preprod",outcome="kept"} 1"#,
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }

@@ -139,6 +139,8 @@ fn an_explanation_tells_what_is_configured_what_each_file_holds_and_what_expires
     let operator = Operator::new();
     operator.write("backend-ca.pem", &operator.servers.pem());
     let client = operator.clients.issue(Spec::client("issuer-host").expired());
+    operator.write("client-ca.crl", &operator.clients.crl(7, &[client.leaf()], time::Duration::days(30)));
+    operator.edit("client_ca = ", "crl = [\"client-ca.crl\"]\nclient_ca = ");
     operator.write("backend-client.pem", &client.chain_pem());
     operator.write("backend-client-key.pem", &client.key_pem());
     operator.edit(
@@ -161,7 +163,11 @@ fn an_explanation_tells_what_is_configured_what_each_file_holds_and_what_expires
 
 #[test]
 fn an_ordinary_configuration_deserves_no_warning() {
-    let output = Operator::new().run("check");
+    let operator = Operator::new();
+    operator.write("endorsed.pem", &operator.servers.pem());
+    operator.edit("private_key", "endorsed_chain = \"endorsed.pem\"\nprivate_key");
+    let output = operator.run("check");
+    assert!(text_of(&output).contains("endorsed.pem, and the server chain ends there"), "{}", text_of(&output));
     assert!(text_of(&output).ends_with("\nThe configuration is good.\n"), "{}", text_of(&output));
 }
 

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
+use futures_util::future::BoxFuture;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
@@ -21,7 +22,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use health::Readiness;
-pub use status::{CertificateStatus, EnvironmentStatus, StatusReport};
+pub use status::{
+    CertificateStatus, ConfigurationStatus, EnvironmentStatus, ReloadStatus, RevocationListStatus, StatusReport,
+};
 
 use crate::metrics::Metrics;
 
@@ -37,6 +40,28 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Tells what the server is doing, at each call.
 pub type StatusSource = Arc<dyn Fn() -> StatusReport + Send + Sync>;
+
+/// Reads everything again: whether all of it is good, and the report. Nothing when the server has ended.
+pub type ReloadSource = Arc<dyn Fn() -> BoxFuture<'static, Option<(bool, serde_json::Value)>> + Send + Sync>;
+
+/// What the admin listener tells of, and what it can ask for. Cheap to clone.
+#[derive(Clone)]
+pub struct AdminSources {
+    /// Whether callers should be sent here.
+    pub readiness: Readiness,
+    /// The server's counters.
+    pub metrics: Metrics,
+    /// What the server is doing.
+    pub status: StatusSource,
+    /// Reads everything again.
+    pub reload: ReloadSource,
+}
+
+impl std::fmt::Debug for AdminSources {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AdminSources").field("readiness", &self.readiness).finish_non_exhaustive()
+    }
+}
 
 /// The admin listener cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -61,12 +86,8 @@ impl Admin {
     ///
     /// # Errors
     /// [`AdminError`] when it is taken, or not ours.
-    pub async fn bind(
-        address: SocketAddr,
-        readiness: Readiness,
-        metrics: Metrics,
-        status: StatusSource,
-    ) -> Result<Self, AdminError> {
+    pub async fn bind(address: SocketAddr, sources: AdminSources) -> Result<Self, AdminError> {
+        let AdminSources { readiness, metrics, status, reload } = sources;
         let bind = async {
             let listener = TcpListener::bind(address).await?;
             let address = listener.local_addr()?;
@@ -76,12 +97,13 @@ impl Admin {
         let facts = Router::new()
             .route("/metrics", get(async move || openmetrics(&metrics)))
             .route("/status", get(async move || axum::Json(status())))
+            .route("/reload", post(async move |headers: HeaderMap| reloaded(&headers, &reload).await))
             .layer(axum::middleware::from_fn_with_state(address, rebinding::refuse));
         let router = Router::new()
             .route("/livez", get(async || "ok\n"))
             .route("/readyz", get(async move || readiness.answer()))
             .merge(facts)
-            .fallback(async || (StatusCode::NOT_FOUND, "not found: /livez /readyz /metrics /status\n"))
+            .fallback(async || (StatusCode::NOT_FOUND, "not found: /livez /readyz /metrics /status /reload\n"))
             .layer(axum::middleware::map_response(uncached));
         Ok(Self { listener, address, router })
     }
@@ -133,6 +155,19 @@ impl Admin {
 fn openmetrics(metrics: &Metrics) -> Response {
     const TYPE: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     ([(header::CONTENT_TYPE, TYPE)], metrics.encode()).into_response()
+}
+
+/// 200 when all that was found is good; 422, with the same report, when something is not and what was before stays.
+async fn reloaded(headers: &HeaderMap, reload: &ReloadSource) -> Response {
+    // A page in an administrator's browser can post here without being able to read the answer; no script of theirs sends this.
+    if headers.contains_key(header::ORIGIN) {
+        return (StatusCode::FORBIDDEN, "no browser may ask for a reload\n").into_response();
+    }
+    match reload().await {
+        Some((true, report)) => axum::Json(report).into_response(),
+        Some((false, report)) => (StatusCode::UNPROCESSABLE_ENTITY, axum::Json(report)).into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "the server is ending\n").into_response(),
+    }
 }
 
 async fn uncached(mut response: Response) -> Response {

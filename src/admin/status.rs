@@ -1,5 +1,7 @@
 //! `/status`: what the server is doing, for people and scripts.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 /// The whole server.
@@ -15,8 +17,21 @@ pub struct StatusReport {
     pub connections: usize,
     /// Handshakes that have not ended.
     pub handshakes_in_flight: usize,
+    /// How the last reading of the configuration ended; `null` before the first reload, and where there is none to be read.
+    pub configuration: Option<ConfigurationStatus>,
     /// Each environment.
     pub environments: Vec<EnvironmentStatus>,
+}
+
+/// How the last reading of the configuration ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConfigurationStatus {
+    /// When, RFC 3339.
+    pub at: String,
+    /// Why the configuration before stays in force; `null` when all is good.
+    pub problem: Option<String>,
+    /// Keys whose value counts from the next start on.
+    pub needs_restart: Vec<String>,
 }
 
 /// One environment.
@@ -28,18 +43,45 @@ pub struct EnvironmentStatus {
     pub host: Option<String>,
     /// The products that Thales calls here.
     pub products: Vec<String>,
-    /// Number of the current epoch, from 1.
+    /// Number of the epoch in force, from 1.
     pub epoch: u64,
     /// When it was installed, RFC 3339.
     pub installed_at: String,
     /// The trust anchors.
     pub anchors: Vec<CertificateStatus>,
+    /// What a client gets whose issuer has no revocation list: `off`, `if-covered`, `require`.
+    pub revocation: &'static str,
+    /// The revocation lists.
+    pub crls: Vec<RevocationListStatus>,
     /// The server's chain, leaf first.
     pub server_chain: Vec<CertificateStatus>,
+    /// Whether that chain was held against the one that Thales was given.
+    pub endorsed: bool,
+    /// What Thales was given, where that is configured.
+    pub endorsed_chain: Vec<CertificateStatus>,
+    /// Whether sessions may be resumed.
+    pub resumption: bool,
+    /// How the last reload ended that found anything new.
+    pub last_reload: ReloadStatus,
     /// Connections of verified clients.
     pub live_connections: i64,
+    /// The same, by the epoch that their handshake was judged by.
+    pub live_connections_by_epoch: BTreeMap<u64, usize>,
     /// Connections that were retired so far.
     pub retired_connections: u64,
+}
+
+/// How a reload ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReloadStatus {
+    /// When, RFC 3339.
+    pub at: String,
+    /// What asked for it: `start`, `watch`, `poll`, `signal`, `admin` or `call`.
+    pub trigger: &'static str,
+    /// `installed`, `unchanged` or `kept`.
+    pub outcome: &'static str,
+    /// Why the epoch before stays in force; `null` when all is good.
+    pub problem: Option<String>,
 }
 
 /// One certificate.
@@ -51,4 +93,19 @@ pub struct CertificateStatus {
     pub sha256: String,
     /// End of validity, RFC 3339.
     pub not_after: String,
+}
+
+/// One revocation list.
+#[derive(Clone, Debug, Serialize)]
+pub struct RevocationListStatus {
+    /// Issuer, RFC 4514.
+    pub issuer: String,
+    /// SHA-256 over the DER, hexadecimal.
+    pub sha256: String,
+    /// RFC 3339.
+    pub this_update: String,
+    /// When it ends, and with it the verdicts that rest on it, RFC 3339.
+    pub next_update: String,
+    /// Whether it has ended: clients that it covers are refused.
+    pub expired: bool,
 }

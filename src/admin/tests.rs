@@ -9,13 +9,19 @@ fn report() -> StatusReport {
         ready: true,
         connections: 5,
         handshakes_in_flight: 0,
+        configuration: None,
         environments: Vec::new(),
     }
 }
 
 async fn bound(readiness: &Readiness) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
-    let admin =
-        Admin::bind(([127, 0, 0, 1], 0).into(), readiness.clone(), Metrics::new(), Arc::new(report)).await.unwrap();
+    let sources = AdminSources {
+        readiness: readiness.clone(),
+        metrics: Metrics::new(),
+        status: Arc::new(report),
+        reload: Arc::new(|| Box::pin(async { Some((true, serde_json::json!({"trigger": "admin"}))) })),
+    };
+    let admin = Admin::bind(([127, 0, 0, 1], 0).into(), sources).await.unwrap();
     let (address, end) = (admin.local_addr(), CancellationToken::new());
     (address, end.clone(), tokio::spawn(admin.run(end)))
 }
@@ -83,6 +89,19 @@ async fn a_scraper_that_never_takes_its_answers_loses_its_place() {
     let requests = "GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(100);
     let asking = async { while socket.write_all(requests.as_bytes()).await.is_ok() {} };
     tokio::time::timeout(Duration::from_secs(3600), asking).await.expect("it may ask, and not listen, for ever");
+    end.cancel();
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reload_is_asked_for_by_post_and_never_by_a_page_in_a_browser() {
+    let (address, end, task) = bound(&Readiness::default()).await;
+    let answer = ask(address, "POST", "/reload", "localhost").await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with(r#"{"trigger":"admin"}"#), "{answer}");
+    assert!(ask(address, "GET", "/reload", "localhost").await.starts_with("HTTP/1.1 405"));
+    let from_a_page = ask(address, "POST", "/reload", "localhost\r\norigin: https://evil.example").await;
+    assert!(from_a_page.starts_with("HTTP/1.1 403"), "{from_a_page}");
+    assert!(ask(address, "POST", "/reload", "evil.example").await.starts_with("HTTP/1.1 421"), "rebinding");
     end.cancel();
     task.await.unwrap();
 }

@@ -8,11 +8,12 @@ use crate::pki::RevocationMode;
 use crate::pki::trust_anchors::AnchorRules;
 use crate::server::{Deadlines, Http2Limits};
 use crate::settings::{
-    BackendProtocol, BackendSettings, ClientSubjectSettings, EnvironmentParts, EnvironmentSettings, LogFormat,
-    PemSource, Settings,
+    self, BackendProtocol, BackendSettings, ClientSubjectSettings, EnvironmentParts, EnvironmentSettings, LogFormat,
+    PemSource, Resumption, Settings,
 };
 use crate::telemetry;
 use crate::tls::material::{MaterialKind, MaterialProblem};
+use crate::tls::trigger::TriggerOptions;
 use crate::tls::{ClientRules, MaterialSource, MaterialSources, SubjectRules, TlsMaterial, now};
 
 use super::options::only_loopback;
@@ -87,6 +88,10 @@ impl EnvironmentOptions {
             client_ca: (&settings.client_ca).into(),
             certificate_chain: (&settings.certificate_chain).into(),
             private_key: (&settings.private_key).into(),
+            crl: settings.crl.iter().cloned().map(MaterialSource::File).collect(),
+            revocation: settings.revocation.into(),
+            endorsed_chain: settings.endorsed_chain.as_ref().map(MaterialSource::from),
+            session_lifetime: (settings.resumption == Resumption::Reverified).then_some(settings.session_lifetime),
             client_rules: ClientRules {
                 require_client_auth_eku: settings.require_client_auth_eku,
                 subject,
@@ -121,11 +126,11 @@ fn material_problems(parts: &EnvironmentParts) -> Vec<SettingProblem> {
     };
     let sources = MaterialSources {
         client_ca: source(&parts.client_ca),
-        crl: Vec::new(),
-        revocation: RevocationMode::Off,
-        endorsed_chain: None,
         certificate_chain: source(&parts.certificate_chain),
         private_key: source(&parts.private_key),
+        crl: parts.crl.iter().cloned().map(MaterialSource::File).collect(),
+        revocation: parts.revocation.into(),
+        endorsed_chain: parts.endorsed_chain.as_ref().map(MaterialSource::from),
         host: parts.host.clone(),
         anchor_rules: AnchorRules {
             allow_public_client_ca: parts.allow_public_client_ca,
@@ -143,7 +148,8 @@ pub(crate) fn material_problem(parts: &EnvironmentParts, problem: &MaterialProbl
         MaterialKind::ClientCa => Some(&parts.client_ca),
         MaterialKind::CertificateChain => Some(&parts.certificate_chain),
         MaterialKind::PrivateKey => Some(&parts.private_key),
-        MaterialKind::Crl | MaterialKind::EndorsedChain => None,
+        MaterialKind::EndorsedChain => Some(&parts.endorsed_chain),
+        MaterialKind::Crl => None,
     };
     if part.is_some_and(Option::is_none) {
         return None;
@@ -240,6 +246,16 @@ fn in_file(source: &PemSource) -> String {
     source.path().map(|path| format!("{}: ", path.display())).unwrap_or_default()
 }
 
+impl From<settings::RevocationMode> for RevocationMode {
+    fn from(mode: settings::RevocationMode) -> Self {
+        match mode {
+            settings::RevocationMode::Off => Self::Off,
+            settings::RevocationMode::IfCovered => Self::IfCovered,
+            settings::RevocationMode::Require => Self::Require,
+        }
+    }
+}
+
 impl From<&PemSource> for MaterialSource {
     fn from(source: &PemSource) -> Self {
         match source {
@@ -250,7 +266,7 @@ impl From<&PemSource> for MaterialSource {
 }
 
 impl From<&Settings> for ServerOptions {
-    fn from(Settings { server: settings, log, .. }: &Settings) -> Self {
+    fn from(Settings { server: settings, log, reload, .. }: &Settings) -> Self {
         Self {
             listen: settings.listen.clone(),
             max_connections: settings.max_connections,
@@ -262,6 +278,7 @@ impl From<&Settings> for ServerOptions {
                 request: settings.request_timeout,
                 idle: settings.keep_alive_idle,
                 max_age: settings.max_connection_age,
+                retire_grace: settings.retire_grace,
             },
             body_timeout: settings.body_timeout,
             max_body_size: settings.max_body_size,
@@ -275,6 +292,7 @@ impl From<&Settings> for ServerOptions {
             },
             proxy_protocol_from: settings.proxy_protocol.from.clone(),
             drain_timeout: settings.drain_timeout,
+            reload: TriggerOptions { watch: reload.watch, poll: reload.poll },
             access_events: log.access,
         }
     }

@@ -9,11 +9,16 @@ use crate::handler::Handler;
 use crate::http::StackOptions;
 use crate::pki::RevocationMode;
 use crate::pki::trust_anchors::AnchorRules;
-use crate::server::{Deadlines, Http2Limits};
-use crate::tls::{ClientRules, MaterialSource, MaterialSources};
+use crate::server::http1_framing::FramingLimits;
+use crate::server::limits::HandshakeLimits;
+use crate::server::proxy_protocol::ProxyProtocol;
+use crate::server::{Deadlines, DoorRules, Http2Limits};
+use crate::tls::session::MAX_LIFETIME;
+use crate::tls::trigger::TriggerOptions;
+use crate::tls::{ClientRules, EpochOptions, MaterialSource, MaterialSources};
 
 /// A whole server.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct AppOptions {
     /// What all environments share.
     pub server: ServerOptions,
@@ -50,6 +55,8 @@ pub struct ServerOptions {
     pub proxy_protocol_from: Vec<IpNet>,
     /// What requests in flight get at the end.
     pub drain_timeout: Duration,
+    /// What asks for a reload, beside those who say so.
+    pub reload: TriggerOptions,
     /// Whether each request is told of in the log.
     pub access_events: bool,
 }
@@ -69,13 +76,14 @@ impl Default for ServerOptions {
             http2: Http2Limits::default(),
             proxy_protocol_from: Vec::new(),
             drain_timeout: Duration::from_secs(30),
+            reload: TriggerOptions::default(),
             access_events: true,
         }
     }
 }
 
 /// One environment: its own trust, credential and handler.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct EnvironmentOptions {
     /// `[a-z0-9_]+`; a label in logs and metrics.
     pub name: String,
@@ -91,6 +99,14 @@ pub struct EnvironmentOptions {
     pub certificate_chain: MaterialSource,
     /// The server's private key.
     pub private_key: MaterialSource,
+    /// Revocation lists of the client CA and of its intermediates.
+    pub crl: Vec<MaterialSource>,
+    /// What a client gets whose issuer has no list.
+    pub revocation: RevocationMode,
+    /// What Thales was given (O8): the server's chain has to end there. `None` = any chain will do.
+    pub endorsed_chain: Option<MaterialSource>,
+    /// How long TLS sessions may be resumed, an hour at the most; `None` = never.
+    pub session_lifetime: Option<Duration>,
     /// Beyond the chain: subject patterns, clientAuth.
     pub client_rules: ClientRules,
     /// Accept trust anchors that are, or chain to, public roots. That admits the public.
@@ -120,6 +136,10 @@ impl EnvironmentOptions {
             client_ca,
             certificate_chain,
             private_key,
+            crl: Vec::new(),
+            revocation: RevocationMode::IfCovered,
+            endorsed_chain: None,
+            session_lifetime: Some(MAX_LIFETIME),
             client_rules: ClientRules::default(),
             allow_public_client_ca: false,
             allow_sample_certificates: false,
@@ -131,20 +151,33 @@ impl EnvironmentOptions {
     /// The sources of the material, with the rules that follow from where the environment listens: the sample CA, whose keys
     /// everybody can have, is taken on loopback alone unless it is explicitly wanted elsewhere.
     pub(crate) fn material_sources(&self, server: &ServerOptions) -> MaterialSources {
-        let listen = if self.listen.is_empty() { &server.listen } else { &self.listen };
         MaterialSources {
             client_ca: self.client_ca.clone(),
-            crl: Vec::new(),
-            revocation: RevocationMode::Off,
-            endorsed_chain: None,
             certificate_chain: self.certificate_chain.clone(),
             private_key: self.private_key.clone(),
-            host: self.host.clone(),
+            crl: self.crl.clone(),
+            revocation: self.revocation,
+            endorsed_chain: self.endorsed_chain.clone(),
+            host: self.host(),
             anchor_rules: AnchorRules {
                 allow_public_client_ca: self.allow_public_client_ca,
-                allow_sample_certificates: self.allow_sample_certificates || only_loopback(listen),
+                allow_sample_certificates: self.allow_sample_certificates || only_loopback(self.addresses(server)),
             },
         }
+    }
+
+    /// Where it listens.
+    pub(super) fn addresses<'a>(&'a self, server: &'a ServerOptions) -> &'a [SocketAddr] {
+        if self.listen.is_empty() { &server.listen } else { &self.listen }
+    }
+
+    /// The host as it is compared: lower case, without the dot at its end.
+    pub(super) fn host(&self) -> Option<String> {
+        self.host.as_deref().map(|host| host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase())
+    }
+
+    pub(super) fn epoch_options(&self) -> EpochOptions {
+        EpochOptions { client_rules: self.client_rules.clone(), session_lifetime: self.session_lifetime }
     }
 
     pub(super) fn stack_options(&self, server: &ServerOptions) -> StackOptions {
@@ -156,6 +189,24 @@ impl EnvironmentOptions {
             forward_client_certificate: self.forward_client_certificate,
             access_events: server.access_events,
         }
+    }
+}
+
+impl ServerOptions {
+    /// What connections may do and how long.
+    pub(super) fn door_rules(&self) -> DoorRules {
+        let head_bytes = usize::try_from(self.max_header_size).unwrap_or(usize::MAX);
+        DoorRules {
+            proxy_protocol: ProxyProtocol::new(self.proxy_protocol_from.clone()),
+            deadlines: self.deadlines,
+            framing: FramingLimits { head_bytes, head_fields: self.max_headers, ..FramingLimits::default() },
+            http2: Http2Limits { max_header_list_size: self.max_header_size, ..self.http2 },
+            drain_timeout: self.drain_timeout,
+        }
+    }
+
+    pub(super) fn handshake_limits(&self) -> HandshakeLimits {
+        HandshakeLimits { total: self.max_handshakes, per_source: self.max_handshakes_per_source }
     }
 }
 

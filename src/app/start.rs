@@ -1,23 +1,23 @@
 //! From options to bound doors: load everything, check everything, then bind.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tracing::warn;
+use arc_swap::ArcSwap;
 
 use super::App;
-use super::options::{AppOptions, EnvironmentOptions, ServerOptions};
-use super::status::{self, Subject};
-use crate::admin::{Admin, AdminError, Readiness};
-use crate::http::Stack;
-use crate::metrics::{CertificateKind, Metrics};
-use crate::server::http1_framing::FramingLimits;
-use crate::server::limits::{HandshakeLimits, HandshakeSlots, Permits};
-use crate::server::proxy_protocol::ProxyProtocol;
-use crate::server::{self, BindError, Door, Environment, Http2Limits, Shutdown};
-use crate::tls::{Epoch, Hosts, MaterialError, TlsEnvironment, TlsMaterial, now};
+use super::member::Member;
+use super::options::AppOptions;
+use super::reload::Reloading;
+use super::serving::Serving;
+use super::status::StatusBoard;
+use crate::admin::{Admin, AdminError, AdminSources, Readiness};
+use crate::metrics::Metrics;
+use crate::server::limits::{HandshakeSlots, Permits};
+use crate::server::{self, BindError, Door, Shutdown};
+use crate::tls::trigger::Trigger;
+use crate::tls::{Hosts, MaterialError};
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,8 @@ pub enum EnvironmentProblem {
         /// What rustls says.
         error: rustls::Error,
     },
+    /// There is none: nobody could be admitted.
+    None,
     /// Its name chooses more than one environment of a listener.
     Ambiguous {
         /// Which environments.
@@ -67,6 +69,7 @@ impl fmt::Display for EnvironmentProblem {
         match self {
             Self::Material { environment, error } => write!(f, "environment {environment}: {error}"),
             Self::Tls { environment, error } => write!(f, "environment {environment}: {error}"),
+            Self::None => f.write_str("there is no environment: nobody could be admitted"),
             Self::Ambiguous { environments: (one, other), address } => write!(
                 f,
                 "environments {one} and {other} cannot be told apart on {address}: \
@@ -76,7 +79,7 @@ impl fmt::Display for EnvironmentProblem {
     }
 }
 
-fn lines(problems: &[EnvironmentProblem]) -> String {
+pub(super) fn lines(problems: &[EnvironmentProblem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
@@ -87,110 +90,64 @@ pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
     }
     let metrics = Metrics::new();
     let mut problems = Vec::new();
-    let mut built = Vec::new();
+    let mut members = Vec::new();
     for environment in environments {
-        match build(environment, &server, &metrics) {
-            Ok(environment) => built.push(environment),
+        match Member::new(environment, &server, &metrics) {
+            Ok(member) => members.push(member),
             Err(problem) => problems.push(problem),
         }
     }
-    let by_address = assign(&built, &mut problems);
+    let permits = Permits::new(server.max_connections, metrics.connection_permits_in_use());
+    let slots =
+        HandshakeSlots::new(server.handshake_limits(), metrics.handshakes_in_flight(), metrics.handshakes_displaced());
+    let rules = Arc::new(ArcSwap::from_pointee(server.door_rules()));
+    let mut serving = Serving { server, members, doors: Vec::new(), rules, permits, slots, metrics };
+    let addresses = serving.addresses(&mut problems);
     if !problems.is_empty() {
         return Err(StartError::Environments(problems));
     }
 
-    let readiness = Readiness::default();
-    let shutdown = Shutdown::default();
-    let permits = Permits::new(server.max_connections, metrics.connection_permits_in_use());
-    let slots = HandshakeSlots::new(
-        HandshakeLimits { total: server.max_handshakes, per_source: server.max_handshakes_per_source },
-        metrics.handshakes_in_flight(),
-        metrics.handshakes_displaced(),
-    );
-    let head_bytes = usize::try_from(server.max_header_size).unwrap_or(usize::MAX);
-    let framing = FramingLimits { head_bytes, head_fields: server.max_headers, ..FramingLimits::default() };
+    let (readiness, shutdown) = (Readiness::default(), Shutdown::default());
     let refusals = Arc::default();
     let mut doors = Vec::new();
-    for (address, environments) in by_address {
-        let hosts =
-            environments.into_iter().map(|environment| (environment.tls.host().map(str::to_owned), environment));
-        let door = Door {
-            hosts: Hosts::new(hosts),
-            permits: permits.clone(),
-            slots: slots.clone(),
-            proxy_protocol: ProxyProtocol::new(server.proxy_protocol_from.clone()),
-            deadlines: server.deadlines,
-            framing,
-            http2: Http2Limits { max_header_list_size: server.max_header_size, ..server.http2 },
-            metrics: metrics.clone(),
+    for address in addresses {
+        let door = Arc::new(Door {
+            hosts: ArcSwap::from_pointee(Hosts::new([])),
+            permits: serving.permits.clone(),
+            slots: serving.slots.clone(),
+            rules: Arc::clone(&serving.rules),
+            metrics: serving.metrics.clone(),
             refusals: Arc::clone(&refusals),
             shutdown: shutdown.clone(),
-        };
-        doors.push((server::bind(address)?, Arc::new(door)));
+        });
+        serving.doors.push((address, Arc::clone(&door)));
+        doors.push((server::bind(address)?, door));
     }
+    serving.route();
+
+    let board = StatusBoard::new(&serving, readiness.clone());
+    let metrics = serving.metrics.clone();
+    let (reloading, reloader) = Reloading::new(serving, board.clone());
     let admin = match admin {
         None => None,
         Some(address) => {
-            let subjects = built.into_iter().map(|built| built.subject).collect();
-            let status = status::source(subjects, permits, slots, readiness.clone());
-            Some(Admin::bind(address, readiness.clone(), metrics, status).await?)
+            let status = Arc::new(move || board.look());
+            let sources =
+                AdminSources { readiness: readiness.clone(), metrics, status, reload: reload_source(&reloader) };
+            Some(Admin::bind(address, sources).await?)
         }
     };
-    Ok(App { doors, admin, readiness, shutdown, drain_timeout: server.drain_timeout })
+    Ok(App { doors, admin, readiness, shutdown, reloading, reloader })
 }
 
-/// An environment with the addresses that it listens on.
-struct Built {
-    subject: Subject,
-    listen: Vec<SocketAddr>,
-}
-
-fn build(options: EnvironmentOptions, server: &ServerOptions, metrics: &Metrics) -> Result<Built, EnvironmentProblem> {
-    let name = options.name.clone();
-    let material = TlsMaterial::load(&options.material_sources(server), now())
-        .map_err(|error| EnvironmentProblem::Material { environment: name.clone(), error })?;
-    for warning in material.warnings() {
-        warn!(event = "material_warning", environment = name, "{warning}");
-    }
-    let metrics = metrics.for_environment(&name);
-    let anchors = material.anchors.anchors().iter().map(|anchor| anchor.facts.not_after).min();
-    let chain = material.credential.facts().iter().map(|facts| facts.not_after).min();
-    for (kind, not_after) in [(CertificateKind::ClientCa, anchors), (CertificateKind::ServerChain, chain)] {
-        if let Some(not_after) = not_after {
-            metrics.certificate_expires(kind, not_after);
-        }
-    }
-    let host = options.host.as_deref().map(|host| host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase());
-    let stack_options = options.stack_options(server);
-    let epoch = Epoch::build(1, material, options.client_rules)
-        .map_err(|error| EnvironmentProblem::Tls { environment: name.clone(), error })?;
-    let environment = Environment {
-        tls: TlsEnvironment::new(&name, host, epoch),
-        stack: Stack::new(stack_options, options.handler.mounted()).with_accounting(Arc::new(metrics.clone())),
-        metrics,
-    };
-    let listen = if options.listen.is_empty() { server.listen.clone() } else { options.listen };
-    let subject = Subject { environment: Arc::new(environment), products: options.products };
-    Ok(Built { subject, listen })
-}
-
-/// Which environments listen where. Two that cannot be told apart on one address are a problem.
-fn assign(built: &[Built], problems: &mut Vec<EnvironmentProblem>) -> BTreeMap<SocketAddr, Vec<Arc<Environment>>> {
-    let mut by_address: BTreeMap<SocketAddr, Vec<Arc<Environment>>> = BTreeMap::new();
-    for Built { subject: Subject { environment, .. }, listen } in built {
-        for address in listen.iter().copied() {
-            let neighbours = by_address.entry(address).or_default();
-            for neighbour in neighbours.iter() {
-                let (one, other) = (neighbour.tls.host(), environment.tls.host());
-                if one == other || one.is_none() || other.is_none() {
-                    problems.push(EnvironmentProblem::Ambiguous {
-                        environments: (neighbour.tls.name().to_string(), environment.tls.name().to_string()),
-                        address,
-                    });
-                }
-            }
-            neighbours.push(Arc::clone(environment));
-        }
-    }
-    by_address
+/// What `POST /reload` calls: whether all is good, and the report.
+fn reload_source(reloader: &super::Reloader) -> crate::admin::ReloadSource {
+    let reloader = reloader.clone();
+    Arc::new(move || {
+        let reloader = reloader.clone();
+        Box::pin(async move {
+            let reload = reloader.reload_for(Trigger::Admin).await.ok()?;
+            Some((!reload.has_problem(), serde_json::to_value(reload.as_ref()).ok()?))
+        })
+    })
 }

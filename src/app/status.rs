@@ -1,68 +1,165 @@
 //! What `/status` shows.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwap;
+use rustls_pki_types::UnixTime;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::admin::{CertificateStatus, EnvironmentStatus, Readiness, StatusReport, StatusSource};
+use super::member::{LastReload, Member};
+use super::reload::ConfigurationReload;
+use super::serving::Serving;
+use crate::admin::{
+    CertificateStatus, ConfigurationStatus, EnvironmentStatus, Readiness, ReloadStatus, RevocationListStatus,
+    StatusReport,
+};
 use crate::pki::facts::CertificateFacts;
+use crate::pki::{EndorsedChain, RevocationList};
 use crate::server::Environment;
 use crate::server::limits::{HandshakeSlots, Permits};
+use crate::tls::{Epoch, now};
 
-/// An environment, and what only its configuration knows.
-pub(super) struct Subject {
-    pub(super) environment: Arc<Environment>,
-    pub(super) products: Vec<String>,
-}
-
-/// A source that looks at each call.
-pub(super) fn source(
-    subjects: Vec<Subject>,
+/// What is shown, as of the last reload; connections and epochs are looked at when it is read. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct StatusBoard {
+    started: Instant,
+    readiness: Readiness,
     permits: Permits,
     slots: HandshakeSlots,
-    readiness: Readiness,
-) -> StatusSource {
-    let started = Instant::now();
-    Arc::new(move || StatusReport {
-        version: env!("CARGO_PKG_VERSION"),
-        uptime_seconds: started.elapsed().as_secs(),
-        ready: readiness.is_ready(),
-        connections: permits.in_use(),
-        handshakes_in_flight: slots.in_flight(),
-        environments: subjects.iter().map(Subject::look).collect(),
-    })
+    shown: Arc<ArcSwap<Shown>>,
+}
+
+struct Shown {
+    configuration: Option<ConfigurationStatus>,
+    subjects: Vec<Subject>,
+}
+
+/// An environment, and what only its configuration knows.
+struct Subject {
+    environment: Arc<Environment>,
+    host: Option<String>,
+    products: Vec<String>,
+    last: LastReload,
+}
+
+impl StatusBoard {
+    pub(super) fn new(serving: &Serving, readiness: Readiness) -> Self {
+        let shown = Shown { configuration: None, subjects: subjects(serving) };
+        Self {
+            started: Instant::now(),
+            readiness,
+            permits: serving.permits.clone(),
+            slots: serving.slots.clone(),
+            shown: Arc::new(ArcSwap::from_pointee(shown)),
+        }
+    }
+
+    /// What a reload left.
+    pub(super) fn show(&self, serving: &Serving, configuration: Option<&ConfigurationReload>) {
+        let at = rfc3339(SystemTime::now());
+        let configuration = configuration.map(|reload| match reload {
+            ConfigurationReload::Applied { needs_restart } => {
+                ConfigurationStatus { at, problem: None, needs_restart: needs_restart.iter().cloned().collect() }
+            }
+            ConfigurationReload::Kept { problem } => {
+                ConfigurationStatus { at, problem: Some(problem.clone()), needs_restart: Vec::new() }
+            }
+        });
+        self.shown.store(Arc::new(Shown { configuration, subjects: subjects(serving) }));
+    }
+
+    /// As it is now.
+    pub(super) fn look(&self) -> StatusReport {
+        let shown = self.shown.load();
+        StatusReport {
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            ready: self.readiness.is_ready(),
+            connections: self.permits.in_use(),
+            handshakes_in_flight: self.slots.in_flight(),
+            configuration: shown.configuration.clone(),
+            environments: shown.subjects.iter().map(Subject::look).collect(),
+        }
+    }
+}
+
+fn subjects(serving: &Serving) -> Vec<Subject> {
+    let mut subjects: Vec<_> = serving.members.iter().map(Subject::of).collect();
+    subjects.sort_by(|one, other| one.environment.tls.name().cmp(other.environment.tls.name()));
+    subjects
 }
 
 impl Subject {
+    fn of(member: &Member) -> Self {
+        Self {
+            environment: Arc::clone(&member.environment),
+            host: member.options.host(),
+            products: member.options.products.clone(),
+            last: member.last.clone(),
+        }
+    }
+
     fn look(&self) -> EnvironmentStatus {
         let Environment { tls, metrics, .. } = self.environment.as_ref();
         let epoch = tls.current();
+        let revocation = epoch.judge().revocation();
+        let now = now();
         EnvironmentStatus {
             name: tls.name().to_string(),
-            host: tls.host().map(str::to_owned),
+            host: self.host.clone(),
             products: self.products.clone(),
             epoch: epoch.number(),
             installed_at: rfc3339(epoch.installed_at()),
             anchors: epoch.judge().anchors().anchors().iter().map(|anchor| certificate(&anchor.facts)).collect(),
+            revocation: revocation.mode.as_str(),
+            crls: revocation.lists.lists().iter().map(|list| crl(list, now)).collect(),
             server_chain: epoch.credential().facts().iter().map(certificate).collect(),
+            endorsed: epoch.endorsed().is_some(),
+            endorsed_chain: endorsed(&epoch),
+            resumption: epoch.resumes(),
+            last_reload: ReloadStatus {
+                at: rfc3339(self.last.at),
+                trigger: self.last.trigger.map_or("start", |trigger| trigger.as_str()),
+                outcome: self.last.outcome.label(),
+                problem: self.last.problem.clone(),
+            },
             live_connections: metrics.live_connections(),
+            live_connections_by_epoch: tls.live_by_epoch(),
             retired_connections: metrics.retired_connections(),
         }
     }
 }
 
 fn certificate(facts: &CertificateFacts) -> CertificateStatus {
-    let not_after = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(facts.not_after.as_secs());
     CertificateStatus {
         subject: facts.subject.clone(),
         sha256: facts.sha256.to_string(),
-        not_after: rfc3339(not_after),
+        not_after: in_words(facts.not_after),
     }
 }
 
-fn rfc3339(time: SystemTime) -> String {
+fn endorsed(epoch: &Epoch) -> Vec<CertificateStatus> {
+    let authorities = epoch.endorsed().map(EndorsedChain::authorities).unwrap_or_default();
+    authorities.iter().map(|authority| certificate(&authority.facts)).collect()
+}
+
+fn crl(list: &RevocationList, now: UnixTime) -> RevocationListStatus {
+    RevocationListStatus {
+        issuer: list.issuer.clone(),
+        sha256: list.sha256.to_string(),
+        this_update: in_words(list.this_update),
+        next_update: in_words(list.next_update),
+        expired: !list.is_current_at(now),
+    }
+}
+
+fn in_words(time: UnixTime) -> String {
+    rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs()))
+}
+
+pub(super) fn rfc3339(time: SystemTime) -> String {
     // Years past 9999 have no RFC 3339 form; X.509 ends there too.
     OffsetDateTime::from(time)
         .replace_nanosecond(0)

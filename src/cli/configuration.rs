@@ -9,7 +9,7 @@ use crate::app::{self, AppOptions, EnvironmentProblem, SettingProblem};
 use crate::settings::{EnvironmentParts, Report, Settings, Sources};
 
 /// Where the configuration is.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct ConfigurationFile {
     /// Configuration file (TOML); without one, /etc/issuer-host/issuer-host.toml where it exists, and variables
     #[arg(short, long, value_name = "FILE", env = "ISSUER_HOST_CONFIG")]
@@ -25,6 +25,11 @@ impl ConfigurationFile {
         let default = || Some(PathBuf::from(Self::DEFAULT)).filter(|path| path.exists());
         Sources::from_process(self.config.clone().or_else(default))
     }
+}
+
+/// Every file that a configuration is read from: itself, and what its settings name.
+pub(super) fn files(file: &ConfigurationFile, settings: &Settings) -> Vec<PathBuf> {
+    file.sources().file.into_iter().chain(settings.files()).collect()
 }
 
 /// Settings and options, or everything that is wrong. What an environment names is looked at even when something else in it
@@ -72,6 +77,7 @@ pub(super) fn refused(settings: &Settings, problems: &[EnvironmentProblem]) -> R
             EnvironmentProblem::Tls { environment, error } => {
                 report.add(format!("environments.{environment}"), error.to_string(), "");
             }
+            EnvironmentProblem::None => report.add("environments", problem.to_string(), ""),
             EnvironmentProblem::Ambiguous { environments: (one, _), .. } => {
                 report.add(format!("environments.{one}"), problem.to_string(), "");
             }

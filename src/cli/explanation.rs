@@ -7,7 +7,9 @@ use rustls_pki_types::UnixTime;
 use super::wrapping::wrapped;
 use crate::pki::facts::{CertificateFacts, minute};
 use crate::pki::pem;
-use crate::settings::{BackendProtocol, BackendSettings, EnvironmentSettings, PemSource, Settings, format_size};
+use crate::settings::{
+    BackendProtocol, BackendSettings, EnvironmentSettings, PemSource, Resumption, RevocationMode, Settings, format_size,
+};
 use crate::tls::TlsMaterial;
 
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
@@ -42,11 +44,13 @@ impl Explanation {
             self.certificate(&anchor.facts);
         }
         self.callers(environment);
-        self.line("resumption", "off: every connection proves its key and is judged anew");
+        self.revocation(environment, material);
+        self.resumption(environment);
         self.line("server chain", &environment.certificate_chain.shown());
         self.server_chain(material.credential.facts());
         self.line("private key", &format!("{}, belongs to the chain", environment.private_key.shown()));
-        let warnings = self.backend(&environment.name, &environment.backend);
+        let mut warnings = self.endorsed(environment, material);
+        warnings.extend(self.backend(&environment.name, &environment.backend));
         if environment.forward_client_certificate {
             self.line("gets", "the caller's whole certificate and chain (RFC 9440), beside its identity");
         }
@@ -65,6 +69,49 @@ impl Explanation {
                 self.line("callers", &format!("the subject {rule} {}", patterns.join(" or ")));
             }
         }
+    }
+
+    fn revocation(&mut self, environment: &EnvironmentSettings, material: &TlsMaterial) {
+        self.line(
+            "revocation",
+            match environment.revocation {
+                RevocationMode::Off => "off: no revocation list is looked at",
+                RevocationMode::IfCovered => {
+                    "if-covered: whoever is on a list is refused, issuers without a list are taken"
+                }
+                RevocationMode::Require => "require: every certificate needs a current list of its issuer",
+            },
+        );
+        for list in material.revocation.lists.lists() {
+            self.line("", &format!("{}, {} revoked, next by {}", list.issuer, list.revoked, minute(list.next_update)));
+            self.line("", &format!("  SHA-256 {}", list.sha256));
+        }
+    }
+
+    fn resumption(&mut self, environment: &EnvironmentSettings) {
+        let text = match environment.resumption {
+            Resumption::Off => "off: every connection proves its key and is judged anew".to_owned(),
+            Resumption::Reverified => format!(
+                "reverified: for {} at most, and the certificate is judged again each time",
+                humantime::format_duration(environment.session_lifetime)
+            ),
+        };
+        self.line("resumption", &text);
+    }
+
+    fn endorsed(&mut self, environment: &EnvironmentSettings, material: &TlsMaterial) -> Vec<String> {
+        let Some((source, endorsed)) = environment.endorsed_chain.as_ref().zip(material.endorsed.as_ref()) else {
+            return vec![format!(
+                "{}: endorsed_chain is not set, so nothing holds a new certificate against the chain that Thales pins: \
+                 put the CA certificates that Thales was given into a file and name it there",
+                environment.name
+            )];
+        };
+        self.line("endorsed", &format!("{}, and the server chain ends there", source.shown()));
+        for authority in endorsed.authorities() {
+            self.certificate(&authority.facts);
+        }
+        Vec::new()
     }
 
     fn server_chain(&mut self, chain: &[CertificateFacts]) {
@@ -163,11 +210,24 @@ impl Explanation {
         if let Some(age) = server.max_connection_age {
             self.line("", &format!("connections are closed after {}", duration(age)));
         }
+        self.line(
+            "retirement",
+            &format!(
+                "what is in flight for a client that does not pass any more gets {}",
+                duration(server.retire_grace)
+            ),
+        );
+        let reload = &settings.reload;
+        let poll = reload.poll.map(|poll| format!("the files are compared every {}", duration(poll)));
+        let triggers = reload.watch.then(|| "their directories are watched".to_owned());
+        let triggers: Vec<_> =
+            poll.into_iter().chain(triggers).chain(["SIGHUP".into(), "POST /reload".into()]).collect();
+        self.line("reload", &triggers.join("; "));
         if !server.proxy_protocol.from.is_empty() {
             let from = joined(&server.proxy_protocol.from);
             self.line("PROXY header", &format!("demanded from {from}; all others are closed"));
         }
-        self.line("admin", &format!("http://{}  /livez /readyz /metrics /status", settings.admin.listen));
+        self.line("admin", &format!("http://{}  /livez /readyz /metrics /status /reload", settings.admin.listen));
         self.text.push('\n');
     }
 

@@ -73,6 +73,7 @@ fn complain(line: impl Display) {
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// SIGTERM and SIGINT, caught from the moment that this exists.
+/// The signals that ask for the end.
 struct StopSignal {
     terminate: Signal,
     interrupt: Signal,

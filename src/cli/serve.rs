@@ -4,12 +4,14 @@ use std::num::NonZero;
 use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, warn};
 
 use super::configuration::{self, ConfigurationFile};
 use super::{Error, StopSignal};
-use crate::app::{App, AppOptions, StartError};
+use crate::app::{App, AppOptions, ConfigurationSource, Configured, Reloader, StartError};
 use crate::settings::{LogLevel, Settings};
+use crate::tls::trigger::Trigger;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -26,15 +28,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     for warning in &settings.warnings {
         warn!(event = "configuration_warning", "{warning}");
     }
-    runtime(settings.server.workers)?.block_on(serve(settings, options))
+    runtime(settings.server.workers)?.block_on(serve(&arguments.configuration, settings, options))
 }
 
-async fn serve(settings: Settings, options: AppOptions) -> Result<ExitCode, Error> {
-    // Before anything listens: a signal at any moment from here on drains, and does not kill.
-    let signal = StopSignal::install()?;
+async fn serve(file: &ConfigurationFile, settings: Settings, options: AppOptions) -> Result<ExitCode, Error> {
+    // Before anything listens: a signal at any moment from here on drains or reloads, and does not kill.
+    let stop = StopSignal::install()?;
+    let hangup = signal(SignalKind::hangup())?;
     match App::bind(options).await {
         Ok(app) => {
-            app.run(signal.received()).await;
+            let app = app.with_configuration(source(file.clone(), settings));
+            let reloads = tokio::spawn(reload_on(hangup, app.reloader()));
+            app.run(stop.received()).await;
+            reloads.abort();
             Ok(ExitCode::SUCCESS)
         }
         Err(StartError::Environments(problems)) => {
@@ -43,6 +49,26 @@ async fn serve(settings: Settings, options: AppOptions) -> Result<ExitCode, Erro
         Err(error) => {
             error!(event = "start_failed", "{error}");
             Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Reads the configuration as at the start; what differs from `started` and needs a restart is told by its key.
+fn source(file: ConfigurationFile, started: Settings) -> ConfigurationSource {
+    let files = configuration::files(&file, &started);
+    ConfigurationSource::new(files, move || {
+        let (settings, options) = configuration::load(&file).map_err(|report| report.to_string())?;
+        let needs_restart = started.needs_restart(&settings);
+        let files = configuration::files(&file, &settings);
+        Ok(Configured { options, needs_restart, files })
+    })
+}
+
+/// SIGHUP, until the server has ended.
+async fn reload_on(mut hangup: Signal, reloader: Reloader) {
+    while hangup.recv().await.is_some() {
+        if reloader.reload_for(Trigger::Signal).await.is_err() {
+            return;
         }
     }
 }

@@ -33,6 +33,14 @@ impl Handler {
     }
 }
 
+impl Handler {
+    /// Whether both pass requests on to one backend in the same way. Of routers nobody can tell.
+    #[must_use]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Forward(one), Self::Forward(other)) if one.is_same(other))
+    }
+}
+
 impl From<Forward> for Handler {
     fn from(forward: Forward) -> Self {
         Self::Forward(forward)

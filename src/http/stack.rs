@@ -23,7 +23,7 @@ use crate::tls::hosts::without_trailing_dot;
 use crate::tls::{Standing, VerifiedClient};
 
 /// What the stack of an environment has to know.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StackOptions {
     /// The host, or wildcard of hosts, that requests must be for; without one any single valid host is taken.
     pub host: Option<String>,

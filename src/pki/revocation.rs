@@ -31,6 +31,18 @@ pub enum RevocationMode {
     Require,
 }
 
+impl RevocationMode {
+    /// Its name in settings and in the status.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::IfCovered => "if-covered",
+            Self::Require => "require",
+        }
+    }
+}
+
 /// Revocation as one epoch practises it.
 #[derive(Clone, Debug, Default)]
 pub struct Revocation {
@@ -53,6 +65,21 @@ impl Revocation {
         };
         let rollbacks: Vec<ListRollback> = self.lists.lists().iter().filter_map(rollback).collect();
         if rollbacks.is_empty() { Ok(()) } else { Err(RevocationRollback(rollbacks)) }
+    }
+}
+
+impl Revocation {
+    /// A list of `installed` that has no successor here, although whom it tells of can still be admitted: its signer is one of
+    /// `anchors`, or an intermediate CA. A file that was cut short between two lists looks like this.
+    #[must_use]
+    pub fn lost<'a>(&self, installed: &'a Self, anchors: &[Anchor]) -> Option<&'a RevocationList> {
+        let still_counts = |list: &&RevocationList| {
+            list.signer().is_none_or(|signer| {
+                anchors.iter().any(|anchor| Fingerprint::of(&anchor.facts.public_key_der) == signer)
+            })
+        };
+        let has_successor = |list: &&RevocationList| self.lists.lists().iter().any(|own| own.is_of_same_scope(list));
+        installed.lists.lists().iter().filter(still_counts).find(|list| !has_successor(list))
     }
 }
 

@@ -16,19 +16,21 @@ use super::http1_guard::{GuardHandle, GuardedIo};
 use super::http2_wire::ObservedIo;
 use super::limits::{HandshakeSlot, Permit};
 use super::proxy_protocol::{self, Expect};
-use super::service::{Answer, Counted};
+use super::service::{Answers, Counted, CurrentStack};
 use super::watch::{Ended, Watch};
-use super::{Door, Environment, linger};
+use super::{Door, DoorRules, Environment, linger};
 use crate::http::ConnectionContext;
+use crate::tls::Refusal;
 use crate::tls::handshake::{Admitted, FailedHandshake, HandshakeFailure, Protocol, handshake};
 
 /// Runs a connection to its end. The permit is freed when this returns.
 pub(super) async fn run(socket: TcpStream, peer: SocketAddr, permit: Permit, door: Arc<Door>) {
     let opened = Instant::now();
+    let rules = door.rules.load_full();
     // Answers are written whole; waiting for more to send would only delay them.
     let _ = socket.set_nodelay(true);
-    if let Some((admitted, local)) = admit(socket, peer, opened, &door).await {
-        serve(admitted, local, &door).await;
+    if let Some((admitted, local)) = admit(socket, peer, opened, &door, &rules).await {
+        serve(admitted, local, &door, &rules).await;
     }
     drop(permit);
 }
@@ -38,12 +40,13 @@ async fn admit(
     mut socket: TcpStream,
     peer: SocketAddr,
     opened: Instant,
-    door: &Arc<Door>,
+    door: &Door,
+    rules: &DoorRules,
 ) -> Option<(Admitted<TcpStream, Arc<Environment>>, SocketAddr)> {
-    let deadline = opened + door.deadlines.handshake;
+    let deadline = opened + rules.deadlines.handshake;
     let mut local = socket.local_addr().ok()?;
     let mut caller = peer;
-    let slot = match door.proxy_protocol.applies_to(peer.ip()) {
+    let slot = match rules.proxy_protocol.applies_to(peer.ip()) {
         Expect::NotUsed => door.slots.enter(Some(peer.ip())),
         Expect::Forbidden => {
             debug!(event = "connection_refused", reason = "not_a_proxy", %peer, "only proxies may connect here");
@@ -72,17 +75,19 @@ async fn admit(
         }
     };
 
-    match bounded(door, deadline, &slot, handshake(socket, &door.hosts, caller)).await {
+    let hosts = door.hosts.load_full();
+    match bounded(door, deadline, &slot, handshake(socket, &hosts, caller)).await {
         Ok(Ok(admitted)) => {
             drop(slot);
             let facts = admitted.client.tls();
-            admitted.environment.metrics.handshake_accepted(facts.version);
+            admitted.environment.metrics.handshake_accepted(facts.version, facts.resumed);
             debug!(
                 event = "client_admitted",
                 environment = admitted.client.environment(),
                 peer = %caller,
                 subject = admitted.client.identity().subject,
                 tls = facts.version,
+                resumed = facts.resumed,
                 "client admitted"
             );
             Some((admitted, local))
@@ -163,29 +168,44 @@ fn report(failed: &FailedHandshake<TcpStream>, peer: SocketAddr, door: &Door) {
     }
 }
 
-async fn serve(admitted: Admitted<TcpStream, Arc<Environment>>, local: SocketAddr, door: &Door) {
+async fn serve(admitted: Admitted<TcpStream, Arc<Environment>>, local: SocketAddr, door: &Door, rules: &DoorRules) {
     let Admitted { stream, environment, client, standing, protocol } = admitted;
     let _open = environment.metrics.connection_opened();
-    let context = ConnectionContext { client: client.clone(), standing: Arc::clone(&standing), local };
+    let context = ConnectionContext { client: client.clone(), standing: standing.share(), local };
     let activity = Activity::new(Instant::now());
-    let service = Counted::new(environment.stack.for_connection(context), Arc::clone(&activity));
-    let watch = Watch { door, client, standing: &standing, activity: &activity };
+    let current = CurrentStack::new(Arc::clone(&environment), move |stack| stack.for_connection(context.clone()));
+    let service = Counted::new(current, Arc::clone(&activity));
+    let watch = Watch { door, rules, client, standing: &standing, activity: &activity };
     match protocol {
         Protocol::Http1 => serve_http1(stream, service, &environment, &watch).await,
         Protocol::Http2 => serve_http2(stream, service, &watch).await,
     }
     if standing.is_retired() {
         environment.metrics.connection_retired();
+        if let Some(unsaid) = door.refusals.turn() {
+            let identity = watch.client.identity();
+            info!(
+                event = "client_retired",
+                environment = watch.client.environment(),
+                reason = standing.refusal().map(Refusal::reason),
+                peer = %watch.client.peer(),
+                subject = identity.subject.as_str(),
+                sha256 = %identity.sha256,
+                unsaid,
+                "connection retired: {}",
+                standing.refusal().unwrap_or(Refusal::Other)
+            );
+        }
     }
 }
 
-async fn serve_http1<S: Answer>(
+async fn serve_http1<A: Answers>(
     stream: TlsStream<TcpStream>,
-    service: Counted<S>,
+    service: Counted<A>,
     environment: &Environment,
     watch: &Watch<'_>,
 ) {
-    let framing = watch.door.framing;
+    let framing = watch.rules.framing;
     let (io, guard) = GuardedIo::new(stream, framing);
     let service = service.guarded_by(guard.clone());
     // header_read_timeout also runs while a connection idles, so it is off: the guard knows when a head began.
@@ -229,8 +249,8 @@ fn wire(guard: &GuardHandle) -> Wire {
     Wire { head_began: (seen.phase == Phase::Head && seen.open == 0).then_some(seen.since), oldest_request: None }
 }
 
-async fn serve_http2<S: Answer>(stream: TlsStream<TcpStream>, service: Counted<S>, watch: &Watch<'_>) {
-    let limits = &watch.door.http2;
+async fn serve_http2<A: Answers>(stream: TlsStream<TcpStream>, service: Counted<A>, watch: &Watch<'_>) {
+    let limits = &watch.rules.http2;
     let (io, seen) = ObservedIo::new(stream);
     let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 const WRITE_ALLOWANCE: Duration = Duration::from_secs(5);
 
 /// How long a connection may take. None of these is restarted by a byte: a slow drip wins nothing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
     /// TCP accept to the end of the handshake, PROXY header included.
     pub handshake: Duration,
@@ -22,6 +22,8 @@ pub struct Deadlines {
     pub idle: Duration,
     /// Age at which a connection says goodbye; `None` = never.
     pub max_age: Option<Duration>,
+    /// What requests in flight get on a connection whose client no longer passes; zero = nothing.
+    pub retire_grace: Duration,
 }
 
 impl Default for Deadlines {
@@ -32,6 +34,7 @@ impl Default for Deadlines {
             request: Duration::from_secs(60),
             idle: Duration::from_secs(60),
             max_age: None,
+            retire_grace: Duration::from_secs(5),
         }
     }
 }

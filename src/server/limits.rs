@@ -15,10 +15,20 @@ use tokio_util::sync::CancellationToken;
 
 /// The connections that there may be at once. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Permits {
+pub struct Permits(Arc<Pool>);
+
+#[derive(Debug)]
+struct Pool {
     free: Arc<Semaphore>,
-    total: usize,
+    size: Mutex<Size>,
     in_use: Gauge,
+}
+
+#[derive(Debug)]
+struct Size {
+    total: usize,
+    /// Permits that are out and will not come back: the total was lowered while they were in use.
+    surplus: usize,
 }
 
 impl Permits {
@@ -26,14 +36,31 @@ impl Permits {
     #[must_use]
     pub fn new(total: usize, in_use: Gauge) -> Self {
         let total = total.clamp(1, Semaphore::MAX_PERMITS);
-        Self { free: Arc::new(Semaphore::new(total)), total, in_use }
+        let size = Mutex::new(Size { total, surplus: 0 });
+        Self(Arc::new(Pool { free: Arc::new(Semaphore::new(total)), size, in_use }))
+    }
+
+    /// Another total. Where more are in use than that, no connection is cut: their permits are not given out again.
+    pub fn set_total(&self, total: usize) {
+        let total = total.clamp(1, Semaphore::MAX_PERMITS);
+        let mut size = self.0.size();
+        if total >= size.total {
+            let more = total - size.total;
+            let kept = more.min(size.surplus);
+            size.surplus -= kept;
+            self.0.free.add_permits(more - kept);
+        } else {
+            let fewer = size.total - total;
+            size.surplus += fewer - self.0.free.forget_permits(fewer);
+        }
+        size.total = total;
     }
 
     /// Waits for a permit and reserves it. To be called before a connection is accepted: what waits beyond the limit then
     /// waits in the kernel's queue. Safe to cancel.
     pub async fn reserve(&self) -> Reserved {
-        match Arc::clone(&self.free).acquire_owned().await {
-            Ok(permit) => Reserved { permit, in_use: self.in_use.clone() },
+        match Arc::clone(&self.0.free).acquire_owned().await {
+            Ok(permit) => Reserved(Returned { permit: Some(permit), pool: Arc::clone(&self.0) }),
             // The semaphore is never closed.
             Err(_) => std::future::pending().await,
         }
@@ -42,42 +69,62 @@ impl Permits {
     /// How many permits are taken.
     #[must_use]
     pub fn in_use(&self) -> usize {
-        usize::try_from(self.in_use.get()).unwrap_or_default()
+        usize::try_from(self.0.in_use.get()).unwrap_or_default()
     }
 
     /// How many permits there are.
     #[must_use]
     pub fn total(&self) -> usize {
-        self.total
+        self.0.size().total
+    }
+}
+
+impl Pool {
+    fn size(&self) -> MutexGuard<'_, Size> {
+        // Numbers that are changed in one step each; a panic leaves them whole.
+        self.size.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A semaphore's permit on its way back.
+#[derive(Debug)]
+struct Returned {
+    permit: Option<OwnedSemaphorePermit>,
+    pool: Arc<Pool>,
+}
+
+impl Drop for Returned {
+    fn drop(&mut self) {
+        let mut size = self.pool.size();
+        if let Some(permit) = self.permit.take()
+            && size.surplus > 0
+        {
+            size.surplus -= 1;
+            permit.forget();
+        }
     }
 }
 
 /// A permit for the next connection, whenever that comes; it is not in use before.
 #[derive(Debug)]
-pub struct Reserved {
-    permit: OwnedSemaphorePermit,
-    in_use: Gauge,
-}
+pub struct Reserved(Returned);
 
 impl Reserved {
     /// The connection is there.
     #[must_use]
     pub fn take(self) -> Permit {
-        self.in_use.inc();
-        Permit { _permit: self.permit, in_use: self.in_use }
+        self.0.pool.in_use.inc();
+        Permit(self.0)
     }
 }
 
 /// The right to one connection; given back when dropped.
 #[derive(Debug)]
-pub struct Permit {
-    _permit: OwnedSemaphorePermit,
-    in_use: Gauge,
-}
+pub struct Permit(Returned);
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.in_use.dec();
+        self.0.pool.in_use.dec();
     }
 }
 
@@ -96,7 +143,6 @@ pub struct HandshakeSlots(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    limits: HandshakeLimits,
     table: Mutex<Table>,
     in_flight: Gauge,
     displaced: Counter,
@@ -106,8 +152,13 @@ impl HandshakeSlots {
     /// Slots within `limits`; `in_flight` shows how many are taken, `displaced` counts those that had to give way.
     #[must_use]
     pub fn new(limits: HandshakeLimits, in_flight: Gauge, displaced: Counter) -> Self {
-        let limits = HandshakeLimits { total: limits.total.max(1), per_source: limits.per_source.max(1) };
-        Self(Arc::new(Shared { limits, table: Mutex::default(), in_flight, displaced }))
+        Self(Arc::new(Shared { table: Mutex::new(Table::new(limits)), in_flight, displaced }))
+    }
+
+    /// Other limits. The oldest that are beyond the whole give way at once.
+    pub fn set_limits(&self, limits: HandshakeLimits) {
+        let displaced = self.0.table().set_limits(limits);
+        self.0.give_way(displaced);
     }
 
     /// Takes a slot at once. Where `source`, or the whole, is full, its oldest unfinished handshake gives way. A
@@ -115,7 +166,7 @@ impl HandshakeSlots {
     #[must_use]
     pub fn enter(&self, source: Option<IpAddr>) -> HandshakeSlot {
         let token = CancellationToken::new();
-        let (number, displaced) = self.0.table().enter(source.map(Source::of), token.clone(), self.0.limits);
+        let (number, displaced) = self.0.table().enter(source.map(Source::of), token.clone());
         self.0.in_flight.inc();
         self.0.give_way(displaced);
         HandshakeSlot { shared: Arc::clone(&self.0), number, displaced: token }
@@ -157,7 +208,7 @@ impl HandshakeSlot {
     /// Counts the handshake for `source`, known from its PROXY header, from now on. Where that source is full, its oldest
     /// other handshake gives way.
     pub fn assign(&self, source: IpAddr) {
-        let displaced = self.shared.table().assign(self.number, Source::of(source), self.shared.limits);
+        let displaced = self.shared.table().assign(self.number, Source::of(source));
         self.shared.give_way(displaced);
     }
 }
@@ -208,8 +259,9 @@ impl Source {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Table {
+    limits: HandshakeLimits,
     /// The number of the next slot: numbers grow, so the smallest is the oldest.
     next: u64,
     slots: BTreeMap<u64, Slot>,
@@ -223,16 +275,22 @@ struct Slot {
 }
 
 impl Table {
-    fn enter(
-        &mut self,
-        source: Option<Source>,
-        displaced: CancellationToken,
-        limits: HandshakeLimits,
-    ) -> (u64, Option<CancellationToken>) {
+    fn new(limits: HandshakeLimits) -> Self {
+        Self { limits: at_least_one(limits), next: 0, slots: BTreeMap::new(), by_source: HashMap::new() }
+    }
+
+    fn set_limits(&mut self, limits: HandshakeLimits) -> Vec<CancellationToken> {
+        self.limits = at_least_one(limits);
+        let excess = self.slots.len().saturating_sub(self.limits.total);
+        let oldest: Vec<_> = self.slots.keys().copied().take(excess).collect();
+        oldest.into_iter().filter_map(|number| self.remove(number)).collect()
+    }
+
+    fn enter(&mut self, source: Option<Source>, displaced: CancellationToken) -> (u64, Option<CancellationToken>) {
         // One that leaves for the source's sake makes room in the whole as well.
-        let gone = source.and_then(|source| self.make_room_at(source, limits)).or_else(|| {
+        let gone = source.and_then(|source| self.make_room_at(source)).or_else(|| {
             let oldest = *self.slots.first_key_value()?.0;
-            if self.slots.len() >= limits.total { self.remove(oldest) } else { None }
+            if self.slots.len() >= self.limits.total { self.remove(oldest) } else { None }
         });
         let number = self.next;
         self.next += 1;
@@ -243,20 +301,20 @@ impl Table {
         (number, gone)
     }
 
-    fn assign(&mut self, number: u64, source: Source, limits: HandshakeLimits) -> Option<CancellationToken> {
+    fn assign(&mut self, number: u64, source: Source) -> Option<CancellationToken> {
         let slot = self.slots.get_mut(&number)?;
         if slot.source == Some(source) {
             return None;
         }
         let before = slot.source.replace(source);
         self.forget_at(before, number);
-        let gone = self.make_room_at(source, limits);
+        let gone = self.make_room_at(source);
         self.by_source.entry(source).or_default().insert(number);
         gone
     }
 
-    fn make_room_at(&mut self, source: Source, limits: HandshakeLimits) -> Option<CancellationToken> {
-        let numbers = self.by_source.get(&source).filter(|numbers| numbers.len() >= limits.per_source)?;
+    fn make_room_at(&mut self, source: Source) -> Option<CancellationToken> {
+        let numbers = self.by_source.get(&source).filter(|numbers| numbers.len() >= self.limits.per_source)?;
         let oldest = *numbers.first()?;
         self.remove(oldest)
     }
@@ -277,6 +335,10 @@ impl Table {
             }
         }
     }
+}
+
+fn at_least_one(limits: HandshakeLimits) -> HandshakeLimits {
+    HandshakeLimits { total: limits.total.max(1), per_source: limits.per_source.max(1) }
 }
 
 #[cfg(test)]

@@ -19,6 +19,9 @@ mod service;
 mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
 
 pub use accept::accept;
 pub use deadline::Deadlines;
@@ -36,15 +39,15 @@ use crate::tls::{Hosts, TlsEnvironment};
 #[derive(Debug)]
 pub struct Environment {
     /// Its TLS side.
-    pub tls: TlsEnvironment,
-    /// Its HTTP side.
-    pub stack: Stack<Handler>,
+    pub tls: Arc<TlsEnvironment>,
+    /// Its HTTP side, as configured now: each request takes the one that is in force.
+    pub stack: ArcSwap<Stack<Handler>>,
     /// Its counters.
     pub metrics: EnvironmentMetrics,
 }
 
 impl HasTls for Arc<Environment> {
-    fn tls(&self) -> &TlsEnvironment {
+    fn tls(&self) -> &Arc<TlsEnvironment> {
         &self.tls
     }
 }
@@ -52,12 +55,25 @@ impl HasTls for Arc<Environment> {
 /// Everything that a listener's connections share.
 #[derive(Debug)]
 pub struct Door {
-    /// Whom a server name leads to.
-    pub hosts: Hosts<Arc<Environment>>,
+    /// Whom a server name leads to, as configured now.
+    pub hosts: ArcSwap<Hosts<Arc<Environment>>>,
     /// Connections in total; one pool for all listeners.
     pub permits: limits::Permits,
     /// Unfinished handshakes; one pool for all listeners.
     pub slots: limits::HandshakeSlots,
+    /// What connections may do and how long, as configured now; one for all listeners.
+    pub rules: Arc<ArcSwap<DoorRules>>,
+    /// The server's counters.
+    pub metrics: Metrics,
+    /// Lines about callers that were refused.
+    pub(crate) refusals: Arc<OncePerSecond>,
+    /// The end of it all.
+    pub shutdown: Shutdown,
+}
+
+/// What a connection may do and how long. A connection keeps those that it began with.
+#[derive(Clone, Debug)]
+pub struct DoorRules {
     /// Who must, and who must not, send a PROXY header.
     pub proxy_protocol: proxy_protocol::ProxyProtocol,
     /// How long things may take.
@@ -66,12 +82,8 @@ pub struct Door {
     pub framing: http1_framing::FramingLimits,
     /// Limits of HTTP/2 connections.
     pub http2: Http2Limits,
-    /// The server's counters.
-    pub metrics: Metrics,
-    /// Lines about callers that were refused.
-    pub(crate) refusals: Arc<OncePerSecond>,
-    /// The end of it all.
-    pub shutdown: Shutdown,
+    /// What requests in flight get at the server's end.
+    pub drain_timeout: Duration,
 }
 
 /// Limits of an HTTP/2 connection (RFC 9113 section 10.5).

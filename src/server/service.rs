@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
@@ -10,8 +10,12 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 
+use super::Environment;
 use super::deadline::{Activity, InFlight};
 use super::http1_guard::{Exchange, GuardHandle};
+use crate::handler::Handler;
+use crate::http::Stack;
+use tower::Service as _;
 
 /// What can answer requests on a connection: the stack of an environment, bound to a caller.
 pub(super) trait Answer:
@@ -36,18 +40,54 @@ where
     type Body = B;
 }
 
+/// Yields the service that answers the next request of a connection.
+pub(super) trait Answers: Unpin {
+    type Service: Answer;
+
+    fn service(&self) -> Self::Service;
+}
+
+/// The stack of an environment, bound to a connection: that which is in force when a request comes, so that a configuration which
+/// was reloaded counts on connections that are kept, too.
+pub(super) struct CurrentStack<S, F> {
+    environment: Arc<Environment>,
+    bind: F,
+    bound: Mutex<(Arc<Stack<Handler>>, S)>,
+}
+
+impl<S: Answer, F: Fn(&Stack<Handler>) -> S> CurrentStack<S, F> {
+    pub(super) fn new(environment: Arc<Environment>, bind: F) -> Self {
+        let stack = environment.stack.load_full();
+        let service = bind(&stack);
+        Self { environment, bind, bound: Mutex::new((stack, service)) }
+    }
+}
+
+impl<S: Answer, F: Fn(&Stack<Handler>) -> S + Unpin> Answers for CurrentStack<S, F> {
+    type Service = S;
+
+    fn service(&self) -> S {
+        let mut bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = self.environment.stack.load();
+        if !Arc::ptr_eq(&current, &bound.0) {
+            *bound = (Arc::clone(&current), (self.bind)(&current));
+        }
+        bound.1.clone()
+    }
+}
+
 /// A tower service as hyper wants it, with each request accounted for in the connection's [`Activity`].
-#[derive(Clone, Debug)]
-pub(super) struct Counted<S> {
-    inner: S,
+#[derive(Debug)]
+pub(super) struct Counted<A> {
+    answers: A,
     activity: Arc<Activity>,
     /// The HTTP/1.1 guard, which has to know when an exchange ends.
     guard: Option<GuardHandle>,
 }
 
-impl<S> Counted<S> {
-    pub(super) fn new(inner: S, activity: Arc<Activity>) -> Self {
-        Self { inner, activity, guard: None }
+impl<A> Counted<A> {
+    pub(super) fn new(answers: A, activity: Arc<Activity>) -> Self {
+        Self { answers, activity, guard: None }
     }
 
     pub(super) fn guarded_by(self, guard: GuardHandle) -> Self {
@@ -55,18 +95,15 @@ impl<S> Counted<S> {
     }
 }
 
-impl<S, B> hyper::service::Service<Request<Incoming>> for Counted<S>
-where
-    S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone,
-{
-    type Response = Response<CountedBody<B>>;
+impl<A: Answers> hyper::service::Service<Request<Incoming>> for Counted<A> {
+    type Response = Response<CountedBody<<A::Service as Answer>::Body>>;
     type Error = Infallible;
-    type Future = CountedFuture<S::Future>;
+    type Future = CountedFuture<<A::Service as tower::Service<Request<Incoming>>>::Future>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         // The stack is always ready: it holds no permits of its own (each of its layers passes readiness on, and the handlers
         // take any number of requests), so the clone that tower's contract asks for may be called at once.
-        let answer = self.inner.clone().call(request);
+        let answer = self.answers.service().call(request);
         let exchange = self.guard.as_ref().map(GuardHandle::exchange);
         CountedFuture { answer, in_flight: Some((self.activity.begin(), exchange)) }
     }

@@ -7,13 +7,13 @@ use hyper::rt::{Read, Write};
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
-use super::Door;
 use super::deadline::{Activity, Due, Wire};
-use super::service::{Answer, Counted};
+use super::service::{Answers, Counted};
+use super::{Door, DoorRules};
 use crate::tls::{Standing, VerifiedClient};
 
-/// What a connection that has said goodbye gets when nothing is in flight, and a retired one in any case: HTTP/2's GOAWAY
-/// waits for the peer's pong, and a hostile peer sends none.
+/// What a connection that has said goodbye gets when nothing is in flight: HTTP/2's GOAWAY waits for the peer's pong, and a hostile
+/// peer sends none.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A hyper connection of either protocol.
@@ -25,7 +25,7 @@ pub(super) trait Connection: Future<Output = hyper::Result<()>> {
 impl<I, S> Connection for hyper::server::conn::http1::Connection<I, Counted<S>>
 where
     I: Read + Write + Unpin + 'static,
-    S: Answer,
+    S: Answers,
 {
     fn say_goodbye(self: Pin<&mut Self>) {
         self.graceful_shutdown();
@@ -35,7 +35,7 @@ where
 impl<I, S> Connection for hyper::server::conn::http2::Connection<I, Counted<S>, hyper_util::rt::TokioExecutor>
 where
     I: Read + Write + Unpin + 'static,
-    S: Answer,
+    S: Answers,
 {
     fn say_goodbye(self: Pin<&mut Self>) {
         self.graceful_shutdown();
@@ -54,6 +54,7 @@ pub(super) enum Ended {
 /// Everything that may end a connection from our side.
 pub(super) struct Watch<'a> {
     pub(super) door: &'a Door,
+    pub(super) rules: &'a DoorRules,
     pub(super) client: VerifiedClient,
     pub(super) standing: &'a Standing,
     pub(super) activity: &'a Activity,
@@ -69,6 +70,7 @@ impl Watch<'_> {
         let mut goodbye: Option<Instant> = None;
         let mut is_retired = false;
         let mut is_draining = false;
+        let retire_grace = self.rules.deadlines.retire_grace;
         loop {
             tokio::select! {
                 outcome = connection.as_mut() => {
@@ -82,7 +84,7 @@ impl Watch<'_> {
                     connection.as_mut().say_goodbye();
                     let now = Instant::now();
                     goodbye = Some(now);
-                    timer.as_mut().reset(now + GRACE);
+                    timer.as_mut().reset(now + retire_grace);
                 }
                 () = draining.as_mut(), if !is_draining => {
                     is_draining = true;
@@ -98,16 +100,19 @@ impl Watch<'_> {
                     let now = Instant::now();
                     // The verdict's own deadline; a request would ask as well, an idle connection has nobody else to.
                     let _ = self.standing.ask(SystemTime::now());
-                    match (self.activity.due(&self.door.deadlines, now, wire()), goodbye) {
+                    match (self.activity.due(&self.rules.deadlines, now, wire()), goodbye) {
                         (Due::Cut, _) => return Ended::Cut,
                         (_, Some(since)) => {
-                            let patience = if is_retired { since } else { since.max(self.activity.idle_since().unwrap_or(now)) };
-                            if patience + GRACE <= now {
+                            let end = if is_retired {
+                                since + retire_grace
+                            } else {
+                                since.max(self.activity.idle_since().unwrap_or(now)) + GRACE
+                            };
+                            if end <= now {
                                 return Ended::Cut;
                             }
                             // A retired verdict has no deadline left to look for.
-                            let look = if is_retired { patience + GRACE } else { self.next_look(now, patience + GRACE) };
-                            timer.as_mut().reset(look);
+                            timer.as_mut().reset(if is_retired { end } else { self.next_look(now, end) });
                         }
                         (Due::Goodbye, None) => {
                             connection.as_mut().say_goodbye();
@@ -123,7 +128,7 @@ impl Watch<'_> {
 
     fn first_look(&self) -> Instant {
         let now = Instant::now();
-        match self.activity.due(&self.door.deadlines, now, Wire::default()) {
+        match self.activity.due(&self.rules.deadlines, now, Wire::default()) {
             Due::At(next) => self.next_look(now, next),
             Due::Goodbye | Due::Cut => now,
         }

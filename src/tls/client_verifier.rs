@@ -1,6 +1,5 @@
 //! The bridge between rustls and the [`Judge`].
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
@@ -9,15 +8,10 @@ use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-use super::judge::{Judge, Verdict};
+use super::findings::{self, Accepted};
+use super::judge::{ChainDigest, Judge};
 use super::refusal::{Refusal, RefusedClient};
 use crate::pki::ClientIdentity;
-
-tokio::task_local! {
-    /// Where the verifier leaves its judgement for the handshake that it runs inside of. rustls offers no way to attach
-    /// anything to a connection, and judging twice would cost a second round of signatures.
-    pub(super) static JUDGEMENT: RefCell<Option<Result<Arc<Verdict>, RefusedClient>>>;
-}
 
 /// Demands a client certificate, and has it judged. Possession of the key is proven by CertificateVerify on every full
 /// handshake, remembered verdict or not.
@@ -55,10 +49,17 @@ impl ClientCertVerifier for ClientVerifier {
             .chain(intermediates)
             .map(|certificate| CertificateDer::from(certificate.as_ref()))
             .collect();
-        let judgement = self.judge.judge(&chain, now);
-        let answer = judgement.as_ref().map(|_| ClientCertVerified::assertion()).map_err(|refusal| (*refusal).into());
-        leave(judgement.map_err(|refusal| refused(refusal, end_entity)));
-        answer
+        let digest = ChainDigest::of(&chain);
+        match self.judge.judge_digested(&digest, &chain, now) {
+            Ok(verdict) => {
+                findings::judged(Ok(Accepted { digest, verdict }));
+                Ok(ClientCertVerified::assertion())
+            }
+            Err(refusal) => {
+                findings::judged(Err(refused(refusal, end_entity)));
+                Err(refusal.into())
+            }
+        }
     }
 
     fn verify_tls12_signature(
@@ -68,7 +69,7 @@ impl ClientCertVerifier for ClientVerifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         verify_tls12_signature(message, certificate, signature, self.judge.algorithms())
-            .inspect_err(|_| leave(Err(refused(Refusal::BadSignature, certificate))))
+            .inspect_err(|_| findings::judged(Err(refused(Refusal::BadSignature, certificate))))
     }
 
     fn verify_tls13_signature(
@@ -78,17 +79,12 @@ impl ClientCertVerifier for ClientVerifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         verify_tls13_signature(message, certificate, signature, self.judge.algorithms())
-            .inspect_err(|_| leave(Err(refused(Refusal::BadSignature, certificate))))
+            .inspect_err(|_| findings::judged(Err(refused(Refusal::BadSignature, certificate))))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.judge.algorithms().supported_schemes()
     }
-}
-
-fn leave(judgement: Result<Arc<Verdict>, RefusedClient>) {
-    // Outside of a handshake (a verifier called by a test) there is nobody to leave it for.
-    let _ = JUDGEMENT.try_with(|slot| slot.replace(Some(judgement)));
 }
 
 fn refused(refusal: Refusal, leaf: &CertificateDer<'_>) -> RefusedClient {

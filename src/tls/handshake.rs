@@ -1,6 +1,5 @@
 //! The handshake: ClientHello -> environment -> current epoch -> verify -> verified client.
 
-use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,13 +11,15 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::client_verifier::JUDGEMENT;
-use super::epoch::{Epoch, TlsEnvironment};
+use super::environment::TlsEnvironment;
+use super::epoch::Epoch;
+use super::findings::{self, Accepted, Judgement};
 use super::hosts::{HostRefusal, Hosts};
-use super::judge::Verdict;
-use super::refusal::RefusedClient;
-use super::verdict::Standing;
+use super::judge::ChainDigest;
+use super::live::LiveStanding;
+use super::refusal::{Refusal, RefusedClient};
 use super::verified_client::{TlsFacts, VerifiedClient};
+use crate::pki::ClientIdentity;
 
 /// `unrecognized_name` (RFC 6066 section 3) as a fatal alert record. rustls cannot be made to send it from a resolver; before
 /// any key exchange an alert is these seven plain bytes.
@@ -42,8 +43,8 @@ pub struct Admitted<IO, E> {
     pub environment: E,
     /// Who it is.
     pub client: VerifiedClient,
-    /// How long that may be believed.
-    pub standing: Arc<Standing>,
+    /// How long that may be believed; live until dropped.
+    pub standing: LiveStanding,
     /// What is spoken next.
     pub protocol: Protocol,
 }
@@ -117,7 +118,7 @@ pub struct FailedHandshake<IO> {
 /// What hosts of a listener have to offer the handshake.
 pub trait HasTls {
     /// The environment's TLS side.
-    fn tls(&self) -> &TlsEnvironment;
+    fn tls(&self) -> &Arc<TlsEnvironment>;
 }
 
 /// Runs a handshake. The caller bounds its time: one deadline covers all of it.
@@ -154,15 +155,11 @@ where
     let name = Arc::clone(environment.tls().name());
     let epoch = environment.tls().current();
 
-    let accept = start.into_stream(epoch.config()).into_fallible();
-    let (outcome, judgement) = JUDGEMENT
-        .scope(RefCell::new(None), async {
-            let outcome = accept.await;
-            (outcome, JUDGEMENT.with(RefCell::take))
-        })
-        .await;
+    // The ClientHello, and with it a ticket, is taken up by the first step already.
+    let accept = async { start.into_stream(epoch.config()).into_fallible().await };
+    let (outcome, judgement) = findings::observe(accept).await;
     match outcome {
-        Ok(stream) => admit(stream, environment, &name, &epoch, judgement, peer, server_name),
+        Ok(stream) => admit(stream, environment, &epoch, judgement, peer, server_name),
         Err((error, io)) => {
             let refused = judgement.and_then(Result::err);
             Err(FailedHandshake { failure: classify(error, refused), environment: Some(name), io: Some(io) })
@@ -173,24 +170,34 @@ where
 fn admit<IO, E>(
     stream: TlsStream<IO>,
     environment: E,
-    name: &Arc<str>,
     epoch: &Epoch,
-    judgement: Option<Result<Arc<Verdict>, RefusedClient>>,
+    judgement: Option<Judgement>,
     peer: SocketAddr,
     server_name: Option<String>,
-) -> Result<Admitted<IO, E>, FailedHandshake<IO>> {
+) -> Result<Admitted<IO, E>, FailedHandshake<IO>>
+where
+    E: HasTls,
+{
     let (_, session) = stream.get_ref();
     let chain: Arc<[CertificateDer<'static>]> =
         session.peer_certificates().unwrap_or_default().iter().map(|der| der.clone().into_owned()).collect();
-    // Where no verifier ran during this handshake, the chain is judged here: nobody gets past this point unjudged.
+    // A resumed session ran no verifier: the chain that its ticket restored is judged here. Nobody gets past this point unjudged.
     let judgement = judgement.unwrap_or_else(|| {
-        epoch.judge().judge(&chain, super::now()).map_err(|refusal| RefusedClient { refusal, identity: None })
+        let digest = ChainDigest::of(&chain);
+        let verdict = epoch.judge().judge_digested(&digest, &chain, super::now());
+        verdict.map(|verdict| Accepted { digest, verdict }).map_err(|refusal| refused(refusal, &chain))
     });
-    let verdict = match judgement {
-        Ok(verdict) => verdict,
+    let admitted = judgement.and_then(|accepted| {
+        let standing = environment.tls().admit(&chain, epoch.number(), &accepted);
+        standing.map(|standing| (accepted.verdict, standing)).map_err(|refusal| refused(refusal, &chain))
+    });
+    let name = environment.tls().name();
+    let (verdict, standing) = match admitted {
+        Ok(admitted) => admitted,
         Err(refused) => {
             let failure = HandshakeFailure::Refused(refused);
-            return Err(FailedHandshake { failure, environment: Some(Arc::clone(name)), io: None });
+            let (environment, (io, _)) = (Some(Arc::clone(name)), stream.into_inner());
+            return Err(FailedHandshake { failure, environment, io: Some(io) });
         }
     };
     let protocol = if session.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
@@ -205,8 +212,12 @@ fn admit<IO, E>(
     };
     let client =
         VerifiedClient::new(Arc::clone(name), Arc::clone(&verdict.identity), chain, epoch.number(), peer, facts);
-    let standing = Arc::new(Standing::until(verdict.deadline));
     Ok(Admitted { stream, environment, client, standing, protocol })
+}
+
+fn refused(refusal: Refusal, chain: &[CertificateDer<'_>]) -> RefusedClient {
+    let identity = chain.first().and_then(|leaf| ClientIdentity::from_der(leaf).ok()).map(Arc::new);
+    RefusedClient { refusal, identity }
 }
 
 fn classify(error: io::Error, refused: Option<RefusedClient>) -> HandshakeFailure {

@@ -25,7 +25,7 @@ use trust::Trust;
 pub const MAX_PRESENTED: usize = 8;
 
 /// What the chain is judged by, beside the trust anchors.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientRules {
     /// Demand clientAuth in ExtendedKeyUsage; without it an absent extension is accepted.
     pub require_client_auth_eku: bool,

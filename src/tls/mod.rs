@@ -2,21 +2,28 @@
 
 pub mod client_subject;
 mod client_verifier;
+pub mod environment;
 pub mod epoch;
+mod findings;
 pub mod handshake;
 pub mod hosts;
 pub mod judge;
+mod live;
 pub mod material;
 pub mod refusal;
+pub mod reload;
 mod server_config;
+pub mod session;
 pub mod trigger;
 pub mod verdict;
 pub mod verified_client;
 
 pub use client_subject::SubjectRules;
-pub use epoch::{Epoch, TlsEnvironment};
+pub use environment::TlsEnvironment;
+pub use epoch::{Epoch, EpochOptions};
 pub use hosts::Hosts;
 pub use judge::{ChainDigest, ClientRules, Judge, Verdict};
+pub use live::LiveStanding;
 pub use material::{MaterialBytes, MaterialDigest, MaterialError, MaterialSource, MaterialSources, TlsMaterial};
 pub use refusal::Refusal;
 pub(crate) use server_config::provider;

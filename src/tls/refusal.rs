@@ -68,6 +68,9 @@ pub enum Refusal {
     /// A revocation list that covers the path is past its nextUpdate.
     #[error("a revocation list that covers the path has expired")]
     RevocationListExpired,
+    /// The environment is gone from the configuration.
+    #[error("the environment is no longer configured")]
+    EnvironmentClosed,
     /// Anything else that is wrong with a chain.
     #[error("the chain does not pass")]
     Other,
@@ -96,6 +99,7 @@ impl Refusal {
             Self::Revoked => "revoked",
             Self::RevocationUnknown => "revocation_unknown",
             Self::RevocationListExpired => "crl_expired",
+            Self::EnvironmentClosed => "environment_closed",
             Self::Other => "other_refusal",
         }
     }

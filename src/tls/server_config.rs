@@ -10,6 +10,7 @@ use rustls::version::{TLS12, TLS13};
 
 use super::client_verifier::ClientVerifier;
 use super::judge::Judge;
+use super::session::SessionKeys;
 use crate::pki::ServerCredential;
 
 /// What is spoken on a connection, most wanted first (RFC 7301).
@@ -20,16 +21,22 @@ const ALPN_PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 ///
 /// # Errors
 /// What rustls refuses; material that has passed its own checks gives it no reason to.
-pub(super) fn build(credential: &ServerCredential, judge: Arc<Judge>) -> Result<Arc<ServerConfig>, rustls::Error> {
+pub(super) fn build(
+    credential: &ServerCredential,
+    judge: Arc<Judge>,
+    sessions: Option<Arc<SessionKeys>>,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13, &TLS12])?
         .with_client_cert_verifier(Arc::new(ClientVerifier::new(judge)))
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(credential.certified_key())));
     config.alpn_protocols = ALPN_PROTOCOLS.map(<[u8]>::to_vec).to_vec();
-    // Resumption is off: no session is stored, no ticket is sent (a resumed session runs no client verifier), and early data
-    // has no way in. rustls' own default would be a store of 256 sessions and two tickets.
+    // Nothing is stored, and no early data is taken: rustls' own default would be a store of 256 sessions, and two tickets.
     config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 0;
+    config.send_tls13_tickets = usize::from(sessions.is_some());
+    if let Some(sessions) = sessions {
+        config.ticketer = sessions;
+    }
     config.max_early_data_size = 0;
     Ok(Arc::new(config))
 }

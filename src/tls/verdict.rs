@@ -1,17 +1,39 @@
-//! What a connection may still do: its verdict, asked again for every request (DESIGN 3.3).
+//! What a connection may still do: its verdict, asked for every request, and judged again when the trust that it rests on changes
+//! or its deadline passes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustls_pki_types::UnixTime;
+use rustls_pki_types::{CertificateDer, UnixTime};
 use tokio_util::sync::CancellationToken;
 
-/// A connection's standing: valid until a deadline, or retired. Shared by the connection and by each of its requests.
+use super::environment::TlsEnvironment;
+use super::judge::{ChainDigest, Verdict};
+use super::refusal::Refusal;
+
+/// A connection's standing: good for one epoch until a deadline, or retired. Shared by the connection and by each of its requests.
 #[derive(Debug)]
 pub struct Standing {
     /// Seconds since the Unix epoch after which the verdict no longer holds; 0 = retired.
     good_through: AtomicU64,
+    /// The epoch that the verdict is of.
+    epoch: AtomicU64,
     retired: CancellationToken,
+    /// What can be judged again; without it the verdict is the last.
+    client: Option<PresentedChain>,
+    /// One judgement at a time, so that an older epoch's never covers a newer one's.
+    judging: Mutex<()>,
+    why: OnceLock<Refusal>,
+}
+
+/// A chain, and who judges it.
+#[derive(Debug)]
+struct PresentedChain {
+    environment: Arc<TlsEnvironment>,
+    chain: Arc<[CertificateDer<'static>]>,
+    digest: ChainDigest,
+    opened_under: u64,
 }
 
 /// The verified client of this connection no longer passes: answer 503, close, reach no handler.
@@ -20,36 +42,108 @@ pub struct Standing {
 pub struct Retired;
 
 impl Standing {
-    /// A standing that holds through the second `deadline`.
+    /// A standing that holds through the second `deadline` and is not judged again.
     #[must_use]
     pub fn until(deadline: UnixTime) -> Self {
-        Self { good_through: AtomicU64::new(deadline.as_secs()), retired: CancellationToken::new() }
+        Self {
+            good_through: AtomicU64::new(deadline.as_secs()),
+            epoch: AtomicU64::new(0),
+            retired: CancellationToken::new(),
+            client: None,
+            judging: Mutex::new(()),
+            why: OnceLock::new(),
+        }
     }
 
-    /// Asks whether the verdict holds at `now`. The first layer of every request calls this.
+    /// The standing of a client whose `chain` the epoch `epoch` of `environment` has accepted.
+    pub(super) fn of_client(
+        environment: Arc<TlsEnvironment>,
+        chain: Arc<[CertificateDer<'static>]>,
+        digest: ChainDigest,
+        epoch: u64,
+        verdict: &Verdict,
+    ) -> Self {
+        Self {
+            epoch: AtomicU64::new(epoch),
+            client: Some(PresentedChain { environment, chain, digest, opened_under: epoch }),
+            ..Self::until(verdict.deadline)
+        }
+    }
+
+    /// Asks whether the verdict holds at `now`, under the epoch that is in force. The first layer of every request calls this, so
+    /// that no request reaches a handler on the word of an epoch that is over. Where nothing has changed it costs three loads.
     ///
     /// # Errors
-    /// [`Retired`] once the deadline has passed or [`Standing::retire`] was called; it then stays so.
+    /// [`Retired`] once the chain does not pass any more or [`Standing::retire`] was called; it then stays so.
     pub fn ask(&self, now: SystemTime) -> Result<(), Retired> {
         // A clock before 1970 can vouch for no certificate.
-        let now = now.duration_since(UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs());
-        if now <= self.good_through.load(Ordering::Acquire) {
+        let seconds = now.duration_since(UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs());
+        // The epoch first: it is stored last, so that a deadline is never read that is older than its epoch.
+        let epoch = self.epoch.load(Ordering::Acquire);
+        let in_time = seconds <= self.good_through.load(Ordering::Acquire);
+        let current = self.client.as_ref().is_none_or(|client| client.environment.epoch_number() == epoch);
+        if in_time && current {
             return Ok(());
         }
+        self.judge_again(UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds)))
+    }
+
+    /// Judges the chain by the epoch that is in force, and retires the connection when it does not pass.
+    ///
+    /// # Errors
+    /// [`Retired`]
+    pub(super) fn judge_again(&self, now: UnixTime) -> Result<(), Retired> {
+        if self.is_retired() {
+            return Err(Retired);
+        }
+        let Some(client) = &self.client else {
+            self.retire_for(Refusal::Expired);
+            return Err(Retired);
+        };
+        let _one_at_a_time = self.judging.lock().unwrap_or_else(PoisonError::into_inner);
+        match client.environment.judge(&client.digest, &client.chain, now) {
+            Ok((epoch, verdict)) if now <= verdict.deadline => {
+                self.good_through.store(verdict.deadline.as_secs(), Ordering::Release);
+                self.epoch.store(epoch, Ordering::Release);
+                // Retired meanwhile: that is for good.
+                if self.is_retired() {
+                    self.retire();
+                    return Err(Retired);
+                }
+                Ok(())
+            }
+            Ok(_) => {
+                self.retire_for(Refusal::Expired);
+                Err(Retired)
+            }
+            Err(refusal) => {
+                self.retire_for(refusal);
+                Err(Retired)
+            }
+        }
+    }
+
+    fn retire_for(&self, why: Refusal) {
+        let _ = self.why.set(why);
         self.retire();
-        Err(Retired)
     }
 
     /// Ends the verdict now and for good.
     pub fn retire(&self) {
-        self.good_through.store(0, Ordering::Release);
         self.retired.cancel();
+        self.good_through.store(0, Ordering::Release);
     }
 
     /// Whether the verdict has been found not to hold any more.
     #[must_use]
     pub fn is_retired(&self) -> bool {
         self.retired.is_cancelled()
+    }
+
+    /// Why the client no longer passed, where that is known.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.why.get().copied()
     }
 
     /// Completes when the verdict has been found not to hold any more; the connection then says goodbye.
@@ -61,5 +155,11 @@ impl Standing {
     #[must_use]
     pub fn deadline(&self) -> UnixTime {
         UnixTime::since_unix_epoch(std::time::Duration::from_secs(self.good_through.load(Ordering::Acquire)))
+    }
+
+    /// The epoch that the handshake was judged by; 0 where there was none.
+    #[must_use]
+    pub fn opened_under(&self) -> u64 {
+        self.client.as_ref().map_or(0, |client| client.opened_under)
     }
 }

@@ -32,6 +32,7 @@ mod identities_refused;
 mod interop;
 mod lifecycle;
 mod proxy_protocol;
+mod reload;
 mod retirement;
 mod starvation;
 mod subjects;

@@ -18,6 +18,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("keep_alive_idle", "8s"),
     ("max_connection_age", "9s"),
     ("drain_timeout", "1s"),
+    ("retire_grace", "2s"),
     ("max_body_size", "2 KiB"),
     ("max_header_size", "16 KiB"),
     ("max_headers", "50"),
@@ -52,6 +53,8 @@ fn every_setting_of_the_server_arrives_in_its_options() {
         assert!(seen.insert(shown(&format!("server.{key}"), other)), "{key} changes nothing, or what another one does");
     }
     assert!(seen.insert(shown("log.access", "false")));
+    assert!(seen.insert(shown("reload.watch", "false")));
+    assert!(seen.insert(shown("reload.poll", "31s")));
 }
 
 #[test]
@@ -73,7 +76,15 @@ fn the_rules_of_an_environment_arrive_in_its_options() {
     assert!(options("allow_public_client_ca", "true").allow_public_client_ca);
     assert!(options("allow_sample_certificates", "true").allow_sample_certificates);
     assert!(options("forward_client_certificate", "true").forward_client_certificate);
+    let crl = options("crl", &format!("{}/certs-sample/thales-client-ca.pem", env!("CARGO_MANIFEST_DIR")));
+    assert_eq!((crl.crl.len(), crl.revocation), (1, RevocationMode::IfCovered));
+    let endorsed = format!("{}/certs-sample/server-chain.pem", env!("CARGO_MANIFEST_DIR"));
+    assert!(options("endorsed_chain", &endorsed).endorsed_chain.is_some());
+    assert_eq!(options("resumption", "off").session_lifetime, None);
+    assert_eq!(options("session_lifetime", "2s").session_lifetime, Some(std::time::Duration::from_secs(2)));
     let none = options("require_client_auth_eku", "false");
+    assert_eq!(none.session_lifetime, Some(std::time::Duration::from_secs(3600)));
+    assert!(none.crl.is_empty() && none.endorsed_chain.is_none() && none.revocation == RevocationMode::Off);
     assert!(!none.client_rules.require_client_auth_eku && !none.allow_public_client_ca);
     assert!(!none.allow_sample_certificates && !none.forward_client_certificate);
     assert_eq!(none.client_rules.subject, SubjectRules::default());

@@ -49,6 +49,8 @@ struct Backend {
     target: Target,
     response_timeout: Duration,
     complaints: Complaints,
+    /// Of the options that it was made from.
+    digest: [u8; 32],
 }
 
 impl Forward {
@@ -71,7 +73,13 @@ impl Forward {
             .retry_canceled_requests(true)
             .build(connector);
         let response_timeout = options.response_timeout;
-        Ok(Self(Arc::new(Backend { client, target, response_timeout, complaints: Complaints::default() })))
+        let (complaints, digest) = (Complaints::default(), options.digest());
+        Ok(Self(Arc::new(Backend { client, target, response_timeout, complaints, digest })))
+    }
+
+    /// Whether `other` was made from the same options.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.0.digest == other.0.digest
     }
 }
 

@@ -115,6 +115,21 @@ impl RevocationList {
         self.signer
     }
 
+    /// What is to be said about its end at `now`: that it has expired, or that it soon will.
+    #[must_use]
+    pub fn expiry_warning(&self, now: UnixTime) -> Option<ListWarning> {
+        let (place, next_update) = (self.place.clone(), self.next_update);
+        let life = next_update.as_secs().saturating_sub(self.this_update.as_secs());
+        let left = next_update.as_secs().saturating_sub(now.as_secs());
+        match left {
+            0 => Some(ListWarning::Expired { place, next_update }),
+            left if left < EXPIRY_WARNING.as_secs().min(life / 4) => {
+                Some(ListWarning::ExpiresSoon { place, next_update })
+            }
+            _ => None,
+        }
+    }
+
     /// Whether it may be relied on at `now`. nextUpdate itself is too late, as for webpki.
     #[must_use]
     pub fn is_current_at(&self, now: UnixTime) -> bool {
@@ -161,15 +176,8 @@ impl RevocationList {
         if signer.is_none() {
             warnings.push(ListWarning::IssuerNotAnchor { place: place.clone() });
         }
-        let life = next_update.as_secs().saturating_sub(this_update.as_secs());
-        let left = next_update.as_secs().saturating_sub(now.as_secs());
-        if left == 0 {
-            warnings.push(ListWarning::Expired { place: place.clone(), next_update });
-        } else if left < EXPIRY_WARNING.as_secs().min(life / 4) {
-            warnings.push(ListWarning::ExpiresSoon { place: place.clone(), next_update });
-        }
         let (distribution_point, scope) = distribution_point(&parsed);
-        Ok(Self {
+        let list = Self {
             issuer: place.issuer.clone(),
             place,
             issuer_der,
@@ -184,7 +192,9 @@ impl RevocationList {
             authority_key: if signer.is_some() { None } else { authority_key(&parsed) },
             distribution_point,
             webpki: Arc::new(webpki.into()),
-        })
+        };
+        warnings.extend(list.expiry_warning(now));
+        Ok(list)
     }
 }
 

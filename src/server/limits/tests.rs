@@ -184,3 +184,43 @@ proptest! {
         prop_assert!(slots.0.table().by_source.is_empty());
     }
 }
+
+#[tokio::test]
+async fn a_higher_total_lets_more_in_at_once_and_a_lower_one_takes_permits_back_as_they_are_freed() {
+    let permits = Permits::new(2, Gauge::default());
+    let (first, second) = (permits.reserve().await.take(), permits.reserve().await.take());
+    permits.set_total(3);
+    let third = permits.reserve().await.take();
+    permits.set_total(1);
+    assert_eq!((permits.total(), permits.in_use()), (1, 3), "nobody is cut");
+    drop((first, second));
+    assert_eq!(permits.0.free.available_permits(), 0, "their permits are not given out again");
+    drop(third);
+    assert_eq!(permits.0.free.available_permits(), 1);
+    let held = permits.reserve().await.take();
+    permits.set_total(5);
+    assert_eq!(permits.0.free.available_permits(), 4);
+    drop(held);
+    assert_eq!(permits.0.free.available_permits(), 5);
+}
+
+#[tokio::test]
+async fn a_total_that_is_lowered_and_raised_again_while_all_are_in_use_is_whole_in_the_end() {
+    let permits = Permits::new(3, Gauge::default());
+    let held = [permits.reserve().await.take(), permits.reserve().await.take(), permits.reserve().await.take()];
+    permits.set_total(1);
+    permits.set_total(2);
+    drop(held);
+    assert_eq!(permits.0.free.available_permits(), 2);
+}
+
+#[test]
+fn lower_handshake_limits_displace_the_oldest_and_hold_from_then_on() {
+    let slots = HandshakeSlots::new(HandshakeLimits { total: 3, per_source: 3 }, Gauge::default(), Counter::default());
+    let held = [slots.enter(None), slots.enter(None), slots.enter(None)];
+    slots.set_limits(HandshakeLimits { total: 1, per_source: 1 });
+    assert_eq!(held.each_ref().map(HandshakeSlot::is_displaced), [true, true, false]);
+    let newcomer = slots.enter(None);
+    assert!(held[2].is_displaced() && !newcomer.is_displaced());
+    assert_eq!((slots.in_flight(), slots.displaced()), (1, 3));
+}

@@ -11,7 +11,7 @@ use crate::pki::RevocationMode;
 use crate::pki::trust_anchors::AnchorRules;
 
 /// Where a piece of material comes from.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum MaterialSource {
     /// A file.
     File(PathBuf),
@@ -44,7 +44,7 @@ impl fmt::Debug for MaterialSource {
 }
 
 /// All sources of an environment's material, and the rules that they are checked by.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MaterialSources {
     /// The client CA bundle (O5).
     pub client_ca: MaterialSource,

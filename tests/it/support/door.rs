@@ -94,11 +94,31 @@ impl Door {
         self.stranger().presenting(&self.pki.honest)
     }
 
+    /// Puts other trust anchors in the place of those that are configured; nothing is told to reload them.
+    pub(crate) fn replace_anchors(&self, anchors: &[&Authority]) {
+        let pem: String = anchors.iter().map(|anchor| anchor.pem()).collect();
+        replace(self.directory.path(), "client-ca.pem", &pem);
+    }
+
+    /// The same, and has them installed.
+    pub(crate) async fn install_anchors(&self, anchors: &[&Authority]) {
+        self.replace_anchors(anchors);
+        let report = self.server.reload().await;
+        assert_eq!(report["environments"]["preprod"]["outcome"], "installed", "{report}");
+    }
+
     /// Asserts that the server still serves an honest client and that every permit has come back.
     pub(crate) async fn is_unharmed(&self) {
         self.honest().expect_accepted("an honest client afterwards").await;
         self.server.permits_return_to_zero().await;
     }
+}
+
+/// Puts a new file in the place of an old one, as `mv` does: nobody reads half of it.
+pub(crate) fn replace(directory: &Path, name: &str, text: &str) {
+    let next = format!("{name}.next");
+    write(directory, &next, text);
+    std::fs::rename(directory.join(next), directory.join(name)).unwrap();
 }
 
 /// Writes a file into a test's directory.

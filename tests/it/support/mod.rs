@@ -9,6 +9,7 @@ pub(crate) mod gate;
 pub(crate) mod hello;
 pub(crate) mod pki;
 pub(crate) mod raw;
+pub(crate) mod returning;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod tool;
@@ -18,6 +19,7 @@ pub(crate) use caller::{Caller, Refusal};
 pub(crate) use door::{Door, HOST, Pki, Setup};
 pub(crate) use gate::Gate;
 pub(crate) use pki::{Authority, Identity, Spec};
+pub(crate) use returning::Returning;
 pub(crate) use server::Server;
 pub(crate) use session::{Reply, Session, request};
 

@@ -4,8 +4,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PKCS_ECDSA_P256_SHA256, SignatureAlgorithm,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, RevokedCertParams, SerialNumber,
+    SignatureAlgorithm,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use time::{Duration, OffsetDateTime};
@@ -151,6 +152,27 @@ impl Authority {
         &self.certificate
     }
 
+    /// A revocation list (PEM) with the certificates of `revoked`, valid for `life` from a minute ago on.
+    pub(crate) fn crl(&self, number: u64, revoked: &[&CertificateDer<'_>], life: Duration) -> String {
+        let now = OffsetDateTime::now_utc();
+        let revoked_certs = revoked.iter().map(|certificate| RevokedCertParams {
+            serial_number: serial(certificate),
+            revocation_time: now,
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let params = CertificateRevocationListParams {
+            this_update: now - Duration::minutes(1),
+            next_update: now + life,
+            crl_number: number.into(),
+            issuing_distribution_point: None,
+            revoked_certs: revoked_certs.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let crl = params.signed_by(&Issuer::from_params(&self.params, &self.key)).unwrap();
+        pem("X509 CRL", crl.der())
+    }
+
     pub(crate) fn pem(&self) -> String {
         pem("CERTIFICATE", &self.certificate)
     }
@@ -210,6 +232,11 @@ pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let lines: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+fn serial(certificate: &CertificateDer<'_>) -> SerialNumber {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).unwrap();
+    SerialNumber::from_slice(parsed.raw_serial())
 }
 
 fn private_key(key: &KeyPair) -> PrivateKeyDer<'static> {

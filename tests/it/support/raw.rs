@@ -2,7 +2,7 @@
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use super::within;
+use super::{Refusal, within};
 
 /// Sends `bytes` and reads until the other side closes or resets. A server may close before it has read everything.
 pub(crate) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> Vec<u8> {
@@ -29,17 +29,26 @@ pub(crate) async fn drain<S: AsyncRead + Unpin>(stream: &mut S) -> Vec<u8> {
 
 /// Reads until `received` contains `what`.
 pub(crate) async fn read_until<S: AsyncRead + Unpin>(stream: &mut S, what: &str) -> String {
+    match try_read_until(stream, what).await {
+        Ok(text) => text,
+        Err(refusal) => panic!("the server closed before it sent {what:?}: {refusal:?}"),
+    }
+}
+
+/// The same, where the server may close or send an alert first.
+pub(crate) async fn try_read_until<S: AsyncRead + Unpin>(stream: &mut S, what: &str) -> Result<String, Refusal> {
     let mut received = Vec::new();
     let mut buffer = [0; 4096];
     let reading = async {
         loop {
             let text = String::from_utf8_lossy(&received).into_owned();
             if text.contains(what) {
-                return text;
+                return Ok(text);
             }
-            let length = stream.read(&mut buffer).await.unwrap_or(0);
-            assert_ne!(length, 0, "the server closed before it sent {what:?}; it sent {text:?}");
-            received.extend_from_slice(&buffer[..length]);
+            match stream.read(&mut buffer).await.map_err(Refusal::of)? {
+                0 => return Err(Refusal::Closed),
+                length => received.extend_from_slice(&buffer[..length]),
+            }
         }
     };
     within(what, reading).await

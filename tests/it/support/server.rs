@@ -101,6 +101,10 @@ impl Server {
         self.signal("INT");
     }
 
+    pub(crate) fn hang_up(&self) {
+        self.signal("HUP");
+    }
+
     fn signal(&self, name: &str) {
         let pid = self.child.id();
         let status = Command::new("sh").arg("-c").arg(format!("kill -{name} {pid}")).status().unwrap();
@@ -125,10 +129,35 @@ impl Server {
             .unwrap_or_else(|| panic!("the admin listener does not answer:\n{}", self.log()))
     }
 
+    /// Asks the admin listener for a reload; the report.
+    pub(crate) async fn reload(&self) -> Value {
+        let (status, body) = self.ask_admin("POST", "/reload").await.expect("the admin listener answers");
+        assert!(matches!(status, 200 | 422), "{status}: {body}");
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
+    }
+
+    /// What `/status` says.
+    pub(crate) async fn status(&self) -> Value {
+        let (status, body) = self.admin_fetch("/status").await;
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
+    }
+
+    /// What `/status` says of the environment `name`.
+    pub(crate) async fn status_of(&self, name: &str) -> Value {
+        let status = self.status().await;
+        let environments = status["environments"].as_array().unwrap();
+        environments.iter().find(|environment| environment["name"] == name).cloned().unwrap_or(Value::Null)
+    }
+
     /// The same, `None` when nobody answers.
     pub(crate) async fn try_admin_fetch(&self, path: &str) -> Option<(u16, String)> {
+        self.ask_admin("GET", path).await
+    }
+
+    async fn ask_admin(&self, method: &str, path: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(self.admin).await.ok()?;
-        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.ok()?;
         let mut answer = Vec::new();
         within("the admin listener", stream.read_to_end(&mut answer)).await.ok()?;

@@ -1,0 +1,314 @@
+//! Reload: three kinds of trigger, one queue, one report.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use super::options::AppOptions;
+use super::serving::{Reloaded, Serving};
+use super::status::{StatusBoard, rfc3339};
+use super::upkeep::Upkeep;
+use crate::tls::reload::ReloadReport;
+use crate::tls::trigger::{Trigger, Triggers};
+
+/// Requests that wait; a trigger that finds the queue full is told of by those before it.
+const QUEUE: usize = 16;
+
+/// What a reload did.
+#[derive(Debug, Serialize)]
+pub struct Reload {
+    /// What asked for it.
+    pub trigger: Trigger,
+    /// When it ended, RFC 3339.
+    pub at: String,
+    /// The configuration, where the server was told how to read it again.
+    pub configuration: Option<ConfigurationReload>,
+    /// Each environment, by name.
+    pub environments: BTreeMap<String, EnvironmentReload>,
+}
+
+impl Reload {
+    /// Whether anything was found that is not good, so that something old stays in force.
+    #[must_use]
+    pub fn has_problem(&self) -> bool {
+        let kept = |report: &EnvironmentReload| {
+            matches!(
+                report,
+                EnvironmentReload::Material(ReloadReport::Kept { .. })
+                    | EnvironmentReload::Membership(Membership::NotAdded { .. })
+            )
+        };
+        matches!(self.configuration, Some(ConfigurationReload::Kept { .. })) || self.environments.values().any(kept)
+    }
+}
+
+/// What a reload did to the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum ConfigurationReload {
+    /// It is in force, but for what needs a restart.
+    Applied {
+        /// Keys whose new value counts from the next start on.
+        needs_restart: BTreeSet<String>,
+    },
+    /// It is not good: the one before stays, as a whole.
+    Kept {
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+}
+
+/// What a reload did to an environment.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum EnvironmentReload {
+    /// It was there before and is there now.
+    Material(ReloadReport),
+    /// It came or left.
+    Membership(Membership),
+}
+
+impl From<ReloadReport> for EnvironmentReload {
+    fn from(report: ReloadReport) -> Self {
+        Self::Material(report)
+    }
+}
+
+impl From<Membership> for EnvironmentReload {
+    fn from(membership: Membership) -> Self {
+        Self::Membership(membership)
+    }
+}
+
+/// How an environment came or left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Membership {
+    /// It takes connections now.
+    Added,
+    /// It is configured, but not good.
+    NotAdded {
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// It is gone from the configuration, and trusts nobody.
+    Removed {
+        /// Its live connections.
+        connections_retired: usize,
+    },
+}
+
+/// How the configuration is read again.
+pub struct ConfigurationSource {
+    read: Box<dyn FnMut() -> Result<Configured, String> + Send>,
+    files: Vec<PathBuf>,
+}
+
+/// A configuration that was read again.
+#[derive(Debug)]
+pub struct Configured {
+    /// What the server shall be from now on.
+    pub options: AppOptions,
+    /// Keys that differ from what the server was started with and that only a start can change.
+    pub needs_restart: Vec<String>,
+    /// Every file that it was read from, those of certificates of environments aside.
+    pub files: Vec<PathBuf>,
+}
+
+impl ConfigurationSource {
+    /// `read` yields the options, or everything that is wrong, as text; it may block. `files` are those of the first reading.
+    pub fn new(files: Vec<PathBuf>, read: impl FnMut() -> Result<Configured, String> + Send + 'static) -> Self {
+        Self { read: Box::new(read), files }
+    }
+}
+
+impl std::fmt::Debug for ConfigurationSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConfigurationSource").field("files", &self.files).finish_non_exhaustive()
+    }
+}
+
+/// Asks a running server for a reload. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Reloader(mpsc::Sender<Request>);
+
+#[derive(Debug)]
+struct Request {
+    trigger: Trigger,
+    answer: oneshot::Sender<Arc<Reload>>,
+}
+
+/// The server has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the server has ended: nothing can be reloaded")]
+pub struct ServerEnded;
+
+impl Reloader {
+    /// Reads everything again, and puts in force what is good. Completes when that is done; requests that come meanwhile share the
+    /// next reload. Before [`App::run`](super::App::run) it waits.
+    ///
+    /// # Errors
+    /// [`ServerEnded`]. What is wrong with the files is in the report.
+    pub async fn reload(&self) -> Result<Arc<Reload>, ServerEnded> {
+        self.reload_for(Trigger::Call).await
+    }
+
+    pub(crate) async fn reload_for(&self, trigger: Trigger) -> Result<Arc<Reload>, ServerEnded> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send(Request { trigger, answer }).await.map_err(|_| ServerEnded)?;
+        answered.await.map_err(|_| ServerEnded)
+    }
+}
+
+impl std::fmt::Debug for Reloading {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reloading").finish_non_exhaustive()
+    }
+}
+
+/// The other end: everything that a reload changes, and who asks for it.
+pub(super) struct Reloading {
+    requests: mpsc::Receiver<Request>,
+    state: State,
+}
+
+/// What moves to a blocking thread for a reload.
+pub(super) struct State {
+    pub(super) serving: Serving,
+    pub(super) board: StatusBoard,
+    pub(super) source: Option<ConfigurationSource>,
+    pub(super) upkeep: Upkeep,
+    /// What has been said of the configuration already.
+    said: Option<ConfigurationReload>,
+}
+
+impl Reloading {
+    pub(super) fn new(serving: Serving, board: StatusBoard) -> (Self, Reloader) {
+        let (sender, requests) = mpsc::channel(QUEUE);
+        let state = State { serving, board, source: None, upkeep: Upkeep::default(), said: None };
+        (Self { requests, state }, Reloader(sender))
+    }
+
+    pub(super) fn read_from(&mut self, source: ConfigurationSource) {
+        self.state.source = Some(source);
+    }
+
+    pub(super) fn serving(&self) -> &Serving {
+        &self.state.serving
+    }
+
+    /// Serves the queue until `end`.
+    pub(super) async fn run(self, end: CancellationToken) {
+        let Self { mut requests, mut state } = self;
+        let (hint, mut hints) = mpsc::channel(1);
+        let triggers = Triggers::start(state.serving.server.reload, state.files(), hint);
+        loop {
+            let mut waiting = Vec::new();
+            let trigger = tokio::select! {
+                Some(request) = requests.recv() => {
+                    waiting.push(request.answer);
+                    Some(request.trigger)
+                }
+                Some(trigger) = hints.recv() => Some(trigger),
+                () = tokio::time::sleep(Upkeep::pause(&state.serving)) => None,
+                () = end.cancelled() => return,
+            };
+            // What asked meanwhile is answered by what begins now.
+            while let Ok(request) = requests.try_recv() {
+                waiting.push(request.answer);
+            }
+            let work = move || {
+                let reload = trigger.map(|trigger| state.reload(trigger));
+                state.upkeep.run(&state.serving);
+                (state, reload)
+            };
+            let Ok((returned, reload)) = tokio::task::spawn_blocking(work).await else {
+                error!(
+                    event = "reload_failed",
+                    "a reload panicked: this is a defect; what is in force stays until a restart"
+                );
+                return;
+            };
+            state = returned;
+            if let Some(reload) = reload {
+                triggers.watch(state.serving.server.reload, state.files());
+                let reload = Arc::new(reload);
+                for answer in waiting {
+                    // Whoever asked may have gone.
+                    let _ = answer.send(Arc::clone(&reload));
+                }
+            }
+        }
+    }
+}
+
+impl State {
+    fn files(&self) -> Vec<PathBuf> {
+        let of_configuration = self.source.iter().flat_map(|source| source.files.iter().cloned());
+        of_configuration.chain(self.serving.files()).collect()
+    }
+
+    fn reload(&mut self, trigger: Trigger) -> Reload {
+        let (configuration, Reloaded { environments, .. }) = self.read_and_reload(trigger);
+        if let Some(configuration) = &configuration {
+            self.tell(configuration, trigger);
+        }
+        let now = SystemTime::now();
+        self.board.show(&self.serving, configuration.as_ref());
+        Reload { trigger, at: rfc3339(now), configuration, environments }
+    }
+
+    /// A configuration that is not good stays what it was; the material that it names is looked at all the same.
+    fn read_and_reload(&mut self, trigger: Trigger) -> (Option<ConfigurationReload>, Reloaded) {
+        let Some(source) = &mut self.source else { return (None, self.serving.reload_material(trigger)) };
+        let problem = match (source.read)() {
+            Ok(Configured { options, needs_restart, files }) => {
+                source.files = files;
+                match self.serving.reconfigure(options, trigger) {
+                    Ok(mut reloaded) => {
+                        reloaded.restart.extend(needs_restart);
+                        let needs_restart = std::mem::take(&mut reloaded.restart);
+                        return (Some(ConfigurationReload::Applied { needs_restart }), reloaded);
+                    }
+                    Err(problems) => super::start::lines(&problems),
+                }
+            }
+            Err(problem) => problem,
+        };
+        (Some(ConfigurationReload::Kept { problem }), self.serving.reload_material(trigger))
+    }
+
+    /// Says what is new. A poll that finds what was found before says nothing.
+    fn tell(&mut self, configuration: &ConfigurationReload, trigger: Trigger) {
+        let trigger = trigger.as_str();
+        let first = ConfigurationReload::Applied { needs_restart: BTreeSet::new() };
+        let said = self.said.as_ref().unwrap_or(&first);
+        if configuration == said {
+            return;
+        }
+        match configuration {
+            ConfigurationReload::Kept { problem } => {
+                error!(event = "configuration_refused", trigger, "the configuration in force stays: {problem}");
+            }
+            ConfigurationReload::Applied { needs_restart } if needs_restart.is_empty() => {
+                info!(event = "configuration_good", trigger, "the configuration is in force");
+            }
+            ConfigurationReload::Applied { needs_restart } => {
+                let keys = needs_restart.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+                tracing::warn!(
+                    event = "restart_needed",
+                    trigger,
+                    keys,
+                    "these settings count from the next start on: {keys}"
+                );
+            }
+        }
+        self.said = Some(configuration.clone());
+    }
+}

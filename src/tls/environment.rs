@@ -1,0 +1,130 @@
+//! The TLS side of an environment: the epoch in force, and the connections that live by it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use rustls_pki_types::{CertificateDer, UnixTime};
+
+use super::epoch::Epoch;
+use super::findings::Accepted;
+use super::judge::{ChainDigest, Verdict};
+use super::live::{LiveStanding, LiveStandings};
+use super::refusal::Refusal;
+use super::verdict::Standing;
+
+/// The TLS side of an environment: its name, the epoch in force and the connections that it admitted.
+#[derive(Debug)]
+pub struct TlsEnvironment {
+    name: Arc<str>,
+    epoch: ArcSwap<Epoch>,
+    /// That of `epoch`, for requests to compare with at the price of a load.
+    number: AtomicU64,
+    /// The environment is gone from the configuration: it trusts nobody.
+    closed: AtomicBool,
+    live: LiveStandings,
+    /// One installation at a time.
+    installing: Mutex<()>,
+}
+
+impl TlsEnvironment {
+    /// An environment with its first epoch.
+    #[must_use]
+    pub fn new(name: &str, first: Epoch) -> Self {
+        Self {
+            name: name.into(),
+            number: AtomicU64::new(first.number()),
+            epoch: ArcSwap::from_pointee(first),
+            closed: AtomicBool::new(false),
+            live: LiveStandings::default(),
+            installing: Mutex::new(()),
+        }
+    }
+
+    /// The environment's name.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The epoch that is in force.
+    pub fn current(&self) -> Arc<Epoch> {
+        self.epoch.load_full()
+    }
+
+    /// The number of the epoch that is in force.
+    pub(super) fn epoch_number(&self) -> u64 {
+        self.number.load(Ordering::Acquire)
+    }
+
+    /// Puts an epoch in force, ends the one before, and judges every live connection again. Returns how many were retired.
+    /// Blocking: the time of a judgement for each different chain, that of a look-up for each connection.
+    pub(super) fn install(&self, epoch: Epoch) -> usize {
+        let _one_at_a_time = self.installing.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = epoch.number();
+        let before = self.epoch.swap(Arc::new(epoch));
+        self.number.store(number, Ordering::Release);
+        before.end();
+        self.judge_live()
+    }
+
+    /// The end of an environment: every connection is retired, and no new one is admitted.
+    pub fn close(&self) -> usize {
+        self.closed.store(true, Ordering::Release);
+        // No verdict is of this epoch, so each is asked for again.
+        self.number.store(u64::MAX, Ordering::Release);
+        self.current().end();
+        self.judge_live()
+    }
+
+    fn judge_live(&self) -> usize {
+        let now = super::now();
+        let judged = self.live.all().into_iter().filter(|standing| !standing.is_retired());
+        judged.filter(|standing| standing.judge_again(now).is_err()).count()
+    }
+
+    /// Judges a chain by the epoch in force.
+    pub(super) fn judge(
+        &self,
+        digest: &ChainDigest,
+        chain: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(u64, Arc<Verdict>), Refusal> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Refusal::EnvironmentClosed);
+        }
+        let epoch = self.epoch.load();
+        epoch.judge().judge_digested(digest, chain, now).map(|verdict| (epoch.number(), verdict))
+    }
+
+    /// Admits the client of a handshake that `epoch` accepted. Its standing is live before the epoch in force is looked at, so that
+    /// an installation in between either judges it or is seen here.
+    ///
+    /// # Errors
+    /// The [`Refusal`] where another epoch came into force during the handshake and does not accept the client.
+    pub(super) fn admit(
+        self: &Arc<Self>,
+        chain: &Arc<[CertificateDer<'static>]>,
+        epoch: u64,
+        accepted: &Accepted,
+    ) -> Result<LiveStanding, Refusal> {
+        let (environment, chain) = (Arc::clone(self), Arc::clone(chain));
+        let standing = Standing::of_client(environment, chain, accepted.digest, epoch, &accepted.verdict);
+        let live = self.live.enter(Arc::new(standing));
+        if live.ask(std::time::SystemTime::now()).is_err() {
+            return Err(live.refusal().unwrap_or(Refusal::Other));
+        }
+        Ok(live)
+    }
+
+    /// Live connections, by the epoch that their handshake was judged by.
+    pub fn live_by_epoch(&self) -> BTreeMap<u64, usize> {
+        self.live.by_epoch()
+    }
+
+    /// Erases session keys whose time is up. Returns when to look again; `None` where there is no key.
+    pub fn erase_due_session_key(&self) -> Option<Duration> {
+        self.epoch.load().erase_due_session_key()
+    }
+}
