@@ -1,6 +1,7 @@
 //! Reload: three kinds of trigger, one queue, one report.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -224,18 +225,24 @@ impl Reloading {
                 waiting.push(request.answer);
             }
             let work = move || {
-                let reload = trigger.map(|trigger| state.reload(trigger));
-                state.upkeep.run(&state.serving);
+                // What a reload changes it changes in one step each, so a defect in it leaves a whole server, and the next one
+                // begins anew.
+                let reload = catch_unwind(AssertUnwindSafe(|| {
+                    state.upkeep.run(&state.serving);
+                    trigger.map(|trigger| state.reload(trigger))
+                }));
                 (state, reload)
             };
-            let Ok((returned, reload)) = tokio::task::spawn_blocking(work).await else {
-                error!(
-                    event = "reload_failed",
-                    "a reload panicked: this is a defect; what is in force stays until a restart"
-                );
-                return;
+            let reload;
+            (state, reload) = match tokio::task::spawn_blocking(work).await {
+                Ok((state, Ok(reload))) => (state, reload),
+                Ok((state, Err(_))) => {
+                    error!(event = "reload_failed", "a reload panicked, which is a defect: what is in force stays");
+                    (state, None)
+                }
+                // The runtime is ending.
+                Err(_) => return,
             };
-            state = returned;
             if let Some(reload) = reload {
                 triggers.watch(state.serving.server.reload, state.files());
                 let reload = Arc::new(reload);

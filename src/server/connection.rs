@@ -76,7 +76,9 @@ async fn admit(
     };
 
     let hosts = door.hosts.load_full();
-    match bounded(door, deadline, &slot, handshake(socket, &hosts, caller)).await {
+    // On the heap, and gone with its end: a connection that idles for an hour does not hold the room that its handshake took.
+    let handshake = Box::pin(handshake(socket, &hosts, caller));
+    match bounded(door, deadline, &slot, handshake).await {
         Ok(Ok(admitted)) => {
             drop(slot);
             let facts = admitted.client.tls();

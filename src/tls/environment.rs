@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -25,8 +25,8 @@ pub struct TlsEnvironment {
     /// The environment is gone from the configuration: it trusts nobody.
     closed: AtomicBool,
     live: LiveStandings,
-    /// One installation at a time.
-    installing: Mutex<()>,
+    /// One reload at a time.
+    reloading: Mutex<()>,
 }
 
 impl TlsEnvironment {
@@ -39,7 +39,7 @@ impl TlsEnvironment {
             epoch: ArcSwap::from_pointee(first),
             closed: AtomicBool::new(false),
             live: LiveStandings::default(),
-            installing: Mutex::new(()),
+            reloading: Mutex::new(()),
         }
     }
 
@@ -53,15 +53,19 @@ impl TlsEnvironment {
         self.epoch.load_full()
     }
 
+    /// Held while a reload reads, builds and installs, so that epochs are numbered and installed in one order.
+    pub(super) fn begin_reload(&self) -> MutexGuard<'_, ()> {
+        self.reloading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The number of the epoch that is in force.
     pub(super) fn epoch_number(&self) -> u64 {
         self.number.load(Ordering::Acquire)
     }
 
     /// Puts an epoch in force, ends the one before, and judges every live connection again. Returns how many were retired.
-    /// Blocking: the time of a judgement for each different chain, that of a look-up for each connection.
+    /// Called by a reload alone. Blocking: the time of a judgement for each different chain, that of a look-up for each connection.
     pub(super) fn install(&self, epoch: Epoch) -> usize {
-        let _one_at_a_time = self.installing.lock().unwrap_or_else(PoisonError::into_inner);
         let number = epoch.number();
         let before = self.epoch.swap(Arc::new(epoch));
         self.number.store(number, Ordering::Release);

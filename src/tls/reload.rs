@@ -103,7 +103,7 @@ impl TlsEnvironment {
     /// Loads everything, checks everything, builds, and installs once; or keeps the epoch in force. `changed` says that the options,
     /// or what the sources are checked by, are not those of the epoch in force, so that the same bytes make a new one.
     ///
-    /// Blocking: reads files, and judges every live connection. One at a time for an environment.
+    /// Blocking: reads files, and judges every live connection. A second call waits for the first.
     pub fn reload(&self, sources: &MaterialSources, options: &EpochOptions, changed: bool) -> ReloadReport {
         match self.try_reload(sources, options, changed) {
             Ok(report) => report,
@@ -117,6 +117,7 @@ impl TlsEnvironment {
         options: &EpochOptions,
         changed: bool,
     ) -> Result<ReloadReport, ReloadProblem> {
+        let _one_at_a_time = self.begin_reload();
         let before = self.current();
         let bytes = sources.read().map_err(ReloadProblem::Material)?;
         if !changed && bytes.digest() == before.digest() {

@@ -29,6 +29,10 @@ pub const MAX_LIFETIME: Duration = Duration::from_secs(60 * 60);
 /// Binds a ticket to this use of its key.
 const CONTEXT: &[u8] = b"issuer-host session ticket 1";
 
+/// Sessions that are larger get no ticket, in bytes. A session holds the client's chain; an honest one takes two to four kilobytes, and
+/// a ticket travels with every ClientHello.
+const MAX_SESSION: usize = 16 * 1024;
+
 /// Seconds since 1970, behind the session in the sealed part of a ticket.
 const DEADLINE_LEN: usize = size_of::<u64>();
 
@@ -125,6 +129,9 @@ impl SessionKeys {
     }
 
     fn seal(&self, session: &[u8], deadline: UnixTime) -> Option<Vec<u8>> {
+        if session.len() > MAX_SESSION {
+            return None;
+        }
         self.ensure_key()?;
         self.with_key(|key| {
             let mut ticket = Vec::with_capacity(NONCE_LEN + session.len() + DEADLINE_LEN + AES_256_GCM.tag_len());
@@ -276,6 +283,13 @@ mod tests {
         let asleep = Birth { wall: now.wall + MAX_LIFETIME, ..now };
         assert_eq!(now.left(MAX_LIFETIME, asleep), Duration::ZERO, "the machine slept");
         assert_eq!(now.left(MAX_LIFETIME, now), MAX_LIFETIME, "control");
+    }
+
+    #[test]
+    fn an_oversized_session_gets_no_ticket() {
+        let keys = SessionKeys::new(MAX_LIFETIME);
+        assert!(keys.seal(&vec![0; MAX_SESSION], FUTURE).is_some(), "control");
+        assert_eq!(keys.seal(&vec![0; MAX_SESSION + 1], FUTURE), None);
     }
 
     #[test]
