@@ -12,6 +12,7 @@ use super::start::EnvironmentProblem;
 use crate::handler::Handler;
 use crate::http::{Stack, StackOptions};
 use crate::metrics::{CertificateKind, Metrics, ReloadOutcome};
+use crate::pki::RevocationMode;
 use crate::server::Environment;
 use crate::tls::reload::ReloadReport;
 use crate::tls::trigger::Trigger;
@@ -56,6 +57,7 @@ impl Member {
         let (material, digest) =
             load().map_err(|error| EnvironmentProblem::Material { environment: name.clone(), error })?;
         warn_of(&name, &material.warnings());
+        tell_revocation(&name, material.revocation.mode, material.revocation.lists.lists().len());
         let epoch = Epoch::build(1, material, digest, &tls.1)
             .map_err(|error| EnvironmentProblem::Tls { environment: name.clone(), error })?;
         let metrics = metrics.for_environment(&name);
@@ -175,6 +177,16 @@ impl Member {
 
 fn mounted(handler: &Handler, options: &StackOptions, metrics: &crate::metrics::EnvironmentMetrics) -> Stack<Handler> {
     Stack::new(options.clone(), handler.clone().mounted()).with_accounting(Arc::new(metrics.clone()))
+}
+
+/// What an issuer without a list means is a decision that the operator should see.
+fn tell_revocation(environment: &str, mode: RevocationMode, lists: usize) {
+    let meaning = match mode {
+        RevocationMode::Off => "no revocation list is looked at",
+        RevocationMode::IfCovered => "certificates whose issuer has no list are taken as they are",
+        RevocationMode::Require => "certificates whose issuer has no list are refused",
+    };
+    info!(event = "revocation", environment, mode = mode.as_str(), lists, "{meaning}");
 }
 
 fn warn_of(environment: &str, warnings: &[String]) {
