@@ -33,6 +33,7 @@ mod interop;
 mod lifecycle;
 mod proxy_protocol;
 mod reload;
+mod resumption_matrix;
 mod retirement;
 mod starvation;
 mod subjects;
