@@ -30,6 +30,7 @@ mod http_timeouts;
 mod identities_accepted;
 mod identities_refused;
 mod interop;
+mod interop_resumption;
 mod lifecycle;
 mod proxy_protocol;
 mod reload;
