@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use time::Duration;
 
 use crate::support::door::{replace, write};
-use crate::support::{Authority, Door, HOST, Pki, Setup};
+use crate::support::{Authority, Door, HOST, Pki, Returning, Setup};
 
 /// A door with the files of the honest client in its directory, a list of revoked certificates, and no reload but those that the
 /// test asks for.
@@ -39,19 +39,29 @@ impl Prepared {
         Self { door, lists }
     }
 
+    /// Makes the change, and has a newcomer resume under what is in force then.
     async fn make(&self, change: Change) {
         let Self { door, lists } = self;
         let other = Authority::root("Other Client Root");
-        match change {
-            Change::Removed => door.install_anchors(&[&other]).await,
-            Change::RolledOver => door.install_anchors(&[&door.pki.clients, &other]).await,
+        let newcomer = match change {
+            Change::Removed => {
+                door.install_anchors(&[&other]).await;
+                other.client("newcomer")
+            }
+            Change::RolledOver => {
+                door.install_anchors(&[&door.pki.clients, &other]).await;
+                other.client("newcomer")
+            }
             Change::Revoked => {
                 let list = door.pki.issuing.crl(2, &[door.pki.honest.leaf()], Duration::days(1));
                 replace(lists.path(), "issuing.crl", &list);
                 let report = door.server.reload().await;
                 assert_eq!(report["environments"]["preprod"]["outcome"], "installed", "{report}");
+                door.pki.issuing.client("newcomer")
             }
-        }
+        };
+        // Sessions work under the new epoch too: an old one is passed over for no lack of a key.
+        Returning::new(&door.stranger().presenting(&newcomer)).expect_resumption().await;
     }
 
     /// How many handshakes resumed, by the server's count.

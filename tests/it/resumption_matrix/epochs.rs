@@ -1,6 +1,6 @@
 //! Another epoch: trust, credential or rules that have changed.
 
-use super::{both, each_proves_itself_once, none_is_let_in, quiet_door, reload, resuming};
+use super::{both, each_proves_itself_once, none_is_let_in, quiet_door, reload, resuming, sessions_work_for};
 use crate::support::door::replace;
 use crate::support::{Authority, Door, HOST, Setup, Spec};
 
@@ -23,8 +23,8 @@ async fn a_session_is_no_way_in_once_its_authority_is_removed() {
     let callers = resuming(&door).await;
     let other = Authority::root("Other Client Root");
     door.install_anchors(&[&other]).await;
+    sessions_work_for(&both(&door, &other.client("newcomer"))).await;
     none_is_let_in(&door, &callers, "unknown_issuer", "after the removal").await;
-    door.stranger().presenting(&other.client("newcomer")).expect_accepted("a client of the CA that stays").await;
 }
 
 #[tokio::test]
@@ -36,6 +36,7 @@ async fn an_authority_that_comes_back_does_not_bring_sessions_back() {
     }
     door.install_anchors(&[&Authority::root("Other Client Root")]).await;
     door.install_anchors(&[&door.pki.clients]).await;
+    sessions_work_for(&both(&door, &door.pki.honest)).await;
     for caller in &callers {
         caller.bring_back();
     }
@@ -48,12 +49,11 @@ async fn a_rollover_of_authorities_asks_for_a_proof_at_each_step_and_ends_with_t
     let next = Authority::root("Next Client Root");
     let old = resuming(&door).await;
     door.install_anchors(&[&door.pki.clients, &next]).await;
-    each_proves_itself_once(&old, "with both authorities").await;
     let new = both(&door, &next.client("renewed"));
-    for caller in &new {
-        caller.expect_resumption().await;
-    }
+    sessions_work_for(&new).await;
+    each_proves_itself_once(&old, "with both authorities").await;
     door.install_anchors(&[&next]).await;
+    sessions_work_for(&both(&door, &next.client("newcomer"))).await;
     none_is_let_in(&door, &old, "unknown_issuer", "with the next authority alone").await;
     each_proves_itself_once(&new, "with the next authority alone").await;
     assert_eq!(door.server.status_of("preprod").await["epoch"], 3);
@@ -63,7 +63,9 @@ async fn a_rollover_of_authorities_asks_for_a_proof_at_each_step_and_ends_with_t
 async fn a_session_of_an_authority_is_not_taken_over_by_another_of_the_same_name() {
     let door = quiet_door().await;
     let callers = resuming(&door).await;
-    door.install_anchors(&[&door.pki.clients.impostor()]).await;
+    let impostor = door.pki.clients.impostor();
+    door.install_anchors(&[&impostor]).await;
+    sessions_work_for(&both(&door, &impostor.client("newcomer"))).await;
     none_is_let_in(&door, &callers, "bad_signature", "under a CA of the same name and another key").await;
 }
 
@@ -102,6 +104,7 @@ async fn a_new_server_certificate_ends_sessions_and_serves_on() {
     replace(door.directory.path(), "server-chain.pem", &server.chain_pem());
     replace(door.directory.path(), "server-key.pem", &server.key_pem());
     assert_eq!(reload(&door).await, 2);
+    sessions_work_for(&both(&door, &door.pki.honest)).await;
     each_proves_itself_once(&callers, "under the new certificate").await;
 }
 
@@ -110,13 +113,12 @@ async fn a_subject_that_is_denied_since_is_not_let_in_by_its_session() {
     let door = quiet_door().await;
     let callers = resuming(&door).await;
     let bystanders = both(&door, &door.pki.issuing.client("bystander"));
-    for caller in &bystanders {
-        caller.expect_resumption().await;
-    }
+    sessions_work_for(&bystanders).await;
     configure(&door, "[environments.preprod.backend]", |table| {
         format!("[environments.preprod.client_subject]\ndeny = [\"CN=honest\"]\n\n{table}")
     });
     assert_eq!(reload(&door).await, 2);
+    sessions_work_for(&both(&door, &door.pki.issuing.client("newcomer"))).await;
     none_is_let_in(&door, &callers, "subject_not_admitted", "after it was denied").await;
     each_proves_itself_once(&bystanders, "under the new rules").await;
 }

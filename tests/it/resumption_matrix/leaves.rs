@@ -3,7 +3,9 @@
 use rustls::HandshakeKind;
 use time::{Duration, OffsetDateTime};
 
-use super::{both, door_with_list, each_proves_itself_once, none_is_let_in, publish, quiet_door, reload};
+use super::{
+    both, door_with_list, each_proves_itself_once, none_is_let_in, publish, quiet_door, reload, sessions_work_for,
+};
 use crate::support::{Door, Identity, Pki, Returning, Spec, within};
 
 #[tokio::test]
@@ -20,6 +22,7 @@ async fn a_leaf_that_has_expired_since_is_not_let_in_by_its_session() {
         resumes_until_refused(caller).await;
         caller.bring_back();
     }
+    sessions_work_for(&both(&door, &door.pki.honest)).await;
     none_is_let_in(&door, &callers, "expired", "after the expiry").await;
     door.is_unharmed().await;
 }
@@ -39,6 +42,7 @@ async fn a_caller_that_has_renewed_its_leaf_in_time_is_served_whatever_session_i
         caller.bring_back();
         caller.renew(&door.pki.issuing.client("short-lived"));
     }
+    sessions_work_for(&both(&door, &door.pki.honest)).await;
     each_proves_itself_once(&callers, "with the session of the leaf that has expired").await;
     // Control: it is the leaf that makes the difference.
     door.stranger().presenting(&short).expect_refused("the expired leaf").await;
@@ -51,11 +55,11 @@ async fn a_leaf_that_was_revoked_since_is_not_let_in_by_its_session() {
     let (door, lists) = door_with_list(pki).await;
     let callers = both(&door, &revoked);
     let bystanders = both(&door, &door.pki.honest);
-    for caller in callers.iter().chain(&bystanders) {
-        caller.expect_resumption().await;
-    }
+    sessions_work_for(&callers).await;
+    sessions_work_for(&bystanders).await;
     publish(&lists, &door.pki.issuing.crl(2, &[revoked.leaf()], Duration::days(1)));
     assert_eq!(reload(&door).await, 2);
+    sessions_work_for(&both(&door, &door.pki.issuing.client("newcomer"))).await;
     none_is_let_in(&door, &callers, "revoked", "after the revocation").await;
     each_proves_itself_once(&bystanders, "under the new list").await;
 }
@@ -76,6 +80,8 @@ async fn a_session_ends_with_the_list_that_its_leaf_was_held_against() {
         resumes_until_refused(caller).await;
         caller.bring_back();
     }
+    // The root has no list, so that its own clients are taken as they are.
+    sessions_work_for(&both(&door, &door.pki.clients.client("of the root"))).await;
     none_is_let_in(&door, &callers, "crl_expired", "after the list's next update was due").await;
 }
 

@@ -2,7 +2,7 @@
 
 use rustls::HandshakeKind;
 
-use super::{QUIET, both, each_proves_itself_once, none_is_let_in, quiet_door, resuming};
+use super::{QUIET, both, each_proves_itself_once, none_is_let_in, quiet_door, resuming, sessions_work_for};
 use crate::support::control::ControlServer;
 use crate::support::{Authority, Caller, Door, Returning, Server, Setup, within};
 
@@ -38,16 +38,19 @@ async fn no_session_survives_a_restart_with_the_same_files() {
     let callers = resuming(&door).await;
     restart(&mut door).await;
     let callers = callers.map(|caller| caller.at(door.server.address()));
+    sessions_work_for(&both(&door, &door.pki.honest)).await;
     each_proves_itself_once(&callers, "after the restart").await;
-    assert_eq!(door.server.metric("issuer_host_resumed_handshakes_total").await, 2.0);
+    assert_eq!(door.server.metric("issuer_host_resumed_handshakes_total").await, 4.0);
 }
 
 #[tokio::test]
 async fn no_session_survives_a_restart_that_takes_its_authority_away() {
     let mut door = quiet_door().await;
     let callers = resuming(&door).await;
-    door.replace_anchors(&[&Authority::root("Other Client Root")]);
+    let other = Authority::root("Other Client Root");
+    door.replace_anchors(&[&other]);
     restart(&mut door).await;
+    sessions_work_for(&both(&door, &other.client("newcomer"))).await;
     let callers = callers.map(|caller| caller.at(door.server.address()));
     none_is_let_in(&door, &callers, "unknown_issuer", "after the restart").await;
 }
@@ -56,6 +59,7 @@ async fn no_session_survives_a_restart_that_takes_its_authority_away() {
 async fn sessions_of_other_servers_are_passed_over_and_the_caller_is_served() {
     let door = quiet_door().await;
     let replica = Server::start(&door.directory.path().join("issuer-host.toml")).await;
+    sessions_work_for(&both(&door, &door.pki.honest)).await;
     let stock = ControlServer::demanding(&door.pki).await;
     let stock = stock.caller(&door.pki).presenting(&door.pki.honest);
     for version in [Caller::tls12, Caller::tls13] {
@@ -80,6 +84,7 @@ async fn a_session_of_a_server_that_trusts_another_authority_lets_nobody_in() {
     for caller in &callers {
         caller.at(lenient.address()).expect_resumption().await;
     }
+    sessions_work_for(&both(&door, &door.pki.honest)).await;
     none_is_let_in(&door, &callers, "unknown_issuer", "with a session of another server").await;
 }
 

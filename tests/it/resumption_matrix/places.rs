@@ -3,7 +3,7 @@
 use rcgen::SanType;
 use tempfile::TempDir;
 
-use super::{QUIET, both, each_proves_itself_once, failures};
+use super::{QUIET, both, each_proves_itself_once, failures, sessions_work_for};
 use crate::support::door::write;
 use crate::support::{Authority, Backend, Door, HOST, Pki, Returning, Setup, Spec};
 
@@ -26,7 +26,7 @@ impl Neighbour {
     }
 
     /// A door with the neighbour beside it; `keys` tell it where to listen, and for whom.
-    async fn beside(&self, pki: Pki, environment: &str, keys: &str) -> Door {
+    async fn beside(&self, pki: Pki, keys: &str) -> Door {
         let (files, backend) = (self.files.path().display(), self.backend.address());
         let server = format!(
             r#"
@@ -41,7 +41,7 @@ backend = {{ url = "http://{backend}" }}
 {keys}
 "#
         );
-        Door::behind(pki, Setup { server: &server, environment, ..Setup::default() }).await
+        Door::behind(pki, Setup { server: &server, ..Setup::default() }).await
     }
 }
 
@@ -71,8 +71,9 @@ async fn another_listener_with_another_environment_of_the_same_name_and_authorit
     let pki = pki();
     let neighbour = Neighbour::new(&pki, &pki.clients).await;
     let keys = format!("host = \"{HOST}\"\nlisten = [\"127.0.0.2:0\"]");
-    let door = neighbour.beside(pki, "", &keys).await;
+    let door = neighbour.beside(pki, &keys).await;
     let elsewhere = listener(&door, "127.0.0.2");
+    sessions_work_for(&both(&door, &door.pki.honest).map(|caller| caller.at(elsewhere))).await;
     for caller in both(&door, &door.pki.honest) {
         caller.expect_resumption().await;
         let before = neighbour.backend.all_arrivals();
@@ -85,26 +86,29 @@ async fn another_listener_with_another_environment_of_the_same_name_and_authorit
 #[tokio::test]
 async fn another_listener_with_an_environment_of_another_authority_lets_no_session_in() {
     let pki = pki();
-    let neighbour = Neighbour::new(&pki, &Authority::root("Other Client Root")).await;
+    let other = Authority::root("Other Client Root");
+    let neighbour = Neighbour::new(&pki, &other).await;
     let keys = format!("host = \"{HOST}\"\nlisten = [\"127.0.0.2:0\"]");
-    let door = neighbour.beside(pki, "", &keys).await;
+    let door = neighbour.beside(pki, &keys).await;
     let elsewhere = listener(&door, "127.0.0.2");
-    no_session_opens_the_neighbour(&door, &neighbour, |caller| caller.at(elsewhere)).await;
+    no_session_opens_the_neighbour(&door, &neighbour, &other, |caller| caller.at(elsewhere)).await;
 }
 
 #[tokio::test]
 async fn another_name_on_the_same_listener_with_another_authority_lets_no_session_in() {
     let pki = pki();
-    let neighbour = Neighbour::new(&pki, &Authority::root("Other Client Root")).await;
-    let door = neighbour.beside(pki, "", &format!("host = \"{OTHER}\"")).await;
-    no_session_opens_the_neighbour(&door, &neighbour, |caller| caller.named(OTHER)).await;
+    let other = Authority::root("Other Client Root");
+    let neighbour = Neighbour::new(&pki, &other).await;
+    let door = neighbour.beside(pki, &format!("host = \"{OTHER}\"")).await;
+    no_session_opens_the_neighbour(&door, &neighbour, &other, |caller| caller.named(OTHER)).await;
 }
 
 #[tokio::test]
 async fn another_name_on_the_same_listener_with_the_same_authority_asks_for_a_proof() {
     let pki = pki();
     let neighbour = Neighbour::new(&pki, &pki.clients).await;
-    let door = neighbour.beside(pki, "", &format!("host = \"{OTHER}\"")).await;
+    let door = neighbour.beside(pki, &format!("host = \"{OTHER}\"")).await;
+    sessions_work_for(&both(&door, &door.pki.honest).map(|caller| caller.named(OTHER))).await;
     for caller in both(&door, &door.pki.honest) {
         caller.expect_resumption().await;
         let before = neighbour.backend.all_arrivals();
@@ -120,7 +124,7 @@ async fn a_session_of_one_name_is_none_of_another_name_of_the_same_environment()
     for host in ["", "host = \"*.bank.test\""] {
         let pki = pki();
         let neighbour = Neighbour::new(&pki, &pki.clients).await;
-        let door = neighbour.beside(pki, "", &format!("{host}\nlisten = [\"127.0.0.2:0\"]")).await;
+        let door = neighbour.beside(pki, &format!("{host}\nlisten = [\"127.0.0.2:0\"]")).await;
         let elsewhere = listener(&door, "127.0.0.2");
         for caller in both(&door, &door.pki.honest) {
             let (one, other) = (caller.at(elsewhere).named(HOST), caller.at(elsewhere).named(OTHER));
@@ -135,7 +139,14 @@ async fn a_session_of_one_name_is_none_of_another_name_of_the_same_environment()
 }
 
 /// The door's honest client resumes at the door, before and after, and is refused by the neighbour with or without its session.
-async fn no_session_opens_the_neighbour(door: &Door, neighbour: &Neighbour, there: impl Fn(&Returning) -> Returning) {
+async fn no_session_opens_the_neighbour(
+    door: &Door,
+    neighbour: &Neighbour,
+    clients: &Authority,
+    there: impl Fn(&Returning) -> Returning,
+) {
+    sessions_work_for(&both(door, &clients.client("the neighbour's own")).map(|caller| there(&caller))).await;
+    let arrivals = neighbour.backend.all_arrivals();
     for caller in both(door, &door.pki.honest) {
         caller.expect_resumption().await;
         let refused = failures(door, "unknown_issuer").await;
@@ -149,7 +160,7 @@ async fn no_session_opens_the_neighbour(door: &Door, neighbour: &Neighbour, ther
         caller.expect_resumed("at the door again").await;
     }
     door.server.permits_return_to_zero().await;
-    assert_eq!(neighbour.backend.all_arrivals(), 0, "a refused caller reached the backend");
+    assert_eq!(neighbour.backend.all_arrivals(), arrivals, "a refused caller reached the backend");
 }
 
 /// The listener on that address.

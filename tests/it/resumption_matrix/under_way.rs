@@ -2,7 +2,7 @@
 
 use rustls::HandshakeKind;
 
-use super::{door_with_list, publish, quiet_door, reload, resuming};
+use super::{door_with_list, publish, quiet_door, reload, resuming, sessions_work_for};
 use crate::support::{Authority, Door, Pki, Refusal, Returning, Session, request};
 
 #[tokio::test]
@@ -42,6 +42,7 @@ async fn a_resumption_under_way_is_served_by_an_epoch_that_accepts_it_and_earns_
     for half in halves {
         half.finish().await.unwrap();
     }
+    sessions_work_for(&super::both(&door, &door.pki.honest)).await;
     for caller in &callers {
         assert_ne!(caller.expect_visit("after it").await, HandshakeKind::Resumed, "a session of the epoch before");
         caller.expect_resumed("in the new epoch").await;
