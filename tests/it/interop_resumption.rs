@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use time::Duration;
 
 use crate::support::door::{replace, write};
+use crate::support::returning::resumptions;
 use crate::support::{Authority, Door, HOST, Pki, Returning, Setup};
 
 /// A door with the files of the honest client in its directory, a list of revoked certificates, and no reload but those that the
@@ -27,7 +28,7 @@ impl Prepared {
     async fn new() -> Self {
         let (pki, lists) = (Pki::new(), TempDir::new().unwrap());
         write(lists.path(), "issuing.crl", &pki.issuing.crl(1, &[], Duration::days(1)));
-        let environment = format!("crl = [{:?}]", lists.path().join("issuing.crl"));
+        let environment = format!("crl = [\"{}/issuing.crl\"]", lists.path().display());
         let server = "[reload]\nwatch = false\npoll = \"0s\"\n";
         let door = Door::behind(pki, Setup { server, environment: &environment, ..Setup::default() }).await;
         let directory = door.directory.path();
@@ -66,7 +67,6 @@ impl Prepared {
 
     /// How many handshakes resumed, by the server's count.
     async fn resumed(&self) -> usize {
-        let count = self.door.server.metric("issuer_host_resumed_handshakes_total").await;
-        (0..).find(|&whole| f64::from(whole) >= count).and_then(|whole: i32| whole.try_into().ok()).unwrap()
+        resumptions(&self.door.server).await
     }
 }

@@ -81,7 +81,7 @@ async fn reload(door: &Door) -> u64 {
 async fn door_with_list(pki: Pki) -> (Door, tempfile::TempDir) {
     let lists = tempfile::TempDir::new().unwrap();
     publish(&lists, &pki.issuing.crl(1, &[], time::Duration::days(1)));
-    let environment = format!("crl = [{:?}]", lists.path().join("issuing.crl"));
+    let environment = format!("crl = [\"{}/issuing.crl\"]", lists.path().display());
     (Door::behind(pki, Setup { server: QUIET, environment: &environment, ..Setup::default() }).await, lists)
 }
 

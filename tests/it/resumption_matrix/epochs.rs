@@ -2,17 +2,18 @@
 
 use super::{both, each_proves_itself_once, none_is_let_in, quiet_door, reload, resuming, sessions_work_for};
 use crate::support::door::replace;
+use crate::support::returning::resumptions;
 use crate::support::{Authority, Door, HOST, Setup, Spec};
 
 #[tokio::test]
 async fn within_its_epoch_a_session_resumes_and_is_counted() {
     let door = quiet_door().await;
     let callers = resuming(&door).await;
-    assert_eq!(door.server.metric("issuer_host_resumed_handshakes_total").await, 2.0);
+    assert_eq!(resumptions(&door.server).await, 2);
     for caller in &callers {
         caller.expect_resumed("in the same epoch").await;
     }
-    assert_eq!(door.server.metric("issuer_host_resumed_handshakes_total").await, 4.0);
+    assert_eq!(resumptions(&door.server).await, 4);
     assert_eq!(door.backend.arrivals("/visit"), 6);
     door.is_unharmed().await;
 }
@@ -134,7 +135,7 @@ async fn switching_resumption_off_ends_the_sessions_that_there_are() {
         caller.expect_proof("after it was switched off").await;
         assert_ne!(caller.expect_visit("after it was switched off").await, rustls::HandshakeKind::Resumed);
     }
-    assert_eq!(door.server.metric("issuer_host_resumed_handshakes_total").await, 2.0);
+    assert_eq!(resumptions(&door.server).await, 2);
 }
 
 /// Changes one piece of the configuration.

@@ -4,6 +4,7 @@ use rustls::HandshakeKind;
 
 use super::{QUIET, both, each_proves_itself_once, none_is_let_in, quiet_door, resuming, sessions_work_for};
 use crate::support::control::ControlServer;
+use crate::support::returning::resumptions;
 use crate::support::{Authority, Caller, Door, Returning, Server, Setup, within};
 
 #[tokio::test]
@@ -40,7 +41,7 @@ async fn no_session_survives_a_restart_with_the_same_files() {
     let callers = callers.map(|caller| caller.at(door.server.address()));
     sessions_work_for(&both(&door, &door.pki.honest)).await;
     each_proves_itself_once(&callers, "after the restart").await;
-    assert_eq!(door.server.metric("issuer_host_resumed_handshakes_total").await, 4.0);
+    assert_eq!(resumptions(&door.server).await, 4);
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use tokio_rustls::client::TlsStream;
 pub(crate) use half_open::HalfOpen;
 use wallet::Wallet;
 
-use super::{Caller, HOST, Identity, Refusal, raw};
+use super::{Caller, HOST, Identity, Refusal, Server, raw};
 
 /// A caller with one wallet of sessions for all of its visits. It offers what is in there to whomever it calls, whatever the name and
 /// the address, and its clock stands still, so that it never takes a session for too old: who says no is the server.
@@ -136,6 +136,11 @@ impl Returning {
         assert_eq!(self.credential.proofs() - proofs, 1, "the session was taken {when}");
         refusal
     }
+}
+
+/// How many handshakes of this server resumed a session, by its own count.
+pub(crate) async fn resumptions(server: &Server) -> usize {
+    server.metric("issuer_host_resumed_handshakes_total").await.to_string().parse().unwrap()
 }
 
 fn visit_request(host: &str) -> String {
