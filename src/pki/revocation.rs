@@ -69,17 +69,17 @@ impl Revocation {
 }
 
 impl Revocation {
-    /// A list of `installed` that has no successor here, although whom it tells of can still be admitted: its signer is one of
-    /// `anchors`, or an intermediate CA. A file that was cut short between two lists looks like this.
-    #[must_use]
-    pub fn lost<'a>(&self, installed: &'a Self, anchors: &[Anchor]) -> Option<&'a RevocationList> {
-        let still_counts = |list: &&RevocationList| {
+    /// The lists of `installed` that have no successor here, although whom they tell of can still be admitted: their signer is
+    /// one of `anchors`, or an intermediate CA. A file that was cut short between two lists looks like this.
+    pub fn lost<'a>(&self, installed: &'a Self, anchors: &[Anchor]) -> impl Iterator<Item = &'a RevocationList> {
+        let still_counts = move |list: &&RevocationList| {
             list.signer().is_none_or(|signer| {
                 anchors.iter().any(|anchor| Fingerprint::of(&anchor.facts.public_key_der) == signer)
             })
         };
-        let has_successor = |list: &&RevocationList| self.lists.lists().iter().any(|own| own.is_of_same_scope(list));
-        installed.lists.lists().iter().filter(still_counts).find(|list| !has_successor(list))
+        let has_successor =
+            move |list: &&RevocationList| self.lists.lists().iter().any(|own| own.is_of_same_scope(list));
+        installed.lists.lists().iter().filter(move |list| still_counts(list) && !has_successor(list))
     }
 }
 

@@ -125,11 +125,12 @@ impl TlsEnvironment {
         }
         let material = TlsMaterial::check(&bytes, sources, super::now()).map_err(ReloadProblem::Material)?;
         material.revocation.may_follow(before.judge().revocation()).map_err(ReloadProblem::Rollback)?;
-        if !changed
-            && let Some(list) = material.revocation.lost(before.judge().revocation(), material.anchors.anchors())
-        {
+        // Whoever takes a file out of the configuration means it; a file that is still there may have been cut short.
+        let mut lost = material.revocation.lost(before.judge().revocation(), material.anchors.anchors());
+        if let Some(list) = lost.find(|list| sources.has_list_file(&list.place.file)) {
             return Err(ReloadProblem::ListGone { issuer: list.issuer.clone() });
         }
+        drop(lost);
         let warnings = material.warnings();
         let to = before.number() + 1;
         let epoch = Epoch::build(to, material, bytes.digest(), options).map_err(ReloadProblem::Tls)?;

@@ -71,6 +71,11 @@ impl MaterialSources {
         self.pieces().filter_map(|(_, source)| source.file()).map(Path::to_path_buf).collect()
     }
 
+    /// Whether `label`, which is what messages call a file, is that of a file of revocation lists.
+    pub(in crate::tls) fn has_list_file(&self, label: &str) -> bool {
+        self.crl.iter().filter_map(MaterialSource::file).any(|file| file.display().to_string() == label)
+    }
+
     /// All sources with what they hold, in a fixed order.
     pub(super) fn pieces(&self) -> impl Iterator<Item = (MaterialKind, &MaterialSource)> {
         let single = [
