@@ -221,7 +221,7 @@ impl Metrics {
             handshakes: self.families.handshakes.clone(),
             certificate_expiry: self.families.certificate_expiry.clone(),
             crl_expiry: self.families.crl_expiry.clone(),
-            epoch: self.families.epoch.get_or_create_owned(&labels),
+            epochs: self.families.epoch.clone(),
             reloads: self.families.reloads.clone(),
             connections: self.families.connections.get_or_create_owned(&labels),
             retired: self.families.retired.get_or_create_owned(&labels),
@@ -263,7 +263,7 @@ pub struct EnvironmentMetrics {
     handshakes: Family<HandshakeLabels, Counter>,
     certificate_expiry: Family<CertificateLabels, Gauge>,
     crl_expiry: Family<EnvironmentLabels, Gauge>,
-    epoch: Gauge,
+    epochs: Family<EnvironmentLabels, Gauge>,
     reloads: Family<ReloadLabels, Counter>,
     connections: Gauge,
     retired: Counter,
@@ -348,7 +348,20 @@ impl EnvironmentMetrics {
 
     /// Which epoch is in force.
     pub fn epoch_installed(&self, number: u64) {
-        self.epoch.set(i64::try_from(number).unwrap_or(i64::MAX));
+        let labels = EnvironmentLabels { environment: self.name.clone() };
+        self.epochs.get_or_create(&labels).set(i64::try_from(number).unwrap_or(i64::MAX));
+    }
+
+    /// The environment is gone from the configuration: what it was made of is told of no more, lest somebody be alarmed by the expiry
+    /// of what is no longer used. What was counted stays.
+    pub fn environment_removed(&self) {
+        for kind in [CertificateKind::ClientCa, CertificateKind::ServerChain] {
+            let labels = CertificateLabels { environment: self.name.clone(), kind: kind.label() };
+            self.certificate_expiry.remove(&labels);
+        }
+        let labels = EnvironmentLabels { environment: self.name.clone() };
+        self.crl_expiry.remove(&labels);
+        self.epochs.remove(&labels);
     }
 
     /// A reload ended.
@@ -427,6 +440,19 @@ mod tests {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
         assert!(text.ends_with("# EOF\n"), "OpenMetrics ends with EOF");
+        preprod.environment_removed();
+        let text = metrics.encode();
+        for line in [
+            "issuer_host_certificate_expiry_timestamp_seconds{",
+            "issuer_host_crl_next_update_timestamp_seconds{",
+            "issuer_host_epoch{",
+        ] {
+            assert!(!text.contains(line), "{line} is still in\n{text}");
+        }
+        assert!(
+            text.contains(r#"issuer_host_reloads_total{environment="preprod",outcome="kept"} 1"#),
+            "what was counted stays"
+        );
         drop(open);
         assert!(metrics.encode().contains(r#"issuer_host_connections{environment="preprod"} 0"#));
     }

@@ -98,6 +98,7 @@ impl Serving {
         self.route();
         for member in before {
             let connections_retired = member.environment.tls.close();
+            member.environment.metrics.environment_removed();
             environments.insert(member.name().to_owned(), Membership::Removed { connections_retired }.into());
         }
         Ok(Reloaded { environments, restart })
@@ -109,7 +110,8 @@ impl Serving {
         let mut restart = BTreeSet::new();
         wanted.retain_mut(|options| {
             let asked = options.addresses(server).to_vec();
-            let key = if options.listen.is_empty() {
+            // Settings write the server's addresses out for an environment that names none.
+            let key = if options.listen.is_empty() || options.listen == server.listen {
                 "server.listen".to_owned()
             } else {
                 format!("environments.{}.listen", options.name)

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
+use super::tool::{self, Finished};
 use super::{Authority, Backend, Caller, Identity, Server, Spec};
 
 /// The name that the server answers to, unless a test says otherwise.
@@ -20,6 +22,9 @@ pub(crate) struct Pki {
     /// An honest client under the issuing authority.
     pub(crate) honest: Identity,
 }
+
+/// For [`Setup::log`]: nothing but the test itself asks for a reload.
+pub(crate) const QUIET: &str = "[reload]\nwatch = false\npoll = \"0s\"";
 
 /// What a test wants to be different. All strings are TOML.
 #[derive(Default)]
@@ -38,6 +43,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) client_ca: Option<String>,
     /// Where the backend is, when it is not the door's own.
     pub(crate) backend_url: Option<String>,
+    /// Files beside those that every door has: name and contents.
+    pub(crate) files: Vec<(&'a str, Vec<u8>)>,
 }
 
 /// A running server, its backend and its certificates.
@@ -77,6 +84,9 @@ impl Door {
         write(directory.path(), "client-ca.pem", &setup.client_ca.clone().unwrap_or_else(|| pki.clients.pem()));
         write(directory.path(), "server-chain.pem", &pki.server.chain_pem());
         write(directory.path(), "server-key.pem", &pki.server.key_pem());
+        for (name, bytes) in &setup.files {
+            write(directory.path(), name, bytes);
+        }
         let config = directory.path().join("issuer-host.toml");
         let url = setup.backend_url.clone().unwrap_or_else(|| format!("http://{}", backend.address()));
         write(directory.path(), "issuer-host.toml", &text(&setup, &url));
@@ -107,6 +117,31 @@ impl Door {
         assert_eq!(report["environments"]["preprod"]["outcome"], "installed", "{report}");
     }
 
+    /// Replaces a piece of the configuration that is there.
+    #[track_caller]
+    pub(crate) fn edit(&self, piece: &str, other: &str) {
+        edit(self.directory.path(), piece, other);
+    }
+
+    /// Puts a file in the place of what had its name.
+    pub(crate) fn replace(&self, name: &str, contents: impl AsRef<[u8]>) {
+        replace(self.directory.path(), name, contents);
+    }
+
+    /// Reloads, and asserts what the report says of the environment: `installed`, `unchanged`, `kept`.
+    pub(crate) async fn expect_reload(&self, outcome: &str) -> Value {
+        let report = self.server.reload().await;
+        let environment = report["environments"]["preprod"].clone();
+        assert_eq!(environment["outcome"], outcome, "{report}");
+        environment
+    }
+
+    /// Runs another command of the program on the door's configuration.
+    pub(crate) async fn command(&self, subcommand: &str) -> Finished {
+        let arguments = [subcommand, "--config", "issuer-host.toml"];
+        tool::run(self.directory.path(), env!("CARGO_BIN_EXE_issuer-host"), &arguments, "").await
+    }
+
     /// Asserts that the server still serves an honest client and that every permit has come back.
     pub(crate) async fn is_unharmed(&self) {
         self.honest().expect_accepted("an honest client afterwards").await;
@@ -115,15 +150,23 @@ impl Door {
 }
 
 /// Puts a new file in the place of an old one, as `mv` does: nobody reads half of it.
-pub(crate) fn replace(directory: &Path, name: &str, text: &str) {
+pub(crate) fn replace(directory: &Path, name: &str, contents: impl AsRef<[u8]>) {
     let next = format!("{name}.next");
-    write(directory, &next, text);
+    write(directory, &next, contents);
     std::fs::rename(directory.join(next), directory.join(name)).unwrap();
 }
 
+/// Replaces a piece of the configuration that is there.
+#[track_caller]
+pub(crate) fn edit(directory: &Path, piece: &str, other: &str) {
+    let text = std::fs::read_to_string(directory.join("issuer-host.toml")).unwrap();
+    assert!(text.contains(piece), "{piece:?} is not in the configuration:\n{text}");
+    replace(directory, "issuer-host.toml", text.replacen(piece, other, 1));
+}
+
 /// Writes a file into a test's directory.
-pub(crate) fn write(directory: &Path, name: &str, text: &str) {
-    std::fs::write(directory.join(name), text).unwrap();
+pub(crate) fn write(directory: &Path, name: &str, contents: impl AsRef<[u8]>) {
+    std::fs::write(directory.join(name), contents).unwrap();
 }
 
 fn text(setup: &Setup<'_>, backend_url: &str) -> String {

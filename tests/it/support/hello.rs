@@ -26,6 +26,7 @@ pub(crate) enum FirstAnswer {
 }
 
 pub(crate) const PROTOCOL_VERSION: FirstAnswer = FirstAnswer::Alert(70);
+pub(crate) const UNRECOGNIZED_NAME: FirstAnswer = FirstAnswer::Alert(112);
 pub(crate) const HANDSHAKE_FAILURE: FirstAnswer = FirstAnswer::Alert(40);
 
 const ALERT: u8 = 21;
@@ -51,6 +52,27 @@ impl Hello<'_> {
             Ok((HANDSHAKE, payload)) if payload[0] == SERVER_HELLO => server_hello(&payload[4..]),
             Ok(other) => panic!("not an answer to a hello: {other:?}"),
         }
+    }
+
+    /// Sends the hello and looks for `certificate` (DER) in the server's first flight, which TLS 1.2 sends in the clear.
+    pub(crate) async fn is_shown(&self, caller: &Caller, certificate: &[u8]) -> bool {
+        let mut stream = caller.socket().await.unwrap();
+        stream.write_all(&self.record()).await.unwrap();
+        let mut flight = Vec::new();
+        let reading = async {
+            // An alert, or the end of the flight: ServerHelloDone (RFC 5246, 7.4.5).
+            while !flight.ends_with(&[14, 0, 0, 0]) {
+                let mut header = [0; 5];
+                if stream.read_exact(&mut header).await.is_err() || header[0] != HANDSHAKE {
+                    break;
+                }
+                let mut payload = vec![0; usize::from(u16::from_be_bytes([header[3], header[4]]))];
+                stream.read_exact(&mut payload).await.unwrap();
+                flight.extend_from_slice(&payload);
+            }
+        };
+        within("the first flight", reading).await;
+        flight.windows(certificate.len()).any(|window| window == certificate)
     }
 
     /// The record on the wire.

@@ -7,6 +7,7 @@ pub(crate) mod door;
 pub(crate) mod frames;
 pub(crate) mod gate;
 pub(crate) mod hello;
+pub(crate) mod neighbours;
 pub(crate) mod pki;
 pub(crate) mod raw;
 pub(crate) mod returning;
@@ -16,8 +17,9 @@ pub(crate) mod tool;
 
 pub(crate) use backend::{Answer, Backend};
 pub(crate) use caller::{Caller, Refusal};
-pub(crate) use door::{Door, HOST, Pki, Setup};
+pub(crate) use door::{Door, HOST, Pki, QUIET, Setup};
 pub(crate) use gate::Gate;
+pub(crate) use neighbours::{Neighbour, Neighbours};
 pub(crate) use pki::{Authority, Identity, Spec};
 pub(crate) use returning::Returning;
 pub(crate) use server::Server;

@@ -234,6 +234,12 @@ pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
+/// The DER of the first block of a PEM text.
+pub(crate) fn der(pem: &str) -> Vec<u8> {
+    let lines = pem.lines().skip_while(|line| !line.starts_with("-----BEGIN")).skip(1);
+    STANDARD.decode(lines.take_while(|line| !line.starts_with("-----")).collect::<String>()).unwrap()
+}
+
 fn serial(certificate: &CertificateDer<'_>) -> SerialNumber {
     let (_, parsed) = x509_parser::parse_x509_certificate(certificate).unwrap();
     SerialNumber::from_slice(parsed.raw_serial())

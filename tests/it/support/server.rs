@@ -129,6 +129,17 @@ impl Server {
             .unwrap_or_else(|| panic!("the admin listener does not answer:\n{}", self.log()))
     }
 
+    /// Whether `/metrics` has this line.
+    pub(crate) async fn has_metric_line(&self, line: &str) -> bool {
+        self.admin_fetch("/metrics").await.1.lines().any(|other| other == line)
+    }
+
+    /// Asks the admin listener for a reload; status and report.
+    pub(crate) async fn try_reload(&self) -> (u16, Value) {
+        let (status, body) = self.ask_admin("POST", "/reload").await.expect("the admin listener answers");
+        (status, serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}")))
+    }
+
     /// Asks the admin listener for a reload; the report.
     pub(crate) async fn reload(&self) -> Value {
         let (status, body) = self.ask_admin("POST", "/reload").await.expect("the admin listener answers");

@@ -39,6 +39,15 @@ impl Finished {
         self.0.status.success()
     }
 
+    pub(crate) fn code(&self) -> Option<i32> {
+        self.0.status.code()
+    }
+
+    /// Both outputs with single spaces, however their lines were wrapped.
+    pub(crate) fn words(&self) -> String {
+        self.text().split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     /// Both outputs, one after the other.
     pub(crate) fn text(&self) -> String {
         let (out, err) = (String::from_utf8_lossy(&self.0.stdout), String::from_utf8_lossy(&self.0.stderr));
