@@ -91,7 +91,9 @@ pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
     let metrics = Metrics::new();
     let mut problems = Vec::new();
     let mut members = Vec::new();
-    for environment in environments {
+    for mut environment in environments {
+        // Written out: what an environment listens on does not follow the server's addresses when these change.
+        environment.listen = environment.addresses(&server).to_vec();
         match Member::new(environment, &server, &metrics) {
             Ok(member) => members.push(member),
             Err(problem) => problems.push(problem),
