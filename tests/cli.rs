@@ -222,7 +222,7 @@ fn files_that_hold_no_usable_revocation_list_are_refused() {
         (b"a list".to_vec(), "there is no certificate revocation list in it"),
         (pki::pem("X509 CRL", &[0x30; 60]).into_bytes(), "this is not a certificate revocation list"),
         (operator.clients.certificate().to_vec(), "this is a certificate, not a certificate revocation list"),
-        (cut.into_bytes(), "-----END"),
+        (cut.into_bytes(), "BEGIN X509 CRL has no END X509 CRL"),
         (certificate.into_bytes(), "CA certificates belong into client_ca"),
         (operator.clients.key_pem().into_bytes(), "private key in a file of certificate revocation lists"),
         (delta, "this is a delta list, which holds changes only; take the CA's complete list"),

@@ -127,9 +127,9 @@ struct Files(TempDir);
 impl Files {
     fn of(pki: &Pki) -> Self {
         let files = Self(TempDir::new().unwrap());
-        replace(files.0.path(), "ca.pem", pki.clients.pem());
-        replace(files.0.path(), "chain.pem", pki.server.chain_pem());
-        replace(files.0.path(), "key.pem", pki.server.key_pem());
+        replace(files.0.path(), "ca.pem", &pki.clients.pem());
+        replace(files.0.path(), "chain.pem", &pki.server.chain_pem());
+        replace(files.0.path(), "key.pem", &pki.server.key_pem());
         files
     }
 
@@ -175,7 +175,7 @@ async fn a_program_that_asks_for_a_reload_gets_a_typed_report() {
 
     let mut retired = embedded.caller().presenting(&embedded.pki.honest).session().await.unwrap();
     assert_eq!(retired.send(request("GET", "/").body("".into()).unwrap()).await.unwrap().status, 200);
-    replace(files.0.path(), "ca.pem", other.pem());
+    replace(files.0.path(), "ca.pem", &other.pem());
     let reload = reloader.reload().await.unwrap();
     let ReloadReport::Installed { from, to, anchors_added, anchors_removed, leaf_changed, connections_retired, .. } =
         material(&reload)
@@ -206,7 +206,7 @@ async fn a_program_that_asks_for_a_reload_gets_a_typed_report() {
     embedded.stop.send(()).unwrap();
     embedded.server.await.unwrap();
     assert_eq!(reloader.reload().await.unwrap_err(), ServerEnded);
-    replace(files.0.path(), "ca.pem", other.pem());
+    replace(files.0.path(), "ca.pem", &other.pem());
     let reloader = App::bind(files.options(answering(""))).await.unwrap().reloader();
     assert_eq!(reloader.reload().await.unwrap_err(), ServerEnded, "the server is gone without having run");
 }

@@ -125,7 +125,7 @@ impl Door {
 
     /// Puts a file in the place of what had its name.
     pub(crate) fn replace(&self, name: &str, contents: impl AsRef<[u8]>) {
-        replace(self.directory.path(), name, contents);
+        replace(self.directory.path(), name, &contents);
     }
 
     /// Reloads, and asserts what the report says of the environment: `installed`, `unchanged`, `kept`.
@@ -150,7 +150,7 @@ impl Door {
 }
 
 /// Puts a new file in the place of an old one, as `mv` does: nobody reads half of it.
-pub(crate) fn replace(directory: &Path, name: &str, contents: impl AsRef<[u8]>) {
+pub(crate) fn replace<T: AsRef<[u8]> + ?Sized>(directory: &Path, name: &str, contents: &T) {
     let next = format!("{name}.next");
     write(directory, &next, contents);
     std::fs::rename(directory.join(next), directory.join(name)).unwrap();
@@ -161,11 +161,11 @@ pub(crate) fn replace(directory: &Path, name: &str, contents: impl AsRef<[u8]>) 
 pub(crate) fn edit(directory: &Path, piece: &str, other: &str) {
     let text = std::fs::read_to_string(directory.join("issuer-host.toml")).unwrap();
     assert!(text.contains(piece), "{piece:?} is not in the configuration:\n{text}");
-    replace(directory, "issuer-host.toml", text.replacen(piece, other, 1));
+    replace(directory, "issuer-host.toml", &text.replacen(piece, other, 1));
 }
 
 /// Writes a file into a test's directory.
-pub(crate) fn write(directory: &Path, name: &str, contents: impl AsRef<[u8]>) {
+pub(crate) fn write<T: AsRef<[u8]> + ?Sized>(directory: &Path, name: &str, contents: &T) {
     std::fs::write(directory.join(name), contents).unwrap();
 }
 

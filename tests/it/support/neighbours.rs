@@ -37,9 +37,9 @@ impl Neighbour {
     /// Puts its files into `directory`.
     pub(crate) fn move_in(&self, directory: &TempDir) {
         let name = self.name;
-        write(directory.path(), &format!("{name}-ca.pem"), self.clients.pem());
-        write(directory.path(), &format!("{name}-chain.pem"), self.server.chain_pem());
-        write(directory.path(), &format!("{name}-key.pem"), self.server.key_pem());
+        write(directory.path(), &format!("{name}-ca.pem"), &self.clients.pem());
+        write(directory.path(), &format!("{name}-chain.pem"), &self.server.chain_pem());
+        write(directory.path(), &format!("{name}-key.pem"), &self.server.key_pem());
     }
 
     /// Its table.
@@ -84,7 +84,7 @@ impl Neighbours {
             neighbour.move_in(&directory);
             text += &neighbour.table();
         }
-        write(directory.path(), "issuer-host.toml", text);
+        write(directory.path(), "issuer-host.toml", &text);
         let server = Server::start(&directory.path().join("issuer-host.toml")).await;
         Self { server, directory }
     }
@@ -97,7 +97,7 @@ impl Neighbours {
 
     /// Puts a file in the place of what had its name.
     pub(crate) fn replace(&self, name: &str, contents: impl AsRef<[u8]>) {
-        replace(self.directory.path(), name, contents);
+        replace(self.directory.path(), name, &contents);
     }
 }
 
