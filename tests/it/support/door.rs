@@ -114,7 +114,9 @@ impl Door {
     pub(crate) async fn install_anchors(&self, anchors: &[&Authority]) {
         self.replace_anchors(anchors);
         let report = self.server.reload().await;
-        assert_eq!(report["environments"]["preprod"]["outcome"], "installed", "{report}");
+        // The watch may have been faster, and left nothing to do.
+        let outcome = &report["environments"]["preprod"]["outcome"];
+        assert!(outcome == "installed" || outcome == "unchanged", "{report}");
     }
 
     /// Replaces a piece of the configuration that is there.
