@@ -178,7 +178,7 @@ async fn an_environment_is_reached_on_its_own_listeners_alone() {
 async fn a_reload_of_one_environment_leaves_epoch_sessions_and_connections_of_the_other() {
     let (one, other) = (Neighbour::new("one", EXACT).await, Neighbour::new("other", OTHER).await);
     let neighbours = Neighbours::start(ONE_LISTENER, &[&one, &other]).await;
-    let returning = [&one, &other].map(|own| Returning::new(&own.caller(&neighbours)).host(own.host));
+    let returning = [&one, &other].map(|own| Returning::new(&own.caller(&neighbours)).named(own.host));
     for returning in &returning {
         returning.expect_resumption().await;
     }
