@@ -67,25 +67,39 @@ impl TlsEnvironment {
     /// Called by a reload alone. Blocking: the time of a judgement for each different chain, that of a look-up for each connection.
     pub(super) fn install(&self, epoch: Epoch) -> usize {
         let number = epoch.number();
+        let standing = self.standing();
         let before = self.epoch.swap(Arc::new(epoch));
         self.number.store(number, Ordering::Release);
         before.end();
-        self.judge_live()
+        self.judge_live(&standing)
     }
 
     /// The end of an environment: every connection is retired, and no new one is admitted.
     pub fn close(&self) -> usize {
+        let standing = self.standing();
         self.closed.store(true, Ordering::Release);
         // No verdict is of this epoch, so each is asked for again.
         self.number.store(u64::MAX, Ordering::Release);
         self.current().end();
-        self.judge_live()
+        self.judge_live(&standing)
     }
 
-    fn judge_live(&self) -> usize {
+    /// Connections whose verdict has not been found wanting so far.
+    fn standing(&self) -> Vec<Arc<Standing>> {
+        let mut standing = self.live.all();
+        standing.retain(|standing| !standing.is_retired());
+        standing
+    }
+
+    /// Judges all connections that are live now. Returns how many of those that stood `before` are retired, be it that one of their
+    /// own requests or timers was quicker to ask.
+    fn judge_live(&self, before: &[Arc<Standing>]) -> usize {
         let now = super::now();
-        let judged = self.live.all().into_iter().filter(|standing| !standing.is_retired());
-        judged.filter(|standing| standing.judge_again(now).is_err()).count()
+        for standing in self.live.all() {
+            // What does not pass is retired by that.
+            let _ = standing.judge_again(now);
+        }
+        before.iter().filter(|standing| standing.is_retired()).count()
     }
 
     /// Judges a chain by the epoch in force.
@@ -130,5 +144,60 @@ impl TlsEnvironment {
     /// Erases session keys whose time is up. Returns when to look again; `None` where there is no key.
     pub fn erase_due_session_key(&self) -> Option<Duration> {
         self.epoch.load().erase_due_session_key()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::pki::RevocationMode;
+    use crate::pki::minting::{Minted, ca, client, server};
+    use crate::pki::trust_anchors::AnchorRules;
+    use crate::tls::{EpochOptions, MaterialSource, MaterialSources, TlsMaterial};
+
+    #[test]
+    fn a_connection_that_finds_out_by_itself_that_its_trust_is_gone_is_counted_all_the_same() {
+        let (old, new) = (Minted::self_signed(ca("Old client CA")), Minted::self_signed(ca("New client CA")));
+        let servers = Minted::self_signed(ca("Server CA"));
+        let credential = servers.issue(server("issuer.test", &["issuer.test"]));
+        let environment = Arc::new(TlsEnvironment::new("test", epoch(1, &[&old], &credential)));
+        let (quick, slow) = (admitted(&environment, &old.issue(client("quick"))), old.issue(client("slow")));
+        let slow = admitted(&environment, &slow);
+        assert_eq!(environment.install(epoch(2, &[&old, &new], &credential)), 0, "control: both pass");
+
+        let standing = environment.standing();
+        environment.epoch.store(Arc::new(epoch(3, &[&new], &credential)));
+        environment.number.store(3, Ordering::Release);
+        quick.ask(SystemTime::now()).unwrap_err();
+        drop(quick);
+        assert!(!slow.is_retired(), "control: nobody has judged this one");
+        assert_eq!(environment.judge_live(&standing), 2);
+        assert!(slow.is_retired());
+        assert_eq!(environment.install(epoch(4, &[&new], &credential)), 0, "no connection is counted twice");
+    }
+
+    fn epoch(number: u64, anchors: &[&Minted], credential: &Minted) -> Epoch {
+        let sources = MaterialSources {
+            client_ca: MaterialSource::inline(anchors.iter().map(|anchor| anchor.pem.as_str()).collect::<String>()),
+            crl: Vec::new(),
+            revocation: RevocationMode::IfCovered,
+            certificate_chain: MaterialSource::inline(credential.pem.as_str()),
+            private_key: MaterialSource::inline(credential.key_pem.as_str()),
+            endorsed_chain: None,
+            host: None,
+            anchor_rules: AnchorRules::default(),
+        };
+        let bytes = sources.read().unwrap();
+        let material = TlsMaterial::check(&bytes, &sources, super::super::now()).unwrap();
+        Epoch::build(number, material, bytes.digest(), &EpochOptions::default()).unwrap()
+    }
+
+    fn admitted(environment: &Arc<TlsEnvironment>, client: &Minted) -> LiveStanding {
+        let chain: Arc<[CertificateDer<'static>]> = Arc::new([client.der.clone()]);
+        let digest = ChainDigest::of(&chain);
+        let (epoch, verdict) = environment.judge(&digest, &chain, super::super::now()).unwrap();
+        environment.admit(&chain, epoch, &Accepted { digest, verdict }).unwrap()
     }
 }
