@@ -128,7 +128,9 @@ impl SessionKeys {
         Some(())
     }
 
-    fn seal(&self, session: &[u8], deadline: UnixTime) -> Option<Vec<u8>> {
+    /// A ticket for `session`, good through the second `deadline` at the longest; `None` once the epoch is over, or where the session is
+    /// too large.
+    pub fn seal(&self, session: &[u8], deadline: UnixTime) -> Option<Vec<u8>> {
         if session.len() > MAX_SESSION {
             return None;
         }
@@ -148,7 +150,8 @@ impl SessionKeys {
         })
     }
 
-    fn open(&self, ticket: &[u8]) -> Option<(Vec<u8>, UnixTime)> {
+    /// The session of a ticket that these keys have sealed, and its deadline, which is the caller's to compare. `None` for anything else.
+    pub fn open(&self, ticket: &[u8]) -> Option<(Vec<u8>, UnixTime)> {
         let (nonce, sealed) = ticket.split_at_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut session = sealed.to_vec();
