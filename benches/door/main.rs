@@ -7,6 +7,7 @@
 mod backend;
 mod client;
 mod load;
+mod median;
 mod process;
 mod report;
 

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::median::median;
+
 /// A server under load.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
@@ -57,7 +59,7 @@ pub(crate) fn print_samples(label: &str, samples: &[(Target, Vec<Sample>)]) {
     let mut first = None;
     for (target, samples) in samples {
         let micros = |sample: &Sample| sample.server_micros;
-        let cpu = median(samples, micros);
+        let cpu = median(samples.iter().map(micros));
         let ratio = ratio(*first.get_or_insert(cpu), cpu);
         println!(
             "{label:<26} {name:<14} {cpu:>9.1} us/op  ({low:.1} to {high:.1})  ratio {ratio:>5}  {rate:>8.0} op/s  \
@@ -65,9 +67,9 @@ pub(crate) fn print_samples(label: &str, samples: &[(Target, Vec<Sample>)]) {
             name = target.name,
             low = samples.iter().map(micros).fold(f64::INFINITY, f64::min),
             high = samples.iter().map(micros).fold(0.0, f64::max),
-            rate = median(samples, |sample| sample.rate),
-            server = median(samples, |sample| sample.server_busy) * 100.0,
-            client = median(samples, |sample| sample.client_busy) * 100.0,
+            rate = median(samples.iter().map(|sample| sample.rate)),
+            server = median(samples.iter().map(|sample| sample.server_busy)) * 100.0,
+            client = median(samples.iter().map(|sample| sample.client_busy)) * 100.0,
         );
     }
 }
@@ -91,15 +93,4 @@ pub(crate) fn print_bytes(label: &str, connections: u32, measured: &[(Target, u6
 /// A ratio to two digits, or a dash where the work was too little to be seen.
 fn ratio(first: f64, other: f64) -> String {
     if first > 0.0 && other > 0.0 { format!("{:.2}", first / other) } else { "-".to_owned() }
-}
-
-/// The middle value, or the mean of the two; NaN of nothing.
-fn median(samples: &[Sample], value: impl Fn(&Sample) -> f64) -> f64 {
-    let mut values: Vec<f64> = samples.iter().map(value).collect();
-    values.sort_by(f64::total_cmp);
-    let upper = values.get(values.len() / 2).copied().unwrap_or(f64::NAN);
-    if values.len() % 2 == 1 {
-        return upper;
-    }
-    values.get((values.len() / 2).wrapping_sub(1)).map_or(f64::NAN, |lower| f64::midpoint(*lower, upper))
 }
