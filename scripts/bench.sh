@@ -1,19 +1,22 @@
 #!/usr/bin/env bash
 # Prints what issuer-host costs beside nginx and HAProxy: server CPU per operation, memory per idle connection, and ratios.
+# Then what trust costs it: full and resumed handshakes, a reload with ten thousand live connections (docs/benchmarks.md).
 #
-#   ./scripts/bench.sh            five interleaved rounds, medians (some ten minutes)
+#   ./scripts/bench.sh            five interleaved rounds, medians (some twelve minutes)
 #   ./scripts/bench.sh --quick    one small round, to see that it works; its numbers mean nothing
 #
 # All servers run on one core, one after the other under load, the load generator on another; the same certificates, TLS suite
 # and group for all, client certificates demanded, no resumption, no logs. Loopback only. It ends what it started, nothing else.
-# BENCH_PEERS_ONLY=1 leaves issuer-host out. BENCH_PORT moves the eight ports that it uses.
+# BENCH_PEERS_ONLY=1 leaves issuer-host out. BENCH_PORT moves the eight ports that it uses. Trust needs 10200 descriptors in each
+# of two processes (ulimit -n).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 rounds=5 handshakes=1000 posts=40000 idle=1000
+trust_options=()
 case "${1:-}" in
     "") ;;
-    --quick) rounds=1 handshakes=50 posts=1000 idle=50 ;;
+    --quick) rounds=1 handshakes=50 posts=1000 idle=50 trust_options=(--quick) ;;
     *) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 64 ;;
 esac
 
@@ -52,8 +55,15 @@ fi
 say "building"
 cargo build --release --locked --quiet
 [ -n "${BENCH_PEERS_ONLY:-}" ] || cargo build --release --locked --quiet --example embed_axum
-door=$(cargo bench --locked --bench door --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
+# executable NAME: builds a benchmark, and says where it is.
+executable() { cargo bench --locked --bench "$1" --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p'; }
+door=$(executable door)
 [ -x "$door" ] || { say "the load generator was not built"; exit 1; }
+trust=
+if [ -z "${BENCH_PEERS_ONLY:-}" ]; then
+    trust=$(executable trust)
+    [ -x "$trust" ] || { say "the benchmark of trust was not built"; exit 1; }
+fi
 
 # --- a place of its own, and an end to everything that was started -----------------------------------------------------------
 
@@ -215,6 +225,13 @@ for answered in kept-alive forwarded; do
     row measure --label "$answered-post-h2" --operation kept-alive --http 2 --concurrency 64 \
         --rounds "$rounds" --operations "$posts" "${targets[@]}"
 done
+
+stop_all
+
+# On both cores: it keeps its server apart by counting the CPU of the server's thread.
+if [ -n "$trust" ]; then
+    { echo; "$trust" "${trust_options[@]}"; } | tee -a "$results"
+fi
 
 # Only a complete table is kept.
 mkdir -p benches/results
