@@ -21,7 +21,7 @@ use crate::caller::{caller, connect, request, visit, with_new_store};
 use crate::cpu::{micros_each, time_of};
 use crate::median::median;
 use crate::pki::{Authority, Identity, Keys};
-use crate::report::{Report, difference, ratio};
+use crate::report::{Report, difference, ratio, row};
 use crate::server::{Server, environment};
 
 /// Handshakes in flight.
@@ -198,11 +198,11 @@ impl Samples {
     fn print(&self, report: &mut Report, label: &str) {
         let unit = "us/handshake";
         let full = Some(("full", self.full.as_slice()));
-        report.row(label, "full", unit, &self.full, None);
-        report.row(label, "full, judged anew", unit, &self.full_judged_anew, full);
-        report.row(label, "full, no tickets", unit, &self.full_without_tickets, full);
-        report.row(label, "resumed", unit, &self.resumed, full);
-        report.row(label, "one verification", "us", &self.verification, None);
+        row(label, "full", unit, &self.full, None);
+        row(label, "full, judged anew", unit, &self.full_judged_anew, full);
+        row(label, "full, no tickets", unit, &self.full_without_tickets, full);
+        row(label, "resumed", unit, &self.resumed, full);
+        row(label, "one verification", "us", &self.verification, None);
         report.at_most(label, "resumed / full", ratio(&self.resumed, &self.full), 0.62);
         report.at_most(label, "resumed / full, judged anew", ratio(&self.resumed, &self.full_judged_anew), 0.5);
         let saved = difference(&self.full_judged_anew, &self.full);

@@ -71,11 +71,11 @@ fn main() -> Result<(), Error> {
     }
     if wanted(Part::Tickets) {
         let (rounds, calls) = if arguments.quick { (1, 100) } else { (7, 2000) };
-        tickets::measure(&mut report, rounds, calls)?;
+        tickets::measure(rounds, calls)?;
     }
     if wanted(Part::Standing) {
         let (rounds, asked) = if arguments.quick { (1, 1000) } else { (7, 1_000_000) };
-        standing::measure(&mut report, rounds, asked)?;
+        standing::measure(rounds, asked)?;
     }
     if wanted(Part::Retirement) {
         let connections = if arguments.quick { 200 } else { 10_000 };

@@ -32,22 +32,6 @@ impl Report {
         Ok(Self { targets: Vec::new() })
     }
 
-    /// A line: the median of `samples`, and its part of another line's by the median over the rounds.
-    pub(crate) fn row(&mut self, label: &str, name: &str, unit: &str, samples: &[f64], of: Option<(&str, &[f64])>) {
-        let ratio = of.map_or_else(String::new, |(other, base)| format!("  {:.2} of {other}", ratio(samples, base)));
-        println!(
-            "{label:<26} {name:<24} {middle:>9.2} {unit:<13} ({low:.2} to {high:.2}){ratio}",
-            middle = median(samples.iter().copied()),
-            low = samples.iter().copied().fold(f64::INFINITY, f64::min),
-            high = samples.iter().copied().fold(0.0, f64::max),
-        );
-    }
-
-    /// A line that is no median.
-    pub(crate) fn line(&mut self, label: &str, name: &str, text: &str) {
-        println!("{label:<26} {name:<24} {text}");
-    }
-
     /// Hoped for: `value` at most `most`.
     pub(crate) fn at_most(&mut self, label: &str, what: &str, value: f64, most: f64) {
         self.target(label, what, value, "at most", most, value <= most);
@@ -73,6 +57,22 @@ impl Report {
             println!("{target}");
         }
     }
+}
+
+/// A line: the median of `samples`, and its part of another line's by the median over the rounds.
+pub(crate) fn row(label: &str, name: &str, unit: &str, samples: &[f64], of: Option<(&str, &[f64])>) {
+    let ratio = of.map_or_else(String::new, |(other, base)| format!("  {:.2} of {other}", ratio(samples, base)));
+    println!(
+        "{label:<26} {name:<24} {middle:>9.2} {unit:<13} ({low:.2} to {high:.2}){ratio}",
+        middle = median(samples.iter().copied()),
+        low = samples.iter().copied().fold(f64::INFINITY, f64::min),
+        high = samples.iter().copied().fold(0.0, f64::max),
+    );
+}
+
+/// A line that is no median.
+pub(crate) fn line(label: &str, name: &str, text: &str) {
+    println!("{label:<26} {name:<24} {text}");
 }
 
 /// The median over the rounds of one figure's part of another: what disturbs a round disturbs both.

@@ -15,7 +15,7 @@ use crate::Error;
 use crate::holder::{CLIENTS, COUNT, GONE};
 use crate::pki::{Authority, Keys};
 use crate::process::{cpu_time, resident_bytes};
-use crate::report::Report;
+use crate::report::{Report, line};
 use crate::server::{Server, environment};
 
 /// Leaves that Thales presents.
@@ -34,7 +34,7 @@ pub(crate) fn measure(report: &mut Report, connections: u32) -> Result<(), Error
     }
     for (leaves, name) in [(FEW, "few leaves"), (connections, "a leaf each")] {
         let label = format!("reload, {name}");
-        let seconds = measure_with(report, &label, connections, leaves)?;
+        let seconds = measure_with(&label, connections, leaves)?;
         if leaves == FEW {
             report.at_most(&label, "CPU seconds until every connection ended", seconds, 1.0);
         }
@@ -43,7 +43,7 @@ pub(crate) fn measure(report: &mut Report, connections: u32) -> Result<(), Error
 }
 
 /// Returns the CPU seconds of the reload that ends all connections.
-fn measure_with(report: &mut Report, label: &str, connections: u32, leaves: u32) -> Result<f64, Error> {
+fn measure_with(label: &str, connections: u32, leaves: u32) -> Result<f64, Error> {
     let directory = tempfile::tempdir()?;
     let clients = Authority::new(CLIENTS, Keys::P256)?;
     let others = Authority::new("Others", Keys::P256)?;
@@ -59,7 +59,7 @@ fn measure_with(report: &mut Report, label: &str, connections: u32, leaves: u32)
     let mut holder = Holder::start(&server, directory.path(), connections, leaves)?;
     holder.expect(connections, "were opened")?;
     let memory = resident_bytes(process::id())?.saturating_sub(before) / u64::from(connections);
-    report.line(label, "held", &format!("{connections} connections, {memory} bytes each"));
+    line(label, "held", &format!("{connections} connections, {memory} bytes each"));
 
     fs::write(&bundle, clients.root_pem.clone() + &others.root_pem)?;
     let kept = Reloaded::now(&runtime, &server)?;
@@ -70,7 +70,7 @@ fn measure_with(report: &mut Report, label: &str, connections: u32, leaves: u32)
     }
     holder.ask(COUNT)?;
     holder.expect(connections, "are still open")?;
-    report.line(label, "CA kept, one added", &kept.to_text(cpu, None));
+    line(label, "CA kept, one added", &kept.to_text(cpu, None));
 
     fs::write(&bundle, &others.root_pem)?;
     let removed = Reloaded::now(&runtime, &server)?;
@@ -82,7 +82,7 @@ fn measure_with(report: &mut Report, label: &str, connections: u32, leaves: u32)
     if removed.retired != connections as usize {
         return Err(format!("{} of {connections} connections were retired", removed.retired).into());
     }
-    report.line(label, "CA removed", &removed.to_text(cpu, Some(gone)));
+    line(label, "CA removed", &removed.to_text(cpu, Some(gone)));
     Ok(cpu.as_secs_f64())
 }
 

@@ -19,7 +19,7 @@ use crate::Error;
 use crate::caller::caller;
 use crate::cpu::{micros_each, time_of};
 use crate::pki::{Authority, HOST, Keys};
-use crate::report::Report;
+use crate::report::row;
 
 const LABEL: &str = "request";
 
@@ -33,7 +33,7 @@ impl HasTls for Environment {
 }
 
 /// Measures a question with and without the look at the clock that comes before it.
-pub(crate) fn measure(report: &mut Report, rounds: u32, asked: u32) -> Result<(), Error> {
+pub(crate) fn measure(rounds: u32, asked: u32) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let standing = runtime.block_on(admitted())?;
     let now = SystemTime::now();
@@ -44,8 +44,8 @@ pub(crate) fn measure(report: &mut Report, rounds: u32, asked: u32) -> Result<()
         let ask = || (0..asked).try_for_each(|_| Ok(black_box(&standing).ask(black_box(now))?));
         without.push(micros_each(time_of(ask)?, asked) * 1000.0);
     }
-    report.row(LABEL, "standing, clock read", "ns/request", &with_clock, None);
-    report.row(LABEL, "standing alone", "ns/request", &without, None);
+    row(LABEL, "standing, clock read", "ns/request", &with_clock, None);
+    row(LABEL, "standing alone", "ns/request", &without, None);
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use rustls_pki_types::UnixTime;
 
 use crate::Error;
 use crate::cpu::{micros_each, time_of};
-use crate::report::Report;
+use crate::report::row;
 
 /// A session with a chain of two certificates of the larger kind, in bytes.
 const SESSION_BYTES: usize = 2560;
@@ -20,7 +20,7 @@ const STORED: u32 = 20_000;
 const LABEL: &str = "session-2.5kB";
 
 /// Measures a ticket sealed and opened, a session put and taken.
-pub(crate) fn measure(report: &mut Report, rounds: u32, calls: u32) -> Result<(), Error> {
+pub(crate) fn measure(rounds: u32, calls: u32) -> Result<(), Error> {
     let session = vec![7; SESSION_BYTES];
     let deadline = UnixTime::since_unix_epoch(Duration::from_secs(UnixTime::now().as_secs()) + MAX_LIFETIME);
     let ours = SessionKeys::new(MAX_LIFETIME);
@@ -39,9 +39,9 @@ pub(crate) fn measure(report: &mut Report, rounds: u32, calls: u32) -> Result<()
         next += calls;
     }
     let first = Some(("ours", sealed.as_slice()));
-    report.row(LABEL, "ours", "us/session", &sealed, None);
-    report.row(LABEL, "rustls Ticketer", "us/session", &ticketed, first);
-    report.row(LABEL, "rustls store of 20000", "us/session", &stored, first);
+    row(LABEL, "ours", "us/session", &sealed, None);
+    row(LABEL, "rustls Ticketer", "us/session", &ticketed, first);
+    row(LABEL, "rustls store of 20000", "us/session", &stored, first);
     Ok(())
 }
 
