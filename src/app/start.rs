@@ -110,7 +110,7 @@ pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
     }
 
     let (readiness, shutdown) = (Readiness::default(), Shutdown::default());
-    let refusals = Arc::default();
+    let (refusals, retirements) = (Arc::default(), Arc::default());
     let mut doors = Vec::new();
     for address in addresses {
         let door = Arc::new(Door {
@@ -120,6 +120,7 @@ pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
             rules: Arc::clone(&serving.rules),
             metrics: serving.metrics.clone(),
             refusals: Arc::clone(&refusals),
+            retirements: Arc::clone(&retirements),
             shutdown: shutdown.clone(),
         });
         serving.doors.push((address, Arc::clone(&door)));

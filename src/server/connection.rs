@@ -184,7 +184,7 @@ async fn serve(admitted: Admitted<TcpStream, Arc<Environment>>, local: SocketAdd
     }
     if standing.is_retired() {
         environment.metrics.connection_retired();
-        if let Some(unsaid) = door.refusals.turn() {
+        if let Some(unsaid) = door.retirements.turn() {
             let identity = watch.client.identity();
             info!(
                 event = "client_retired",

@@ -67,6 +67,8 @@ pub struct Door {
     pub metrics: Metrics,
     /// Lines about callers that were refused.
     pub(crate) refusals: Arc<OncePerSecond>,
+    /// Lines about connections that were retired: no stranger takes their turn.
+    pub(crate) retirements: Arc<OncePerSecond>,
     /// The end of it all.
     pub shutdown: Shutdown,
 }
