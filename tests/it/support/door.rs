@@ -11,6 +11,9 @@ use super::{Authority, Backend, Caller, Identity, Server, Spec};
 /// The name that the server answers to, unless a test says otherwise.
 pub(crate) const HOST: &str = "issuer.bank.test";
 
+/// `[reload]` by which nothing but a signal or the admin listener makes the server look at its files.
+pub(crate) const BY_HAND: &str = "[reload]\nwatch = false\npoll = \"0s\"\n";
+
 /// The certificates around a server: whom it trusts, and whom its callers trust.
 pub(crate) struct Pki {
     /// The client CA: the anchor, unless a test says otherwise.
@@ -45,6 +48,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) backend_url: Option<String>,
     /// Files beside those that every door has: name and contents.
     pub(crate) files: Vec<(&'a str, Vec<u8>)>,
+    /// Done to the directory of the configuration before the server starts.
+    pub(crate) arrange: Option<&'a (dyn Fn(&Path) + Sync)>,
 }
 
 /// A running server, its backend and its certificates.
@@ -90,6 +95,9 @@ impl Door {
         let config = directory.path().join("issuer-host.toml");
         let url = setup.backend_url.clone().unwrap_or_else(|| format!("http://{}", backend.address()));
         write(directory.path(), "issuer-host.toml", &text(&setup, &url));
+        if let Some(arrange) = setup.arrange {
+            arrange(directory.path());
+        }
         let server = Server::start(&config).await;
         Self { server, backend, pki, directory }
     }
@@ -113,6 +121,11 @@ impl Door {
     /// The same, and has them installed.
     pub(crate) async fn install_anchors(&self, anchors: &[&Authority]) {
         self.replace_anchors(anchors);
+        self.install().await;
+    }
+
+    /// Has the files installed as they are. Where they are watched, they may be in force before anybody asks.
+    pub(crate) async fn install(&self) {
         let report = self.server.reload().await;
         // The watch may have been faster, and left nothing to do.
         let outcome = &report["environments"]["preprod"]["outcome"];

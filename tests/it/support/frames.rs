@@ -133,7 +133,8 @@ pub(crate) fn ended_for_cause(frames: &[Frame]) -> bool {
     frames.iter().all(|frame| frame.kind != HEADERS && frame.error() != Some(0))
 }
 
-async fn read<R: AsyncRead + Unpin>(reader: &mut R) -> std::io::Result<Frame> {
+/// Reads one frame; the connection's end is an error.
+pub(crate) async fn read<R: AsyncRead + Unpin>(reader: &mut R) -> std::io::Result<Frame> {
     let mut head = [0; 9];
     reader.read_exact(&mut head).await?;
     let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);

@@ -13,6 +13,7 @@ pub(crate) mod raw;
 pub(crate) mod returning;
 pub(crate) mod server;
 pub(crate) mod session;
+pub(crate) mod steady;
 pub(crate) mod tool;
 
 pub(crate) use backend::{Answer, Backend};
@@ -24,6 +25,7 @@ pub(crate) use pki::{Authority, Identity, Spec};
 pub(crate) use returning::Returning;
 pub(crate) use server::Server;
 pub(crate) use session::{Reply, Session, request};
+pub(crate) use steady::Steady;
 
 use std::future::Future;
 use std::time::Duration;

@@ -142,9 +142,27 @@ impl Server {
 
     /// Asks the admin listener for a reload; the report.
     pub(crate) async fn reload(&self) -> Value {
+        let (status, report) = self.try_reload().await;
+        assert!(matches!(status, 200 | 422), "{status}: {report}");
+        report
+    }
+
+    /// The same, with the status of the answer.
+    pub(crate) async fn try_reload(&self) -> (u16, Value) {
         let (status, body) = self.ask_admin("POST", "/reload").await.expect("the admin listener answers");
-        assert!(matches!(status, 200 | 422), "{status}: {body}");
-        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
+        (status, serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}")))
+    }
+
+    /// How many reloads of the environment `preprod` have ended in `outcome`.
+    pub(crate) async fn reloads(&self, outcome: &str) -> usize {
+        let (_, text) = self.admin_fetch("/metrics").await;
+        let sample = format!("issuer_host_reloads_total{{environment=\"preprod\",outcome=\"{outcome}\"}} ");
+        text.lines().find_map(|line| line.strip_prefix(&sample)).map_or(0, |count| count.parse().unwrap())
+    }
+
+    /// The epoch of the environment `preprod`.
+    pub(crate) async fn epoch(&self) -> u64 {
+        self.status_of("preprod").await["epoch"].as_u64().unwrap()
     }
 
     /// What `/status` says.
