@@ -41,7 +41,7 @@ impl Steady {
                     break;
                 }
                 // A pause for the sake of the machine, which has other tests to run.
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
             tally
         })
@@ -56,7 +56,7 @@ impl Steady {
                     Ok(mut session) => _ = tally.call(&mut session, &shared).await,
                     Err(refusal) => tally.failures.push(format!("{refusal:?}")),
                 }
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(40)).await;
             }
             tally
         })
