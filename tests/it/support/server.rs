@@ -147,12 +147,6 @@ impl Server {
         report
     }
 
-    /// The same, with the status of the answer.
-    pub(crate) async fn try_reload(&self) -> (u16, Value) {
-        let (status, body) = self.ask_admin("POST", "/reload").await.expect("the admin listener answers");
-        (status, serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}")))
-    }
-
     /// How many reloads of the environment `preprod` have ended in `outcome`.
     pub(crate) async fn reloads(&self, outcome: &str) -> usize {
         let (_, text) = self.admin_fetch("/metrics").await;
