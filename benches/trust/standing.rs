@@ -67,14 +67,15 @@ async fn admitted() -> Result<LiveStanding, Error> {
     let bytes = sources.read()?;
     let material = TlsMaterial::check(&bytes, &sources, UnixTime::now())?;
     let epoch = Epoch::build(1, material, bytes.digest(), &EpochOptions::default())?;
-    let hosts = Hosts::new([(Some(HOST.to_owned()), Environment(Arc::new(TlsEnvironment::new("bench", epoch))))]);
+    let environment = Environment(Arc::new(TlsEnvironment::new("bench", epoch)));
+    let hosts = Arc::new(Hosts::new([(Some(HOST.to_owned()), environment)]));
 
     let config = caller(&clients.client("caller")?, &servers.root_pem, &TLS13)?;
     let (near, far) = tokio::io::duplex(64 * 1024);
     let connector = TlsConnector::from(Arc::new(config));
     let connecting = connector.connect(ServerName::try_from(HOST)?, near);
     let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let (admitted, connected) = tokio::join!(handshake(far, &hosts, peer), connecting);
+    let (admitted, connected) = tokio::join!(handshake(far, || Arc::clone(&hosts), peer), connecting);
     connected?;
     Ok(admitted.map_err(|failed| failed.failure)?.standing)
 }

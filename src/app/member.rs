@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
+use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use tracing::{error, info, warn};
@@ -14,7 +15,7 @@ use crate::http::{Stack, StackOptions};
 use crate::metrics::{CertificateKind, Metrics, ReloadOutcome};
 use crate::pki::RevocationMode;
 use crate::server::Environment;
-use crate::tls::reload::ReloadReport;
+use crate::tls::reload::{Prepared, ReloadProblem, ReloadReport};
 use crate::tls::trigger::Trigger;
 use crate::tls::{Epoch, EpochOptions, MaterialSources, TlsEnvironment, TlsMaterial, now};
 
@@ -28,7 +29,14 @@ pub(super) struct Member {
     /// What the stack in force was made from.
     stack: StackOptions,
     pub(super) last: LastReload,
+    /// Of its first material.
+    warnings: Vec<String>,
+    /// A look at the files that took too long and goes on.
+    unfinished: Option<Preparation>,
 }
+
+/// A look at the files that is under way.
+pub(super) struct Preparation(mpsc::Receiver<Result<Prepared, ReloadProblem>>);
 
 /// How the last reload ended that was more than a look.
 #[derive(Clone, Debug)]
@@ -56,8 +64,7 @@ impl Member {
         };
         let (material, digest) =
             load().map_err(|error| EnvironmentProblem::Material { environment: name.clone(), error })?;
-        warn_of(&name, &material.warnings());
-        tell_revocation(&name, material.revocation.mode, material.revocation.lists.lists().len());
+        let warnings = material.warnings();
         let epoch = Epoch::build(1, material, digest, &tls.1)
             .map_err(|error| EnvironmentProblem::Tls { environment: name.clone(), error })?;
         let metrics = metrics.for_environment(&name);
@@ -69,9 +76,16 @@ impl Member {
         });
         let last =
             LastReload { at: SystemTime::now(), trigger: None, outcome: ReloadOutcome::Installed, problem: None };
-        let member = Self { environment, options, tls, stack, last };
-        member.measure();
-        Ok(member)
+        Ok(Self { environment, options, tls, stack, last, warnings, unfinished: None })
+    }
+
+    /// Tells of an environment that is in force from now on.
+    pub(super) fn announce(&self) {
+        let epoch = self.environment.tls.current();
+        let revocation = epoch.judge().revocation();
+        warn_of(self.name(), &self.warnings);
+        tell_revocation(self.name(), revocation.mode, revocation.lists.lists().len());
+        self.measure();
     }
 
     /// Its name.
@@ -79,19 +93,57 @@ impl Member {
         &self.options.name
     }
 
-    /// Brings the environment to `options`, and its material to what the files hold now; or leaves both as they are. `fresh` says
-    /// that the options were read anew, so that a router in them may be another.
-    pub(super) fn reload(
+    /// Begins to look at what the files hold now, by `options`, on a thread of its own: a disk that hangs under one environment
+    /// does not keep the others from their reload. Changes nothing.
+    pub(super) fn prepare(&mut self, options: &EnvironmentOptions, server: &ServerOptions) -> Preparation {
+        if let Some(unfinished) = self.unfinished.take()
+            && matches!(unfinished.0.try_recv(), Err(TryRecvError::Empty))
+        {
+            return unfinished;
+        }
+        let (sources, epoch) = (options.material_sources(server), options.epoch_options());
+        let changed = (&sources, &epoch) != (&self.tls.0, &self.tls.1);
+        let environment = Arc::clone(&self.environment);
+        let (done, outcome) = mpsc::channel();
+        std::thread::spawn(move || {
+            // Nobody waits any more where it took too long.
+            let _ = done.send(environment.tls.prepare(&sources, &epoch, changed));
+        });
+        Preparation(outcome)
+    }
+
+    /// Waits for what was begun, at the longest until `deadline`.
+    pub(super) fn prepared(&mut self, preparation: Preparation, deadline: Instant) -> Result<Prepared, ReloadProblem> {
+        match preparation.0.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(outcome) => outcome,
+            Err(RecvTimeoutError::Disconnected) => Err(ReloadProblem::Defect),
+            Err(RecvTimeoutError::Timeout) => {
+                self.unfinished = Some(preparation);
+                Err(ReloadProblem::StillReading)
+            }
+        }
+    }
+
+    /// Puts in force what was prepared, with the `options` that it was prepared by; or leaves both as they are. `fresh` says that the
+    /// options were read anew, so that a router in them may be another.
+    pub(super) fn commit(
         &mut self,
         options: EnvironmentOptions,
+        prepared: Result<Prepared, ReloadProblem>,
         server: &ServerOptions,
         fresh: bool,
         trigger: Trigger,
     ) -> ReloadReport {
-        let tls = (options.material_sources(server), options.epoch_options());
-        let report = self.environment.tls.reload(&tls.0, &tls.1, tls != self.tls);
+        let report = match prepared {
+            Ok(prepared) => self.environment.tls.commit(prepared),
+            Err(problem) => ReloadReport::Kept { problem },
+        };
         if !matches!(report, ReloadReport::Kept { .. }) {
-            self.tls = tls;
+            if options.revocation != self.options.revocation {
+                let lists = self.environment.tls.current().judge().revocation().lists.lists().len();
+                tell_revocation(self.name(), options.revocation, lists);
+            }
+            self.tls = (options.material_sources(server), options.epoch_options());
             let stack = options.stack_options(server);
             let other_handler = fresh && !options.handler.is_same(&self.options.handler);
             if stack != self.stack || other_handler {
@@ -105,6 +157,13 @@ impl Member {
         }
         self.tell(&report, trigger);
         report
+    }
+
+    /// The end of an environment that is gone from the configuration. Returns how many connections were retired.
+    pub(super) fn close(&self) -> usize {
+        let retired = self.environment.tls.close();
+        self.environment.metrics.environment_removed();
+        retired
     }
 
     /// Log, metrics and status. What has been said is not said again with each poll.

@@ -38,13 +38,8 @@ impl Reload {
     /// Whether anything was found that is not good, so that something old stays in force.
     #[must_use]
     pub fn has_problem(&self) -> bool {
-        let kept = |report: &EnvironmentReload| {
-            matches!(
-                report,
-                EnvironmentReload::Material(ReloadReport::Kept { .. })
-                    | EnvironmentReload::Membership(Membership::NotAdded { .. })
-            )
-        };
+        let kept =
+            |report: &EnvironmentReload| matches!(report, EnvironmentReload::Material(ReloadReport::Kept { .. }));
         matches!(self.configuration, Some(ConfigurationReload::Kept { .. })) || self.environments.values().any(kept)
     }
 }
@@ -93,11 +88,6 @@ impl From<Membership> for EnvironmentReload {
 pub enum Membership {
     /// It takes connections now.
     Added,
-    /// It is configured, but not good.
-    NotAdded {
-        /// What is wrong, and what to do.
-        problem: String,
-    },
     /// It is gone from the configuration, and trusts nobody.
     Removed {
         /// Its live connections.
@@ -304,7 +294,7 @@ impl State {
                 error!(event = "configuration_refused", trigger, "the configuration in force stays: {problem}");
             }
             ConfigurationReload::Applied { needs_restart } if needs_restart.is_empty() => {
-                info!(event = "configuration_good", trigger, "the configuration is in force");
+                info!(event = "configuration_good", trigger, "the configuration is good");
             }
             ConfigurationReload::Applied { needs_restart } => {
                 let keys = needs_restart.iter().map(String::as_str).collect::<Vec<_>>().join(", ");

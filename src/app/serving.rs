@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use tracing::{info, warn};
 
 use super::member::Member;
 use super::options::{AppOptions, EnvironmentOptions, ServerOptions};
@@ -15,6 +17,7 @@ use crate::metrics::Metrics;
 use crate::server::limits::{HandshakeSlots, Permits};
 use crate::server::{Door, DoorRules, Environment};
 use crate::tls::Hosts;
+use crate::tls::reload::{Prepared, ReloadProblem};
 use crate::tls::trigger::Trigger;
 
 /// All that runs and that a reload may change.
@@ -27,6 +30,28 @@ pub(super) struct Serving {
     pub(super) permits: Permits,
     pub(super) slots: HandshakeSlots,
     pub(super) metrics: Metrics,
+    /// Files of the configuration that was read last, in force or not.
+    pub(super) wanted: Vec<PathBuf>,
+}
+
+/// How long a look at the files of all environments may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a look at the files of an environment found.
+struct Looked {
+    /// Its place among the members.
+    at: usize,
+    options: EnvironmentOptions,
+    prepared: Result<Prepared, ReloadProblem>,
+}
+
+/// Who stays, who comes, who has to wait for a restart (names), and which keys say so.
+#[derive(Default)]
+struct Settled {
+    staying: Vec<EnvironmentOptions>,
+    coming: Vec<EnvironmentOptions>,
+    waiting: Vec<String>,
+    restart: BTreeSet<String>,
 }
 
 /// What a reload did: to each environment, and what it could not do without a restart (keys).
@@ -38,98 +63,181 @@ pub(super) struct Reloaded {
 impl Serving {
     /// The material of every environment, as the options say that are in force.
     pub(super) fn reload_material(&mut self, trigger: Trigger) -> Reloaded {
-        let mut environments = BTreeMap::new();
-        for member in &mut self.members {
-            let report = member.reload(member.options.clone(), &self.server, false, trigger);
-            environments.insert(member.name().to_owned(), report.into());
-        }
-        Reloaded { environments, restart: BTreeSet::new() }
+        let server = self.server.clone();
+        let wanted = self.members.iter().map(|member| member.options.clone()).collect();
+        let prepared = self.prepare(wanted, &server);
+        Reloaded { environments: self.commit(prepared, false, trigger), restart: BTreeSet::new() }
     }
 
     /// Other options, and the material of every environment as they say. An environment whose material is not good stays as it is,
-    /// as a whole; the others go on.
+    /// as a whole; the others go on. Which environments there are, and by which names they are reached, changes as a whole or not
+    /// at all.
     ///
     /// # Errors
-    /// Environments that could not be told apart; nothing was changed then but the material.
+    /// A new environment that is not good, or environments that could not be told apart; nothing was changed then.
     pub(super) fn reconfigure(
         &mut self,
         options: AppOptions,
         trigger: Trigger,
     ) -> Result<Reloaded, Vec<EnvironmentProblem>> {
-        let AppOptions { server, environments: mut wanted, .. } = options;
-        if wanted.is_empty() {
+        let AppOptions { server, environments: wanted, .. } = options;
+        self.wanted = wanted.iter().flat_map(|options| options.material_sources(&server).files()).collect();
+        let leaving = |member: &Member| !wanted.iter().any(|options| options.name == member.name());
+        let leaving: Vec<String> =
+            self.members.iter().filter(|member| leaving(member)).map(|member| member.name().to_owned()).collect();
+        let Settled { staying, coming, waiting, restart } = self.settle(wanted, &server);
+        // Whoever is renamed and moved at once would be served by nobody until the restart.
+        if !leaving.is_empty() && !waiting.is_empty() {
+            return Err(vec![EnvironmentProblem::NeedsRestart { coming: waiting, leaving }]);
+        }
+        if staying.is_empty() && coming.is_empty() {
             return Err(vec![EnvironmentProblem::None]);
         }
-        let restart = self.keep_to_open_listeners(&mut wanted, &server);
-        let mut problems = Vec::new();
-        let claims =
-            wanted.iter().map(|options| (options.name.as_str(), options.host(), options.listen.as_slice(), ()));
-        by_address(claims, &mut problems);
-        if !problems.is_empty() {
+        let coming = self.welcome(coming, &server)?;
+        let prepared = self.prepare(staying, &server);
+        if let Err(problems) = self.results_apart(&prepared, &coming, &server) {
+            for member in &coming {
+                member.close();
+            }
             return Err(problems);
         }
 
+        // From here on nothing fails.
         self.rules.store(Arc::new(server.door_rules()));
         self.permits.set_total(server.max_connections);
         self.slots.set_limits(server.handshake_limits());
         self.server = server;
-
-        let mut environments = BTreeMap::new();
-        let mut before = std::mem::take(&mut self.members);
-        for options in wanted {
-            let name = options.name.clone();
-            let report = if let Some(at) = before.iter().position(|member| member.name() == name) {
-                let mut member = before.swap_remove(at);
-                let report = member.reload(options, &self.server, true, trigger);
-                self.members.push(member);
-                report.into()
-            } else {
-                match Member::new(options, &self.server, &self.metrics) {
-                    Ok(member) => {
-                        self.members.push(member);
-                        Membership::Added.into()
-                    }
-                    Err(problem) => Membership::NotAdded { problem: problem.to_string() }.into(),
-                }
-            };
-            environments.insert(name, report);
+        let mut environments = self.commit(prepared, true, trigger);
+        for member in coming {
+            info!(event = "environment_added", environment = member.name(), "an environment has come");
+            member.announce();
+            environments.insert(member.name().to_owned(), Membership::Added.into());
+            self.members.push(member);
         }
         // No name leads to an environment that is gone before its connections are retired.
+        let (gone, staying) =
+            self.members.drain(..).partition(|member| leaving.iter().any(|name| name == member.name()));
+        self.members = staying;
         self.route();
-        for member in before {
-            let connections_retired = member.environment.tls.close();
-            member.environment.metrics.environment_removed();
-            environments.insert(member.name().to_owned(), Membership::Removed { connections_retired }.into());
+        let gone: Vec<Member> = gone;
+        for member in gone {
+            let connections_retired = member.close();
+            let environment = member.name();
+            warn!(event = "environment_removed", environment, connections_retired, "an environment is gone");
+            environments.insert(environment.to_owned(), Membership::Removed { connections_retired }.into());
         }
         Ok(Reloaded { environments, restart })
     }
 
     /// Writes out where each environment listens. One that asks for an address that is not open keeps its old ones; a new one has to
-    /// wait. Returns the keys that would need a restart.
-    fn keep_to_open_listeners(&self, wanted: &mut Vec<EnvironmentOptions>, server: &ServerOptions) -> BTreeSet<String> {
-        let mut restart = BTreeSet::new();
-        wanted.retain_mut(|options| {
-            let asked = options.addresses(server).to_vec();
+    /// wait for a restart.
+    fn settle(&self, wanted: Vec<EnvironmentOptions>, server: &ServerOptions) -> Settled {
+        let mut settled = Settled::default();
+        for mut options in wanted {
             // Settings write the server's addresses out for an environment that names none.
             let key = if options.listen.is_empty() || options.listen == server.listen {
                 "server.listen".to_owned()
             } else {
                 format!("environments.{}.listen", options.name)
             };
-            options.listen = asked;
-            if options.listen.iter().all(|address| self.doors.iter().any(|(open, _)| open == address)) {
-                return true;
+            options.listen = options.addresses(server).to_vec();
+            let all_open = options.listen.iter().all(|address| self.doors.iter().any(|(open, _)| open == address));
+            if !all_open {
+                settled.restart.insert(key);
             }
-            restart.insert(key);
             match self.members.iter().find(|member| member.name() == options.name) {
                 Some(member) => {
-                    options.listen = member.options.addresses(&self.server).to_vec();
-                    true
+                    if !all_open {
+                        options.listen = member.options.addresses(&self.server).to_vec();
+                    }
+                    settled.staying.push(options);
                 }
-                None => false,
+                None if all_open => settled.coming.push(options),
+                None => settled.waiting.push(options.name),
             }
+        }
+        settled
+    }
+
+    /// New environments, all of them or none.
+    fn welcome(
+        &self,
+        coming: Vec<EnvironmentOptions>,
+        server: &ServerOptions,
+    ) -> Result<Vec<Member>, Vec<EnvironmentProblem>> {
+        let (mut members, mut problems) = (Vec::new(), Vec::new());
+        for options in coming {
+            match Member::new(options, server, &self.metrics) {
+                Ok(member) => members.push(member),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() {
+            return Ok(members);
+        }
+        for member in &members {
+            member.close();
+        }
+        Err(problems)
+    }
+
+    /// Looks at the files of environments that are there, all at once. Changes nothing.
+    fn prepare(&mut self, wanted: Vec<EnvironmentOptions>, server: &ServerOptions) -> Vec<Looked> {
+        let mut looking = Vec::new();
+        for options in wanted {
+            if let Some(at) = self.members.iter().position(|member| member.name() == options.name)
+                && let Some(member) = self.members.get_mut(at)
+            {
+                looking.push((at, member.prepare(&options, server), options));
+            }
+        }
+        let deadline = Instant::now() + PATIENCE;
+        let mut looked = Vec::new();
+        for (at, preparation, options) in looking {
+            if let Some(member) = self.members.get_mut(at) {
+                looked.push(Looked { at, prepared: member.prepared(preparation, deadline), options });
+            }
+        }
+        looked
+    }
+
+    /// Whether the environments can be told apart when those whose material is not good keep what they have.
+    fn results_apart(
+        &self,
+        looked: &[Looked],
+        coming: &[Member],
+        server: &ServerOptions,
+    ) -> Result<(), Vec<EnvironmentProblem>> {
+        let staying = looked.iter().filter_map(|looked| {
+            let member = self.members.get(looked.at)?;
+            let (options, server) =
+                if looked.prepared.is_ok() { (&looked.options, server) } else { (&member.options, &self.server) };
+            Some((member.name(), options.host(), options.addresses(server), ()))
         });
-        restart
+        let coming =
+            coming.iter().map(|member| (member.name(), member.options.host(), member.options.addresses(server), ()));
+        let mut problems = Vec::new();
+        by_address(staying.chain(coming), &mut problems);
+        if problems.is_empty() {
+            return Ok(());
+        }
+        // What keeps them together is said first.
+        let kept = looked.iter().filter_map(|looked| {
+            let problem = looked.prepared.as_ref().err()?.to_string();
+            Some(EnvironmentProblem::Kept { environment: looked.options.name.clone(), problem })
+        });
+        Err(kept.chain(problems).collect())
+    }
+
+    fn commit(&mut self, looked: Vec<Looked>, fresh: bool, trigger: Trigger) -> BTreeMap<String, EnvironmentReload> {
+        let mut environments = BTreeMap::new();
+        for Looked { at, options, prepared } in looked {
+            if let Some(member) = self.members.get_mut(at) {
+                let report = member.commit(options, prepared, &self.server, fresh, trigger);
+                environments.insert(member.name().to_owned(), report.into());
+            }
+        }
+        environments
     }
 
     /// Tells each listener whom a server name leads to now.
@@ -152,9 +260,13 @@ impl Serving {
         })
     }
 
-    /// Every file that the material of an environment is read from.
+    /// Every file that the material of an environment is read from, or would be if all that was asked for were good.
     pub(super) fn files(&self) -> Vec<PathBuf> {
-        self.members.iter().flat_map(|member| member.options.material_sources(&self.server).files()).collect()
+        let in_force = self.members.iter().flat_map(|member| member.options.material_sources(&self.server).files());
+        let mut files: Vec<_> = in_force.chain(self.wanted.iter().cloned()).collect();
+        files.sort();
+        files.dedup();
+        files
     }
 }
 

@@ -55,6 +55,20 @@ pub enum EnvironmentProblem {
     },
     /// There is none: nobody could be admitted.
     None,
+    /// Some leave while others that may stand for them can only come at a restart.
+    NeedsRestart {
+        /// Who has to wait.
+        coming: Vec<String>,
+        /// Who would be gone meanwhile.
+        leaving: Vec<String>,
+    },
+    /// Its material is not good, so it has to stay as it is.
+    Kept {
+        /// Which environment.
+        environment: String,
+        /// Why.
+        problem: String,
+    },
     /// Its name chooses more than one environment of a listener.
     Ambiguous {
         /// Which environments.
@@ -70,6 +84,16 @@ impl fmt::Display for EnvironmentProblem {
             Self::Material { environment, error } => write!(f, "environment {environment}: {error}"),
             Self::Tls { environment, error } => write!(f, "environment {environment}: {error}"),
             Self::None => f.write_str("there is no environment: nobody could be admitted"),
+            Self::NeedsRestart { coming, leaving } => write!(
+                f,
+                "{} can only be reached after a restart (their listeners are not open), and {} would be gone until then: \
+                 restart, or take the old ones out later",
+                coming.join(", "),
+                leaving.join(", ")
+            ),
+            Self::Kept { environment, problem } => {
+                write!(f, "environment {environment} has to stay as it is: {problem}")
+            }
             Self::Ambiguous { environments: (one, other), address } => write!(
                 f,
                 "environments {one} and {other} cannot be told apart on {address}: \
@@ -103,7 +127,8 @@ pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
     let slots =
         HandshakeSlots::new(server.handshake_limits(), metrics.handshakes_in_flight(), metrics.handshakes_displaced());
     let rules = Arc::new(ArcSwap::from_pointee(server.door_rules()));
-    let mut serving = Serving { server, members, doors: Vec::new(), rules, permits, slots, metrics };
+    let (doors, wanted) = (Vec::new(), Vec::new());
+    let mut serving = Serving { server, members, doors, rules, permits, slots, metrics, wanted };
     let addresses = serving.addresses(&mut problems);
     if !problems.is_empty() {
         return Err(StartError::Environments(problems));
@@ -127,6 +152,9 @@ pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
         doors.push((server::bind(address)?, door));
     }
     serving.route();
+    for member in &serving.members {
+        member.announce();
+    }
 
     let board = StatusBoard::new(&serving, readiness.clone());
     let metrics = serving.metrics.clone();

@@ -77,7 +77,12 @@ pub(super) fn refused(settings: &Settings, problems: &[EnvironmentProblem]) -> R
             EnvironmentProblem::Tls { environment, error } => {
                 report.add(format!("environments.{environment}"), error.to_string(), "");
             }
-            EnvironmentProblem::None => report.add("environments", problem.to_string(), ""),
+            EnvironmentProblem::None | EnvironmentProblem::NeedsRestart { .. } => {
+                report.add("environments", problem.to_string(), "");
+            }
+            EnvironmentProblem::Kept { environment, .. } => {
+                report.add(format!("environments.{environment}"), problem.to_string(), "");
+            }
             EnvironmentProblem::Ambiguous { environments: (one, _), .. } => {
                 report.add(format!("environments.{one}"), problem.to_string(), "");
             }

@@ -75,9 +75,8 @@ async fn admit(
         }
     };
 
-    let hosts = door.hosts.load_full();
     // On the heap, and gone with its end: a connection that idles for an hour does not hold the room that its handshake took.
-    let handshake = Box::pin(handshake(socket, &hosts, caller));
+    let handshake = Box::pin(handshake(socket, || door.hosts.load_full(), caller));
     match bounded(door, deadline, &slot, handshake).await {
         Ok(Ok(admitted)) => {
             drop(slot);

@@ -121,13 +121,14 @@ pub trait HasTls {
     fn tls(&self) -> &Arc<TlsEnvironment>;
 }
 
-/// Runs a handshake. The caller bounds its time: one deadline covers all of it.
+/// Runs a handshake with one of the `hosts` that there are when the ClientHello has come. The caller bounds its time: one deadline
+/// covers all of it.
 ///
 /// # Errors
 /// [`FailedHandshake`]; an alert was sent where TLS has one.
 pub async fn handshake<IO, E>(
     io: IO,
-    hosts: &Hosts<E>,
+    hosts: impl Fn() -> Arc<Hosts<E>>,
     peer: SocketAddr,
 ) -> Result<Admitted<IO, E>, FailedHandshake<IO>>
 where
@@ -144,7 +145,8 @@ where
     };
 
     let server_name = start.client_hello().server_name().map(str::to_ascii_lowercase);
-    let environment = match hosts.choose(server_name.as_deref()) {
+    // Now, and not when the connection was opened: it may have taken its time to say whom it wants.
+    let environment = match hosts().choose(server_name.as_deref()) {
         Ok(environment) => environment.clone(),
         Err(refusal) => {
             // The peer may be gone already; the refusal stands either way.

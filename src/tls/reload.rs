@@ -1,6 +1,7 @@
 //! Reload: material that is good takes the place of material that was good; anything else changes nothing.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
@@ -69,6 +70,12 @@ pub enum ReloadProblem {
         /// Its issuer, RFC 4514.
         issuer: String,
     },
+    /// Another reload was faster; the next one sees what it left.
+    Overtaken,
+    /// The files have not been read in time, or those before are still being read: a disk, or a network, hangs.
+    StillReading,
+    /// Reading or checking them panicked.
+    Defect,
     /// rustls does not take material that passed our checks.
     Tls(rustls::Error),
 }
@@ -86,6 +93,11 @@ impl fmt::Display for ReloadProblem {
                 "crl: the revocation list of {issuer} is in none of the files any more, and what it revokes would be let in again: \
                  put it back, or take its file out of the configuration"
             ),
+            Self::Overtaken => f.write_str("another reload was faster; ask again"),
+            Self::StillReading => f.write_str(
+                "its files cannot be read in time: look at the disk or the network file system that they lie on",
+            ),
+            Self::Defect => f.write_str("reading it panicked, which is a defect of this program: please report it"),
             Self::Tls(error) => error.fmt(f),
         }
     }
@@ -99,29 +111,41 @@ impl Serialize for ReloadProblem {
     }
 }
 
+/// Material that has been checked and built, and is not in force yet.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    before: Arc<Epoch>,
+    /// `None`: the files hold what is in force.
+    next: Option<Epoch>,
+    warnings: Vec<String>,
+}
+
 impl TlsEnvironment {
     /// Loads everything, checks everything, builds, and installs once; or keeps the epoch in force. `changed` says that the options,
     /// or what the sources are checked by, are not those of the epoch in force, so that the same bytes make a new one.
     ///
-    /// Blocking: reads files, and judges every live connection. A second call waits for the first.
+    /// Blocking: reads files, and judges every live connection.
     pub fn reload(&self, sources: &MaterialSources, options: &EpochOptions, changed: bool) -> ReloadReport {
-        match self.try_reload(sources, options, changed) {
-            Ok(report) => report,
+        match self.prepare(sources, options, changed) {
+            Ok(prepared) => self.commit(prepared),
             Err(problem) => ReloadReport::Kept { problem },
         }
     }
 
-    fn try_reload(
+    /// The first part of a reload, which changes nothing.
+    ///
+    /// # Errors
+    /// Why the epoch in force has to stay.
+    pub(crate) fn prepare(
         &self,
         sources: &MaterialSources,
         options: &EpochOptions,
         changed: bool,
-    ) -> Result<ReloadReport, ReloadProblem> {
-        let _one_at_a_time = self.begin_reload();
+    ) -> Result<Prepared, ReloadProblem> {
         let before = self.current();
         let bytes = sources.read().map_err(ReloadProblem::Material)?;
         if !changed && bytes.digest() == before.digest() {
-            return Ok(ReloadReport::Unchanged);
+            return Ok(Prepared { before, next: None, warnings: Vec::new() });
         }
         let material = TlsMaterial::check(&bytes, sources, super::now()).map_err(ReloadProblem::Material)?;
         material.revocation.may_follow(before.judge().revocation()).map_err(ReloadProblem::Rollback)?;
@@ -132,21 +156,32 @@ impl TlsEnvironment {
         }
         drop(lost);
         let warnings = material.warnings();
-        let to = before.number() + 1;
-        let epoch = Epoch::build(to, material, bytes.digest(), options).map_err(ReloadProblem::Tls)?;
+        let number = before.number() + 1;
+        let next = Epoch::build(number, material, bytes.digest(), options).map_err(ReloadProblem::Tls)?;
+        Ok(Prepared { before, next: Some(next), warnings })
+    }
+
+    /// The second part, which cannot fail but for another reload that was faster.
+    pub(crate) fn commit(&self, Prepared { before, next, warnings }: Prepared) -> ReloadReport {
+        let _one_at_a_time = self.begin_reload();
+        if self.current().number() != before.number() {
+            return ReloadReport::Kept { problem: ReloadProblem::Overtaken };
+        }
+        let Some(epoch) = next else { return ReloadReport::Unchanged };
+        let (from, to) = (before.number(), epoch.number());
         let (old, new) = (before.judge().anchors(), epoch.judge().anchors());
         let (anchors_added, anchors_removed) = (without(new, old), without(old, new));
         let leaf_changed = leaf(&before) != leaf(&epoch);
         let connections_retired = self.install(epoch);
-        Ok(ReloadReport::Installed {
-            from: before.number(),
+        ReloadReport::Installed {
+            from,
             to,
             anchors_added,
             anchors_removed,
             leaf_changed,
             connections_retired,
             warnings,
-        })
+        }
     }
 }
 

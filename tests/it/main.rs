@@ -38,6 +38,7 @@ mod proxy_protocol;
 mod reload;
 mod reload_broken_files;
 mod reload_configuration;
+mod reload_membership;
 mod reload_under_load;
 mod resumption_matrix;
 mod retirement;
