@@ -54,13 +54,13 @@ pub struct Revocation {
 
 impl Revocation {
     /// Whether this may be installed in the place of `installed`. A list that is older than the installed one of the same
-    /// issuer, key and scope would take revocations back.
+    /// issuer, key and distribution point would take revocations back.
     ///
     /// # Errors
     /// [`RevocationRollback`] with each list that is older.
     pub fn may_follow(&self, installed: &Self) -> Result<(), RevocationRollback> {
         let rollback = |list: &RevocationList| {
-            let same = installed.lists.lists().iter().find(|installed| installed.is_of_same_scope(list))?;
+            let same = installed.lists.lists().iter().find(|installed| installed.is_of_same_series(list))?;
             list.is_older_than(same).then(|| ListRollback::new(list, same))
         };
         let rollbacks: Vec<ListRollback> = self.lists.lists().iter().filter_map(rollback).collect();
@@ -69,17 +69,36 @@ impl Revocation {
 }
 
 impl Revocation {
-    /// The lists of `installed` that have no successor here, although whom they tell of can still be admitted: their signer is
-    /// one of `anchors`, or an intermediate CA. A file that was cut short between two lists looks like this.
-    pub fn lost<'a>(&self, installed: &'a Self, anchors: &[Anchor]) -> impl Iterator<Item = &'a RevocationList> {
-        let still_counts = move |list: &&RevocationList| {
-            list.signer().is_none_or(|signer| {
-                anchors.iter().any(|anchor| Fingerprint::of(&anchor.facts.public_key_der) == signer)
-            })
+    /// The lists of `installed` that have no successor here, although whom they tell of may still be admitted. A file that was cut
+    /// short between two lists looks like this. `before` and `after` are the anchors of both.
+    ///
+    /// A list counts no more once its signer, a root, is taken out of the anchors. That of an intermediate CA counts as long as it is
+    /// configured, be it that the CA is or was an anchor itself: which paths lead through it is only known from what clients present.
+    /// An expired list counts too: it refuses whom it covers. Whoever knows better takes the file out of the configuration.
+    pub fn lost<'a>(
+        &self,
+        installed: &'a Self,
+        before: &[Anchor],
+        after: &[Anchor],
+    ) -> impl Iterator<Item = &'a RevocationList> {
+        let is_key_of = |signer, anchor: &&Anchor| Fingerprint::of(&anchor.facts.public_key_der) == signer;
+        let was_root = move |signer| {
+            let mut certified = before.iter().filter(|anchor| is_key_of(signer, anchor)).peekable();
+            certified.peek().is_some() && certified.all(|anchor| anchor.facts.self_issued)
         };
-        let has_successor =
-            move |list: &&RevocationList| self.lists.lists().iter().any(|own| own.is_of_same_scope(list));
-        installed.lists.lists().iter().filter(move |list| still_counts(list) && !has_successor(list))
+        let still_counts = move |list: &&RevocationList| {
+            list.signer()
+                .is_none_or(|signer| !was_root(signer) || after.iter().any(|anchor| is_key_of(signer, &anchor)))
+        };
+        let installed = installed.lists.lists();
+        let has_successor = move |list: &RevocationList| {
+            let kinds = [ListScope::EndEntities, ListScope::Authorities];
+            kinds
+                .into_iter()
+                .filter(|kind| list.tells_of(*kind))
+                .all(|kind| self.lists.lists().iter().any(|own| own.succeeds(list, installed, kind)))
+        };
+        installed.iter().filter(move |list| still_counts(list) && !has_successor(list))
     }
 }
 
@@ -92,7 +111,7 @@ pub struct CrlFile<'a> {
     pub bytes: &'a [u8],
 }
 
-/// The checked revocation lists of an environment, of each issuer, key and scope the newest; perhaps none.
+/// The checked revocation lists of an environment, of each series the newest; perhaps none.
 #[derive(Clone, Debug, Default)]
 pub struct RevocationLists {
     lists: Vec<RevocationList>,
@@ -173,7 +192,7 @@ fn encoded_lists(file: &CrlFile<'_>) -> Result<Vec<(ListPlace, Vec<u8>)>, Box<Li
     Ok(lists)
 }
 
-/// Of each issuer, key and scope the newest list.
+/// Of each issuer, key and distribution point the newest list.
 fn newest(found: Vec<RevocationList>, warnings: &mut Vec<ListWarning>) -> Vec<RevocationList> {
     let mut seen: HashMap<_, ListPlace> = HashMap::new();
     let mut kept: Vec<RevocationList> = Vec::new();
@@ -183,7 +202,7 @@ fn newest(found: Vec<RevocationList>, warnings: &mut Vec<ListWarning>) -> Vec<Re
             continue;
         }
         seen.insert(list.sha256, list.place.clone());
-        match kept.iter_mut().find(|other| other.is_of_same_scope(&list)) {
+        match kept.iter_mut().find(|other| other.is_of_same_series(&list)) {
             None => kept.push(list),
             Some(other) => {
                 let older = if other.is_older_than(&list) { std::mem::replace(other, list) } else { list };

@@ -150,7 +150,8 @@ impl TlsEnvironment {
         let material = TlsMaterial::check(&bytes, sources, super::now()).map_err(ReloadProblem::Material)?;
         material.revocation.may_follow(before.judge().revocation()).map_err(ReloadProblem::Rollback)?;
         // Whoever takes a file out of the configuration means it; a file that is still there may have been cut short.
-        let mut lost = material.revocation.lost(before.judge().revocation(), material.anchors.anchors());
+        let anchors = before.judge().anchors().anchors();
+        let mut lost = material.revocation.lost(before.judge().revocation(), anchors, material.anchors.anchors());
         if let Some(list) = lost.find(|list| sources.has_list_file(&list.place.file)) {
             return Err(ReloadProblem::ListGone { issuer: list.issuer.clone() });
         }

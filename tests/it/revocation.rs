@@ -230,6 +230,29 @@ async fn a_file_that_is_cut_between_two_lists_takes_no_revocation_back() {
 }
 
 #[tokio::test]
+async fn an_intermediate_enters_and_leaves_the_bundle_and_its_list_stays_in_force() {
+    let pki = Pki::new();
+    let revoked = pki.issuing.client("revoked");
+    let list = pki.issuing.crl(5, &[revoked.leaf()], LONG);
+    let door = door(pki, vec![("a.crl", list.into_bytes())], "").await;
+    let caller = door.stranger().presenting(&revoked);
+    door.install_anchors(&[&door.pki.clients, &door.pki.issuing]).await;
+    assert_eq!(expect_refused(&caller, "revoked by the list of an anchor").await, REVOKED);
+    door.honest().expect_accepted("a client that is not on the list").await;
+
+    door.replace_anchors(&[&door.pki.clients]);
+    door.replace("a.crl", door.pki.issuing.crl(4, &[], LONG));
+    let kept = door.expect_reload("kept").await;
+    assert!(kept["problem"].as_str().unwrap().contains("would take revocations back"), "{kept}");
+    door.replace("a.crl", door.pki.clients.crl(9, &[], LONG));
+    let kept = door.expect_reload("kept").await;
+    assert!(kept["problem"].as_str().unwrap().contains("is in none of the files any more"), "{kept}");
+    door.replace("a.crl", door.pki.issuing.crl(6, &[revoked.leaf()], LONG));
+    door.expect_reload("installed").await;
+    assert_eq!(expect_refused(&caller, "revoked by the list of an intermediate").await, REVOKED);
+}
+
+#[tokio::test]
 async fn a_new_list_ends_the_connections_of_whom_it_revokes_at_once() {
     let pki = Pki::new();
     let other = pki.issuing.client("other");

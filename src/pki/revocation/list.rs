@@ -136,17 +136,54 @@ impl RevocationList {
         now < self.next_update
     }
 
-    pub(super) fn is_of_same_scope(&self, other: &Self) -> bool {
-        // A renewed CA goes on under its name, and its new key begins a series of its own.
-        let series = |list: &Self| (list.signer, list.authority_key.clone(), list.distribution_point.clone());
-        self.issuer_der == other.issuer_der && series(self) == series(other)
+    /// Whether it belongs to the same series: that of one issuer, key and distribution point, in which numbers grow.
+    pub(super) fn is_of_same_series(&self, other: &Self) -> bool {
+        // A renewed CA goes on under its name, and its new key begins a series of its own. Whether the issuer is an anchor is the
+        // bundle's affair and changes with it, so the signer alone does not tell two series apart.
+        let same_key = match (self.signer, other.signer) {
+            (Some(key), Some(others)) => key == others,
+            _ => self.authority_key == other.authority_key,
+        };
+        self.issuer_der == other.issuer_der && same_key && self.distribution_point == other.distribution_point
     }
 
+    /// Whether it is known that another key signed it. What is not known may be the same key.
+    fn is_of_another_key(&self, other: &Self) -> bool {
+        match (self.signer, other.signer) {
+            (Some(key), Some(others)) => key != others,
+            _ => {
+                self.authority_key.is_some()
+                    && other.authority_key.is_some()
+                    && self.authority_key != other.authority_key
+            }
+        }
+    }
+
+    /// By the number within a series, else by the time: a series begins to count where it likes.
     pub(super) fn is_older_than(&self, other: &Self) -> bool {
         match (&self.number, &other.number) {
-            (Some(number), Some(others)) if number != others => number < others,
+            (Some(number), Some(others)) if number != others && self.is_of_same_series(other) => number < others,
             _ => self.this_update < other.this_update,
         }
+    }
+
+    /// Whether it can stand in the place of `list`, which is one of `installed`, as far as certificates of `kind` go.
+    ///
+    /// A CA may begin a new series: under another key, whose list refuses whom the old key vouched for, or at another distribution
+    /// point. But where it has its lists at several points side by side, no one of them tells what the others did.
+    pub(super) fn succeeds(&self, list: &Self, installed: &[Self], kind: ListScope) -> bool {
+        let is_new = || !installed.iter().any(|other| other.is_of_same_series(self));
+        self.sha256 == list.sha256
+            || self.issuer_der == list.issuer_der
+                && self.tells_of(kind)
+                && !self.is_older_than(list)
+                && (self.is_of_same_series(list) || self.is_of_another_key(list) || is_new())
+    }
+
+    /// Whether certificates of `kind`, leaves or CAs, are within its scope.
+    #[must_use]
+    pub fn tells_of(&self, kind: ListScope) -> bool {
+        self.scope == ListScope::All || self.scope == kind
     }
 
     pub(super) fn check(
@@ -188,8 +225,7 @@ impl RevocationList {
             scope,
             revoked: parsed.iter_revoked_certificates().count(),
             signer,
-            // The signer says it better, where it is known.
-            authority_key: if signer.is_some() { None } else { authority_key(&parsed) },
+            authority_key: authority_key(&parsed),
             distribution_point,
             webpki: Arc::new(webpki.into()),
         };

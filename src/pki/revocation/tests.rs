@@ -271,3 +271,87 @@ fn an_anchor_that_is_left_out_has_no_say() {
     let lists = load(&[old.crl(&crl(1, &[])).as_bytes()], &[&root, &old]).unwrap();
     assert!(matches!(lists.warnings(), [ListWarning::IssuerNotAnchor { .. }]));
 }
+
+/// Whether the list of the first bundle has a successor in that of the second, and is not rolled back.
+fn follows(before: (&[&Minted], &[&String]), after: (&[&Minted], &[&String])) -> bool {
+    let epoch = |(of, lists): (&[&Minted], &[&String])| {
+        let files: Vec<&[u8]> = lists.iter().map(|list| list.as_bytes()).collect();
+        (anchors(of), Revocation { mode: RevocationMode::IfCovered, lists: load(&files, of).unwrap() })
+    };
+    let ((old_anchors, old), (new_anchors, new)) = (epoch(before), epoch(after));
+    let lost = new.lost(&old, old_anchors.anchors(), new_anchors.anchors()).count();
+    new.may_follow(&old).is_ok() && lost == 0
+}
+
+fn made(day: u8, params: CertificateRevocationListParams) -> CertificateRevocationListParams {
+    CertificateRevocationListParams { this_update: date_time_ymd(2030, 5, day), ..params }
+}
+
+fn at_point(uri: &str, params: CertificateRevocationListParams) -> CertificateRevocationListParams {
+    let mut params = scoped(params, None);
+    params.issuing_distribution_point.as_mut().unwrap().distribution_point.uris = vec![uri.to_owned()];
+    params
+}
+
+#[test]
+fn an_intermediate_that_becomes_an_anchor_keeps_its_series() {
+    let root = Minted::self_signed(ca("root"));
+    let issuing = root.issue(ca("issuing"));
+    let list = |number| issuing.crl(&crl(number, &[]));
+    let (deep, flat): ([&Minted; 1], [&Minted; 2]) = ([&root], [&root, &issuing]);
+    for (before, after) in [(&deep[..], &flat[..]), (&flat, &deep), (&deep, &deep), (&flat, &flat)] {
+        assert!(follows((before, &[&list(5)]), (after, &[&list(5)])), "the same list");
+        assert!(follows((before, &[&list(5)]), (after, &[&list(6)])), "the next one");
+        assert!(!follows((before, &[&list(5)]), (after, &[&list(4)])), "an older one");
+        assert!(!follows((before, &[&list(5)]), (after, &[&root.crl(&crl(9, &[]))])), "none");
+    }
+    assert!(!follows((&flat, &[&list(5)]), (&deep, &[])), "its clients still pass through the root");
+}
+
+#[test]
+fn a_root_goes_with_its_list_and_a_list_does_not_go_alone() {
+    let (root, other) = (Minted::self_signed(ca("root")), Minted::self_signed(ca("other")));
+    let (of_root, of_other) = (root.crl(&crl(5, &[])), other.crl(&crl(5, &[])));
+    let before: (&[&Minted], &[&String]) = (&[&root, &other], &[&of_root, &of_other]);
+    assert!(follows(before, (&[&other], &[&of_other])));
+    assert!(!follows(before, (&[&root, &other], &[&of_other])), "control: the root is still there");
+}
+
+#[test]
+fn a_new_series_of_the_same_issuer_follows_when_it_is_not_older() {
+    let root = Minted::self_signed(ca("root"));
+    let (old, new) = (root.issue(ca("issuing")), root.issue(ca("issuing")));
+    let before = old.crl(&at_point("http://crl.test/old", made(10, crl(50, &[]))));
+    let follows = |list: String| follows((&[&root], &[&before]), (&[&root], &[&list]));
+    for day in [10, 11] {
+        assert!(follows(old.crl(&at_point("http://crl.test/new", made(day, crl(1, &[]))))), "another address");
+        assert!(follows(old.crl(&made(day, crl(1, &[])))), "no address any more");
+        assert!(follows(new.crl(&at_point("http://crl.test/old", made(day, crl(1, &[]))))), "another key");
+    }
+    assert!(!follows(old.crl(&at_point("http://crl.test/new", made(9, crl(99, &[]))))));
+    assert!(!follows(new.crl(&at_point("http://crl.test/old", made(9, crl(99, &[]))))));
+}
+
+#[test]
+fn a_list_takes_the_place_of_none_that_stood_beside_it() {
+    let root = Minted::self_signed(ca("root"));
+    let shard = |name: &str| root.crl(&at_point(name, crl(5, &[])));
+    let (one, two, both) = (shard("http://crl.test/1"), shard("http://crl.test/2"), root.crl(&crl(1, &[])));
+    let of: &[&Minted] = &[&root];
+    assert!(!follows((of, &[&one, &two]), (of, &[&one])));
+    assert!(follows((of, &[&one, &two]), (of, &[&two, &one])), "control");
+    assert!(follows((of, &[&one, &two]), (of, &[&both])), "one for both");
+}
+
+#[test]
+fn a_list_of_one_kind_of_certificate_is_no_successor_for_the_other() {
+    let root = Minted::self_signed(ca("root"));
+    let of_kind = |scope| root.crl(&scoped(crl(6, &[]), scope));
+    let (all, leaves, authorities) =
+        (root.crl(&crl(5, &[])), of_kind(Some(CrlScope::UserCertsOnly)), of_kind(Some(CrlScope::CaCertsOnly)));
+    let of: &[&Minted] = &[&root];
+    assert!(!follows((of, &[&all]), (of, &[&leaves])));
+    assert!(!follows((of, &[&all]), (of, &[&authorities])));
+    assert!(follows((of, &[&all]), (of, &[&leaves, &authorities])), "both kinds");
+    assert!(follows((of, &[&leaves]), (of, &[&of_kind(None)])), "control: all of them");
+}
