@@ -111,11 +111,12 @@ impl Judge {
         self.judge_digested(&ChainDigest::of(chain), chain, now)
     }
 
-    /// As [`Judge::judge`], for whoever has the digest of `chain` already. It must be that of this very chain.
+    /// As [`Judge::judge`], for whoever has the digest of `chain` already. It must be that of this very chain: what is remembered goes
+    /// by it.
     ///
     /// # Errors
     /// As [`Judge::judge`].
-    pub fn judge_digested(
+    pub(crate) fn judge_digested(
         &self,
         digest: &ChainDigest,
         chain: &[CertificateDer<'_>],
@@ -151,10 +152,14 @@ impl Judge {
     fn verify_against(&self, trust: &Trust, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Verdict, Refusal> {
         let (leaf, intermediates) = chain.split_first().ok_or(Refusal::Malformed)?;
         let end_entity = EndEntityCert::try_from(leaf)?;
+        // Before any signature: a revoked client that calls again and again must not cost a path, and its list's signature, each time.
+        if trust.has_revoked(&end_entity)? {
+            return Err(Refusal::Revoked);
+        }
         let lists = trust.lists();
         let check = |path: &VerifiedPath<'_>| {
-            self.check_path(path, now)?;
-            trust.check(path)
+            let anchor = self.check_path(path, now)?;
+            trust.check(path, anchor, now)
         };
         let path = end_entity.verify_for_usage(
             self.algorithms.all,
@@ -196,14 +201,14 @@ impl Judge {
 
     /// What webpki leaves out and another path could satisfy: the anchor's validity and path length, and keyCertSign of each
     /// issuer (RFC 5280 section 6.1.4, steps l to n).
-    fn check_path(&self, path: &VerifiedPath<'_>, now: UnixTime) -> Result<(), webpki::Error> {
+    fn check_path(&self, path: &VerifiedPath<'_>, now: UnixTime) -> Result<&Anchor, webpki::Error> {
         for intermediate in path.intermediate_certificates() {
             let facts = CertificateFacts::from_der(&intermediate.der()).map_err(|_| webpki::Error::BadDer)?;
             if facts.key_usage.is_some_and(|usage| !usage.key_cert_sign) {
                 return Err(webpki::Error::EndEntityUsedAsCa);
             }
         }
-        self.anchor_of(path, now).map(|_| ())
+        self.anchor_of(path, now)
     }
 
     /// The anchor that a path ends at and that may end it at `now`. A CA that was issued anew under the same key stands in the

@@ -49,6 +49,8 @@ pub struct RevocationList {
     authority_key: Option<Vec<u8>>,
     distribution_point: Option<Vec<u8>>,
     webpki: Arc<CertRevocationList<'static>>,
+    /// Its DER, where only the judge can tell whether the issuer signed it, and webpki may not ask.
+    unproven: Option<Arc<[u8]>>,
 }
 
 /// Where a list stands.
@@ -113,6 +115,23 @@ impl RevocationList {
     #[must_use]
     pub fn signer(&self) -> Option<Fingerprint> {
         self.signer
+    }
+
+    /// Whether webpki holds every certificate of its issuer against it, wherever the certificate says that its list is.
+    #[must_use]
+    pub fn is_of_every_point(&self) -> bool {
+        self.distribution_point.is_none()
+    }
+
+    /// Whether the owner of `key` (the DER of a `SubjectPublicKeyInfo`), who bears the issuer's name, signed it. Costs a signature where
+    /// that was not told at load.
+    #[must_use]
+    pub fn is_signed_with(&self, key: &[u8]) -> bool {
+        match (self.signer, &self.unproven) {
+            (Some(signer), _) => signer == Fingerprint::of(key),
+            (None, Some(der)) => signed_with(der, key) == Issuance::Proven,
+            (None, None) => false,
+        }
     }
 
     /// What is to be said about its end at `now`: that it has expired, or that it soon will.
@@ -214,6 +233,7 @@ impl RevocationList {
             warnings.push(ListWarning::IssuerNotAnchor { place: place.clone() });
         }
         let (distribution_point, scope) = distribution_point(&parsed);
+        let unproven = (signer.is_none() && distribution_point.is_some()).then(|| der.into());
         let list = Self {
             issuer: place.issuer.clone(),
             place,
@@ -228,6 +248,7 @@ impl RevocationList {
             authority_key: authority_key(&parsed),
             distribution_point,
             webpki: Arc::new(webpki.into()),
+            unproven,
         };
         warnings.extend(list.expiry_warning(now));
         Ok(list)

@@ -9,7 +9,7 @@ use webpki::{
 use crate::pki::identity::Fingerprint;
 use crate::pki::revocation::{ListScope, RevocationList};
 use crate::pki::trust_anchors::Anchor;
-use crate::pki::{Revocation, RevocationMode, TrustAnchors};
+use crate::pki::{CertificateFacts, Revocation, RevocationMode, TrustAnchors};
 
 /// Trust anchors, and the lists that paths to them are held against.
 pub(super) struct Trust {
@@ -65,18 +65,46 @@ impl Trust {
         Some(builder.with_expiration_policy(ExpirationPolicy::Enforce).build())
     }
 
-    /// What webpki leaves out: it asks one list for each certificate, and none at all where there is none.
-    pub(super) fn check(&self, path: &VerifiedPath<'_>) -> Result<(), webpki::Error> {
+    /// Whether a list that an anchor signed, which was proven at load, says that `leaf` is revoked. No path to these anchors could pass
+    /// [`Trust::check`], so none need be built.
+    pub(super) fn has_revoked(&self, leaf: &Cert<'_>) -> Result<bool, webpki::Error> {
+        let proven = |list: &&RevocationList| list.signer().is_some() && list.tells_of(ListScope::EndEntities);
+        for list in self.lists.iter().filter(proven) {
+            if list.webpki().issuer() == leaf.issuer() && list.webpki().find_serial(leaf.serial())?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What webpki leaves out: it asks one list for each certificate, and none at all where there is none, or where the certificate
+    /// names another distribution point.
+    pub(super) fn check(&self, path: &VerifiedPath<'_>, anchor: &Anchor, now: UnixTime) -> Result<(), webpki::Error> {
         if self.mode == RevocationMode::Require && self.lists.is_empty() {
             return Err(webpki::Error::UnknownRevocationStatus);
         }
-        for (certificate, _) in certificates(path) {
-            for list in self.lists.iter().filter(|list| list.webpki().issuer() == certificate.issuer()) {
+        let mut issuers = path.intermediate_certificates();
+        for (certificate, kind) in certificates(path) {
+            let issuer = issuers.next();
+            let of_issuer = || self.lists.iter().filter(|list| list.webpki().issuer() == certificate.issuer());
+            for list in of_issuer() {
                 // A serial number is the issuer's own, so a list of any scope says enough about it.
                 if list.webpki().find_serial(certificate.serial())?.is_some() {
                     return Err(webpki::Error::CertRevoked);
                 }
             }
+            let telling: Vec<&RevocationList> = of_issuer().filter(|list| list.tells_of(kind)).collect();
+            // webpki has asked for signature and end of the one that it chose.
+            if telling.is_empty() || telling.iter().any(|list| list.is_of_every_point()) {
+                continue;
+            }
+            let key = match issuer {
+                Some(issuer) => {
+                    signing_key(&CertificateFacts::from_der(&issuer.der()).map_err(|_| webpki::Error::BadDer)?)?
+                }
+                None => signing_key(&anchor.facts)?,
+            };
+            one_is_current(&telling, &key, now)?;
         }
         Ok(())
     }
@@ -88,11 +116,9 @@ impl Trust {
         path: &'a VerifiedPath<'a>,
         now: UnixTime,
     ) -> impl Iterator<Item = &'a RevocationList> {
-        certificates(path).flat_map(move |(certificate, scope)| {
+        certificates(path).flat_map(move |(certificate, kind)| {
             self.lists.iter().filter(move |list| {
-                list.webpki().issuer() == certificate.issuer()
-                    && (list.scope == ListScope::All || list.scope == scope)
-                    && list.is_current_at(now)
+                list.webpki().issuer() == certificate.issuer() && list.tells_of(kind) && list.is_current_at(now)
             })
         })
     }
@@ -110,6 +136,29 @@ impl Key<'_> {
     fn is_namesake_of_signer(&self, list: &RevocationList) -> bool {
         list.issuer_der == self.name && list.signer().is_some_and(|signer| signer != self.key)
     }
+}
+
+/// The key of an issuer, where it may sign lists.
+fn signing_key(issuer: &CertificateFacts) -> Result<Vec<u8>, webpki::Error> {
+    if issuer.key_usage.is_some_and(|usage| !usage.crl_sign) {
+        return Err(webpki::Error::IssuerNotCrlSigner);
+    }
+    Ok(issuer.public_key_der.clone())
+}
+
+/// Whether one of the lists of an issuer is current at `now` and was signed with its `key`.
+fn one_is_current(lists: &[&RevocationList], key: &[u8], now: UnixTime) -> Result<(), webpki::Error> {
+    let mut expired = None;
+    for list in lists.iter().filter(|list| list.is_signed_with(key)) {
+        if list.is_current_at(now) {
+            return Ok(());
+        }
+        expired = expired.max(Some(list.next_update));
+    }
+    Err(expired.map_or(webpki::Error::InvalidCrlSignatureForPublicKey, |next_update| webpki::Error::CrlExpired {
+        time: now,
+        next_update,
+    }))
 }
 
 /// The certificates of a path below its anchor, with the scope of lists that are about such certificates alone.

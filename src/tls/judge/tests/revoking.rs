@@ -1,6 +1,8 @@
 //! Judgement by revocation lists.
 
-use rcgen::{CertificateRevocationListParams, CrlScope, KeyUsagePurpose, date_time_ymd};
+use rcgen::{
+    CertificateParams, CertificateRevocationListParams, CrlDistributionPoint, CrlScope, KeyUsagePurpose, date_time_ymd,
+};
 
 use super::{at, chain};
 use crate::pki::minting::{Minted, ca, client, crl, now, scoped};
@@ -218,4 +220,78 @@ fn both_keys_of_a_renewed_ca_are_judged_by_their_own_lists() {
     }
     let stranger = Minted::self_signed(ca("stranger")).issue(client("leaf"));
     assert_eq!(refusal(&judge(&[&old, &new], Require, &lists(&[], &[])), &[&stranger]), Some(Refusal::UnknownIssuer));
+}
+
+/// A certificate whose list is said to be at `uri`.
+fn listed_at(uri: &str, mut params: CertificateParams) -> CertificateParams {
+    params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![uri.to_owned()] }];
+    params
+}
+
+const ELSEWHERE: &str = "http://crl.test/elsewhere.crl";
+
+#[test]
+fn a_list_of_another_distribution_point_ends_those_whom_it_covers_all_the_same() {
+    let ending =
+        |year| CertificateRevocationListParams { next_update: date_time_ymd(year, 1, 1), ..scoped(crl(1, &[]), None) };
+    // Who signs: the anchor, an intermediate CA, for a leaf or for a CA.
+    let root = Minted::self_signed(ca("root"));
+    let direct = root.issue(listed_at(ELSEWHERE, client("direct")));
+    let issuing = root.issue(ca("issuing"));
+    let deep = issuing.issue(listed_at(ELSEWHERE, client("deep")));
+    let elsewhere = root.issue(listed_at(ELSEWHERE, ca("elsewhere")));
+    let under = elsewhere.issue(client("under"));
+    for (signer, presented) in
+        [(&root, vec![&direct]), (&issuing, vec![&deep, &issuing]), (&root, vec![&under, &elsewhere])]
+    {
+        let presented = chain(&presented);
+        let by_list = |year| judge(&[&root], IfCovered, &[signer.crl(&ending(year))]);
+        let verdict = by_list(2031).judge(&presented, now()).expect("control: the list is current");
+        assert_eq!(i64::try_from(verdict.deadline.as_secs() + 1).unwrap(), date_time_ymd(2031, 1, 1).unix_timestamp());
+        assert_eq!(by_list(2031).judge(&presented, at(2032)).err(), Some(Refusal::RevocationListExpired));
+        by_list(2039).judge(&presented, at(2032)).expect("control: it was the list's age");
+    }
+    let two = [root.crl(&ending(2031)), root.crl(&crl(1, &[]))];
+    assert_eq!(refusal(&judge(&[&root], IfCovered, &two), &[&direct]), None, "control: one of two is enough");
+    let about_cas = scoped(ending(2031), Some(CrlScope::CaCertsOnly));
+    let about_cas = judge(&[&root], IfCovered, &[root.crl(&about_cas)]);
+    assert_eq!(about_cas.judge(&chain(&[&direct]), at(2032)).err(), None, "it does not tell of leaves");
+}
+
+#[test]
+fn a_list_of_another_distribution_point_has_to_be_signed_by_the_issuer() {
+    let (root, issuing, _) = family();
+    let leaf = issuing.issue(listed_at(ELSEWHERE, client("leaf")));
+    let list = |of: &Minted| of.crl(&scoped(crl(1, &[]), None));
+    let impostor = Minted::self_signed(ca("issuing"));
+    let by = |lists: &[String]| refusal(&judge(&[&root], IfCovered, lists), &[&leaf, &issuing]);
+    assert_eq!(by(&[list(&impostor)]), Some(Refusal::RevocationUnknown));
+    assert_eq!(by(&[list(&issuing)]), None, "control");
+    assert_eq!(by(&[list(&impostor), list(&issuing)]), None, "control: a stranger's list does no harm");
+
+    let (old, new) = (Minted::self_signed(ca("twice")), Minted::self_signed(ca("twice")));
+    let of_old = old.issue(listed_at(ELSEWHERE, client("leaf")));
+    let by = |lists: &[String]| refusal(&judge(&[&old, &new], IfCovered, lists), &[&of_old]);
+    assert_eq!(by(&[list(&new)]), Some(Refusal::RevocationUnknown), "the list of the other key alone");
+    assert_eq!(by(&[list(&new), list(&old)]), None, "control");
+}
+
+#[test]
+fn a_revoked_leaf_is_refused_before_any_signature_is_looked_at_where_the_list_is_proven() {
+    let (root, issuing, deep) = family();
+    let (revoked, good) = (root.issue(client("revoked")), root.issue(client("good")));
+    let lists = [root.crl(&crl(1, &[&revoked])), issuing.crl(&crl(1, &[&deep]))];
+    let judge = judge(&[&root], IfCovered, &lists);
+    // A signature that does not verify tells whether it was looked at.
+    let forged = |minted: &Minted, above: &[&Minted]| {
+        let mut presented = chain(above);
+        let mut der = minted.der.to_vec();
+        *der.last_mut().unwrap() ^= 1;
+        presented.insert(0, der.into());
+        judge.judge(&presented, now()).err()
+    };
+    assert_eq!(forged(&revoked, &[]), Some(Refusal::Revoked));
+    assert_eq!(forged(&good, &[]), Some(Refusal::BadSignature), "control");
+    assert_eq!(forged(&deep, &[&issuing]), Some(Refusal::BadSignature), "no anchor signed this list");
+    assert_eq!(refusal(&judge, &[&deep, &issuing]), Some(Refusal::Revoked), "control");
 }
