@@ -16,6 +16,11 @@ use crate::tls::{Standing, VerifiedClient};
 /// peer sends none.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// A verdict that ends within this time is looked at every [`LONGEST_PAUSE`]: the timer does not notice when the clock is set forward,
+/// as after a machine was asleep. A step over more than this is noticed by the next request, or when the connection has been idle for long.
+const NEAR: Duration = Duration::from_secs(24 * 60 * 60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
 /// A hyper connection of either protocol.
 pub(super) trait Connection: Future<Output = hyper::Result<()>> {
     /// Finishes what is in flight, takes nothing new.
@@ -96,6 +101,11 @@ impl Watch<'_> {
                     timer.as_mut().reset(look);
                 }
                 () = cutting.as_mut(), if is_draining => return Ended::Cut,
+                // The timer was set by a deadline that is no longer the verdict's. A retired verdict has none.
+                () = self.standing.shortened(), if !is_retired => {
+                    let look = self.next_look(Instant::now(), timer.deadline());
+                    timer.as_mut().reset(look);
+                }
                 () = timer.as_mut() => {
                     let now = Instant::now();
                     // The verdict's own deadline; a request would ask as well, an idle connection has nobody else to.
@@ -134,14 +144,42 @@ impl Watch<'_> {
         }
     }
 
-    /// `next`, or the verdict's deadline when that comes first.
+    /// `next`, or when the verdict is to be looked at, if that comes first.
     fn next_look(&self, now: Instant, next: Instant) -> Instant {
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        // The deadline's last second still holds.
-        let left =
-            Duration::from_secs(self.standing.deadline().as_secs().saturating_add(1)).saturating_sub(since_epoch);
-        // A clock that runs a little behind the timer must not make it spin.
-        let left = left.max(Duration::from_millis(20));
-        now.checked_add(left).map_or(next, |deadline| next.min(deadline))
+        now.checked_add(pause(self.standing.deadline().as_secs(), since_epoch)).map_or(next, |look| next.min(look))
+    }
+}
+
+/// How long to sleep at `since_epoch` by a verdict that holds through the second `deadline`.
+fn pause(deadline: u64, since_epoch: Duration) -> Duration {
+    // The deadline's last second still holds.
+    let left = Duration::from_secs(deadline.saturating_add(1)).saturating_sub(since_epoch);
+    let most = if left <= NEAR { LONGEST_PAUSE } else { left };
+    // A clock that runs a little behind the timer must not make it spin.
+    left.clamp(Duration::from_millis(20), most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_its_end_a_verdict_is_looked_at_often_enough_to_notice_a_clock_that_was_set_forward() {
+        let hour = Duration::from_secs(3600);
+        let now = Duration::from_millis(1_900_000_000_500);
+        for (left, expected) in [
+            (0, Duration::from_millis(500)),
+            (5, Duration::from_millis(5500)),
+            (3600, LONGEST_PAUSE),
+            (86_399, LONGEST_PAUSE),
+            (86_400, 24 * hour + Duration::from_millis(500)),
+        ] {
+            assert_eq!(pause(1_900_000_000 + left, now), expected, "{left} s left");
+        }
+        for past in [0, 1_899_999_999] {
+            assert_eq!(pause(past, now), Duration::from_millis(20), "it must not spin");
+        }
+        assert!(pause(u64::MAX, now) > 1000 * hour, "control: no end, no looks");
     }
 }

@@ -78,6 +78,8 @@ pub enum ReloadProblem {
     Defect,
     /// rustls does not take material that passed our checks.
     Tls(rustls::Error),
+    /// The environment is gone, and stays so.
+    Closed,
 }
 
 impl fmt::Display for ReloadProblem {
@@ -99,6 +101,9 @@ impl fmt::Display for ReloadProblem {
             ),
             Self::Defect => f.write_str("reading it panicked, which is a defect of this program: please report it"),
             Self::Tls(error) => error.fmt(f),
+            Self::Closed => {
+                f.write_str("the environment is no longer configured, and nothing brings it back; add it anew")
+            }
         }
     }
 }
@@ -165,6 +170,9 @@ impl TlsEnvironment {
     /// The second part, which cannot fail but for another reload that was faster.
     pub(crate) fn commit(&self, Prepared { before, next, warnings }: Prepared) -> ReloadReport {
         let _one_at_a_time = self.begin_reload();
+        if self.is_closed() {
+            return ReloadReport::Kept { problem: ReloadProblem::Closed };
+        }
         if self.current().number() != before.number() {
             return ReloadReport::Kept { problem: ReloadProblem::Overtaken };
         }

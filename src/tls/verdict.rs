@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustls_pki_types::{CertificateDer, UnixTime};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::environment::TlsEnvironment;
+use super::environment::{Pass, TlsEnvironment};
 use super::judge::{ChainDigest, Verdict};
 use super::refusal::Refusal;
 
@@ -20,6 +21,8 @@ pub struct Standing {
     /// The epoch that the verdict is of.
     epoch: AtomicU64,
     retired: CancellationToken,
+    /// The deadline has come nearer: whoever sleeps until it has to look again.
+    shortened: Notify,
     /// What can be judged again; without it the verdict is the last.
     client: Option<PresentedChain>,
     /// One judgement at a time, so that an older epoch's never covers a newer one's.
@@ -49,6 +52,7 @@ impl Standing {
             good_through: AtomicU64::new(deadline.as_secs()),
             epoch: AtomicU64::new(0),
             retired: CancellationToken::new(),
+            shortened: Notify::new(),
             client: None,
             judging: Mutex::new(()),
             why: OnceLock::new(),
@@ -92,7 +96,25 @@ impl Standing {
     ///
     /// # Errors
     /// [`Retired`]
-    pub(super) fn judge_again(&self, now: UnixTime) -> Result<(), Retired> {
+    fn judge_again(&self, now: UnixTime) -> Result<(), Retired> {
+        self.judge_by(now, |client| client.environment.judge(&client.digest, &client.chain, now))
+    }
+
+    /// As one of many connections that are judged one after the other: each chain once.
+    ///
+    /// # Errors
+    /// [`Retired`]
+    pub(super) fn judge_in(&self, pass: &mut Pass<'_>) -> Result<(), Retired> {
+        self.judge_by(pass.now, |client| pass.judge(&client.digest, &client.chain))
+    }
+
+    fn judge_by(
+        &self,
+        now: UnixTime,
+        judge: impl FnOnce(&PresentedChain) -> Result<(u64, Arc<Verdict>), Refusal>,
+    ) -> Result<(), Retired> {
+        let _one_at_a_time = self.judging.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever waited may find that it is over.
         if self.is_retired() {
             return Err(Retired);
         }
@@ -100,10 +122,9 @@ impl Standing {
             self.retire_for(Refusal::Expired);
             return Err(Retired);
         };
-        let _one_at_a_time = self.judging.lock().unwrap_or_else(PoisonError::into_inner);
-        match client.environment.judge(&client.digest, &client.chain, now) {
+        match judge(client) {
             Ok((epoch, verdict)) if now <= verdict.deadline => {
-                self.good_through.store(verdict.deadline.as_secs(), Ordering::Release);
+                self.stands_through(verdict.deadline);
                 self.epoch.store(epoch, Ordering::Release);
                 // Retired meanwhile: that is for good.
                 if self.is_retired() {
@@ -121,6 +142,18 @@ impl Standing {
                 Err(Retired)
             }
         }
+    }
+
+    fn stands_through(&self, deadline: UnixTime) {
+        let before = self.good_through.swap(deadline.as_secs(), Ordering::AcqRel);
+        if deadline.as_secs() < before {
+            self.shortened.notify_one();
+        }
+    }
+
+    /// Completes when the deadline has come nearer since the last time. For one waiter, the connection, which sleeps until then.
+    pub(crate) async fn shortened(&self) {
+        self.shortened.notified().await;
     }
 
     fn retire_for(&self, why: Refusal) {

@@ -157,6 +157,33 @@ async fn connections_end_with_the_list_that_covers_them() {
 }
 
 #[tokio::test]
+async fn a_connection_that_may_idle_for_long_ends_with_a_list_that_comes_later() {
+    let pki = Pki::new();
+    let list = pki.issuing.crl(1, &[], LONG);
+    let setup = Setup {
+        // Nothing else would end or look at an idle connection for longer than a test waits.
+        server: "request_timeout = \"10m\"\nheader_timeout = \"10m\"\nkeep_alive_idle = \"10m\"",
+        environment: "crl = [\"a.crl\"]\n",
+        files: vec![("a.crl", list.into_bytes())],
+        log: QUIET,
+        ..Setup::default()
+    };
+    let door = Door::behind(pki, setup).await;
+    let direct = door.pki.clients.client("direct");
+    let mut idle = [door.honest().session().await.unwrap(), door.honest().h2().session().await.unwrap()];
+    let mut uncovered = door.stranger().presenting(&direct).session().await.unwrap();
+    for session in idle.iter_mut().chain([&mut uncovered]) {
+        assert!(is_served(session).await, "control: it is served while the list is current");
+    }
+    door.replace("a.crl", door.pki.issuing.crl(2, &[], Duration::seconds(2)));
+    door.expect_reload("installed").await;
+    for session in idle {
+        session.ended().await;
+    }
+    assert!(is_served(&mut uncovered).await, "no list covers this one");
+}
+
+#[tokio::test]
 async fn a_list_that_another_key_signed_is_refused_at_the_start_and_kept_out_at_a_reload() {
     let pki = Pki::new();
     let revoked = pki.clients.client("revoked");
