@@ -99,6 +99,15 @@ impl Epoch {
         Arc::clone(&self.config)
     }
 
+    /// For tests of what stands behind the session keys: this epoch with those of another.
+    #[cfg(test)]
+    pub(super) fn with_tickets_of(mut self, other: &Self) -> Self {
+        let mut config = ServerConfig::clone(&self.config);
+        config.ticketer = Arc::clone(&other.config.ticketer);
+        self.config = Arc::new(config);
+        self
+    }
+
     /// Erases the session key when its time is up. Returns how long the present key, if any, still has.
     pub(super) fn erase_due_session_key(&self) -> Option<Duration> {
         self.sessions.as_ref().and_then(|sessions| sessions.erase_if_due())
