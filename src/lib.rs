@@ -56,6 +56,7 @@ pub mod admin;
 pub mod app;
 #[doc(hidden)]
 pub mod cli;
+mod files;
 pub mod handler;
 pub mod http;
 pub mod metrics;

@@ -6,6 +6,11 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::files::{self, Kind, Unreadable};
+
+/// No PEM file may be longer, in bytes.
+const LONGEST: u64 = 16 << 20;
+
 /// PEM text of a certificate bundle or a key. It is read again at each reload when it is a file. Inline text is erased
 /// when dropped and never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,10 +26,10 @@ impl PemSource {
     ///
     /// # Errors
     ///
-    /// When the file cannot be read.
+    /// When the file cannot be read, is no regular file, or is longer than 16 MiB.
     pub fn read(&self) -> io::Result<Zeroizing<Vec<u8>>> {
         match self {
-            Self::File(path) => std::fs::read(path).map(Zeroizing::new),
+            Self::File(path) => Ok(files::read(path, LONGEST)?),
             Self::Inline(text) => Ok(text.clone()),
         }
     }
@@ -67,18 +72,14 @@ impl fmt::Debug for PemSource {
 /// What is wrong with a file that should be read later, and what to do about it.
 pub(super) fn unreadable(path: &Path) -> Option<(String, String)> {
     let shown = path.display();
-    // Asked before opening: to open a pipe would wait for its writer.
-    let error = match std::fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => {
-            return Some((format!("{shown} is a directory."), "Name the file in it.".to_owned()));
-        }
-        Ok(metadata) if !metadata.is_file() => {
-            let problem = format!("{shown} is not a regular file.");
-            return Some((problem, "Name a regular file: it is read again when it changes.".to_owned()));
-        }
-        Ok(_) => std::fs::File::open(path).err()?,
-        Err(error) => error,
-    };
+    let error = files::open(path).err()?;
+    if let Unreadable::NotAFile(kind) = error {
+        let remedy = match kind {
+            Kind::Directory => "Name the file in it.",
+            _ => "Name a regular file: it is read again when it changes.",
+        };
+        return Some((format!("{shown} is {kind}."), remedy.to_owned()));
+    }
     Some(match error.kind() {
         io::ErrorKind::NotFound => {
             (format!("There is no file {shown}."), "Put the file there, or correct the path.".to_owned())

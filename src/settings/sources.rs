@@ -2,11 +2,14 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::Read;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
 
 use super::key::VARIABLE_PREFIX;
 use super::variables::ASSETS;
+use crate::files::{self, KEEPS_CHANGING, Unreadable};
 
 /// Where settings come from: a file, if any, and environment variables, which win over the file.
 #[derive(Clone, Default)]
@@ -57,29 +60,74 @@ pub(super) fn is_setting(name: &str) -> bool {
     name.get(..VARIABLE_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(VARIABLE_PREFIX))
 }
 
-/// Reads a configuration file, or says what is wrong and what to do.
+/// Far beyond any real configuration, in bytes; a wrong path (a log, a disk) ends here and not in memory.
+const LONGEST: u64 = 4 << 20;
+
+/// Reads a configuration file until two reads agree, or says what is wrong and what to do. The first half of a configuration can
+/// be a good one.
 pub(super) fn read_file(path: &Path) -> Result<String, (String, String)> {
-    /// Far beyond any real configuration; a wrong path (a log, a disk) ends here and not in memory.
-    const LARGEST: u64 = 4 << 20;
-    let failed = |error: std::io::Error| {
-        let remedy = match error.kind() {
-            std::io::ErrorKind::NotFound => "Correct the path of the configuration file.",
-            std::io::ErrorKind::PermissionDenied => "Let the user that the server runs as read the file.",
-            std::io::ErrorKind::IsADirectory => "Name the TOML file in the directory.",
-            _ => "Make the file readable.",
-        };
-        (format!("The configuration file cannot be read: {error}."), remedy.to_owned())
+    let take = || files::read(path, LONGEST);
+    settled(take(), take)
+}
+
+fn settled(
+    first: Result<Zeroizing<Vec<u8>>, Unreadable>,
+    take: impl FnMut() -> Result<Zeroizing<Vec<u8>>, Unreadable>,
+) -> Result<String, (String, String)> {
+    let difference = |last: &Result<_, Unreadable>, next: &Result<_, Unreadable>| match (last, next) {
+        (Ok(last), Ok(next)) => (last != next).then_some(()),
+        (Err(_), Err(_)) => None,
+        _ => Some(()),
     };
-    let file = std::fs::File::open(path).map_err(failed)?;
-    let mut bytes = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > LARGEST) {
-        let problem = format!("The file is larger than {} MiB.", LARGEST >> 20);
-        return Err((problem, "Correct the path of the configuration file.".to_owned()));
-    }
-    String::from_utf8(bytes).map_err(|error| {
+    let bytes = files::settled(first, take, difference).map_err(|()| {
+        (format!("The configuration file cannot be read: {KEEPS_CHANGING}."), "Leave it alone for a moment.".to_owned())
+    })?;
+    let bytes = bytes.map_err(|error| explain(&error))?;
+    String::from_utf8(bytes.to_vec()).map_err(|error| {
         let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
         let line = valid.split(|byte| *byte == b'\n').count();
         (format!("The file is not UTF-8 text (line {line})."), "Save it as UTF-8.".to_owned())
     })
+}
+
+fn explain(error: &Unreadable) -> (String, String) {
+    let remedy = match error.kind() {
+        ErrorKind::NotFound | ErrorKind::FileTooLarge => "Correct the path of the configuration file.",
+        ErrorKind::PermissionDenied => "Let the user that the server runs as read the file.",
+        ErrorKind::IsADirectory => "Name the TOML file in the directory.",
+        _ => "Make the file readable.",
+    };
+    (format!("The configuration file cannot be read: {error}."), remedy.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What [`settled`] makes of a file that holds these texts one after the other, and the last one from then on.
+    fn read(texts: &[&str]) -> Result<String, (String, String)> {
+        let mut reads = texts.iter().map(|text| Ok(Zeroizing::new(text.as_bytes().to_vec())));
+        let first = reads.next().unwrap();
+        settled(first, || reads.next().unwrap_or_else(|| Ok(Zeroizing::new(texts.last().unwrap().as_bytes().to_vec()))))
+    }
+
+    #[test]
+    fn a_text_that_is_still_being_written_is_waited_for() {
+        assert_eq!(read(&["a = 1"]).unwrap(), "a = 1", "control");
+        assert_eq!(read(&["", "a = 1\n", "a = 1\nb = 2"]).unwrap(), "a = 1\nb = 2");
+    }
+
+    #[test]
+    fn a_text_that_never_rests_is_a_problem() {
+        let (problem, _) = read(&["1", "2", "3", "4", "5", "6"]).unwrap_err();
+        assert!(problem.contains("it keeps changing while it is read"), "{problem}");
+    }
+
+    #[test]
+    fn the_file_itself_is_read_until_it_rests() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.toml");
+        std::fs::write(&path, "a = 1").unwrap();
+        assert_eq!(read_file(&path).unwrap(), "a = 1");
+    }
 }

@@ -1,20 +1,14 @@
 //! Reading material: all of it, and all of one state.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use super::source::{MaterialSource, MaterialSources};
 use super::{MaterialError, MaterialKind, MaterialProblem};
+use crate::files::{self, KEEPS_CHANGING, Unreadable};
 
-/// Files are read over and over until two reads agree, this often at most. Who replaces certificate and key one after the
-/// other must not have the old one installed with the new one.
-const MAX_ROUNDS: usize = 5;
-/// Between two reads.
-const ROUND: Duration = Duration::from_millis(20);
 /// No file may be longer, in bytes. Revocation lists can be large; everything else is small.
 const MAX_FILE_SIZE: u64 = 16 * 1024 * 1024;
 
@@ -55,19 +49,9 @@ impl MaterialSources {
 }
 
 /// The first of a row of reads that agrees with the one before it.
-fn settled(first: Snapshot, mut take: impl FnMut() -> Snapshot) -> Result<Snapshot, MaterialError> {
-    let mut last = first;
-    let mut changed = Vec::new();
-    for _ in 1..MAX_ROUNDS {
-        std::thread::sleep(ROUND);
-        let next = take();
-        changed = next.changed_since(&last);
-        if changed.is_empty() {
-            return Ok(next);
-        }
-        last = next;
-    }
-    Err(MaterialError(changed))
+fn settled(first: Snapshot, take: impl FnMut() -> Snapshot) -> Result<Snapshot, MaterialError> {
+    let changed = |last: &Snapshot, next: &Snapshot| Some(next.changed_since(last)).filter(|it| !it.is_empty());
+    files::settled(first, take, changed).map_err(MaterialError)
 }
 
 impl MaterialBytes {
@@ -128,8 +112,7 @@ impl Snapshot {
         let told = |(kind, file): (MaterialKind, &Option<PathBuf>)| MaterialProblem {
             kind,
             file: file.clone(),
-            problem: "it keeps changing while it is read; write a new file beside it, then rename that one over it"
-                .into(),
+            problem: KEEPS_CHANGING.into(),
         };
         changed.chain(lost).map(told).collect()
     }
@@ -138,24 +121,11 @@ impl Snapshot {
 fn read(source: &MaterialSource) -> Result<Arc<Zeroizing<Vec<u8>>>, String> {
     match source {
         MaterialSource::Inline(bytes) => Ok(Arc::clone(bytes)),
-        MaterialSource::File(path) => {
-            let bytes = read_file(path).map_err(|error| format!("it cannot be read: {error}"))?;
-            if bytes.len() as u64 > MAX_FILE_SIZE {
-                return Err("it has more than 16 MiB, and is not what belongs here".to_owned());
-            }
-            Ok(Arc::new(bytes))
-        }
+        MaterialSource::File(path) => files::read(path, MAX_FILE_SIZE).map(Arc::new).map_err(|error| match error {
+            Unreadable::TooLong(_) => error.to_string(),
+            error => format!("it cannot be read: {error}"),
+        }),
     }
-}
-
-/// The file, of one that is too long a byte more than is allowed.
-fn read_file(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
-    let file = std::fs::File::open(path)?;
-    let length = file.metadata()?.len().min(MAX_FILE_SIZE);
-    // Room for all of it at once: a buffer that grows leaves copies of a key behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1));
-    file.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

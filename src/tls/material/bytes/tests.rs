@@ -95,7 +95,7 @@ fn what_never_rests_is_told_by_its_name() {
         Snapshot::take(&sources)
     });
     let Err(MaterialError(problems)) = result else { panic!("it was taken") };
-    assert_eq!(rounds, MAX_ROUNDS);
+    assert_eq!(rounds, files::MAX_ROUNDS);
     assert_eq!(problems.len(), 1);
     let text = problems[0].to_string();
     assert!(text.starts_with("private_key: ") && text.contains("/key: it keeps changing while it is read"), "{text}");
