@@ -1,7 +1,11 @@
 //! From validated settings to options.
 
-use std::fmt;
+use std::collections::BTreeMap;
+use std::{fmt, io};
 
+use zeroize::Zeroizing;
+
+use crate::files::{self, KEEPS_CHANGING};
 use crate::handler::forward::{ClientCredentialPem, ForwardError, Protocol};
 use crate::handler::{Forward, ForwardOptions, Handler};
 use crate::pki::RevocationMode;
@@ -182,19 +186,10 @@ fn subject_rules(
 
 fn forward(environment: &str, settings: &BackendSettings, problems: &mut Vec<SettingProblem>) -> Option<Forward> {
     let before = problems.len();
-    let mut read = |source: &PemSource, name: &str| {
-        let unreadable = |error| SettingProblem {
-            key: format!("environments.{environment}.backend.{name}"),
-            problem: format!("{} cannot be read: {error}", source.shown()),
-        };
-        source.read().map_err(|error| problems.push(unreadable(error))).ok()
-    };
-    let ca_pem = settings.ca.as_ref().and_then(|ca| read(ca, "ca")).map(|pem| pem.to_vec());
-    let client_credential = settings.client_credential.as_ref().and_then(|credential| {
-        let chain = read(&credential.certificate, "client_certificate");
-        let key = read(&credential.key, "client_key");
-        chain.zip(key).map(|(chain, key)| ClientCredentialPem { chain: chain.to_vec(), key })
-    });
+    let mut texts = backend_texts(environment, &backend_sources(settings), |source| source.read(), problems);
+    let ca_pem = texts.remove("ca").map(|pem| pem.to_vec());
+    let (chain, key) = (texts.remove("client_certificate"), texts.remove("client_key"));
+    let client_credential = chain.zip(key).map(|(chain, key)| ClientCredentialPem { chain: chain.to_vec(), key });
     let options = ForwardOptions {
         ca_pem,
         client_credential,
@@ -221,6 +216,62 @@ fn forward(environment: &str, settings: &BackendSettings, problems: &mut Vec<Set
         problems.push(backend_problem(environment, settings, &error));
     }
     None
+}
+
+/// What a backend's PEM texts are read from, by the name of the setting.
+fn backend_sources(settings: &BackendSettings) -> Vec<(&'static str, &PemSource)> {
+    let ca = settings.ca.iter().map(|ca| ("ca", ca));
+    let credential = settings
+        .client_credential
+        .iter()
+        .flat_map(|credential| [("client_certificate", &credential.certificate), ("client_key", &credential.key)]);
+    ca.chain(credential).collect()
+}
+
+/// All of a backend's PEM texts, read together until two reads agree, by the name of the setting; what cannot be read is missing.
+fn backend_texts<'a>(
+    environment: &str,
+    sources: &[(&'a str, &PemSource)],
+    mut read: impl FnMut(&PemSource) -> io::Result<Zeroizing<Vec<u8>>>,
+    problems: &mut Vec<SettingProblem>,
+) -> BTreeMap<&'a str, Zeroizing<Vec<u8>>> {
+    let problem =
+        |name: &str, problem| SettingProblem { key: format!("environments.{environment}.backend.{name}"), problem };
+    let mut take = || sources.iter().map(|(_, source)| read(source)).collect::<Vec<_>>();
+    let first = take();
+    let texts = if sources.iter().all(|(_, source)| source.path().is_none()) {
+        // What stands in the setting itself does not change.
+        Ok(first)
+    } else {
+        files::settled(first, take, |last, next| {
+            let differs = |(last, next): (&io::Result<_>, &io::Result<_>)| match (last, next) {
+                (Ok(last), Ok(next)) => last != next,
+                (last, next) => last.is_ok() != next.is_ok(),
+            };
+            let changed = sources.iter().zip(last.iter().zip(next)).filter(|(_, reads)| differs(*reads));
+            let changed: Vec<_> = changed
+                .map(|((name, source), _)| problem(name, format!("{}: {KEEPS_CHANGING}", source.shown())))
+                .collect();
+            (!changed.is_empty()).then_some(changed)
+        })
+    };
+    let texts = match texts {
+        Ok(texts) => texts,
+        Err(changed) => {
+            problems.extend(changed);
+            return BTreeMap::new();
+        }
+    };
+    let mut held = BTreeMap::new();
+    for ((name, source), text) in sources.iter().zip(texts) {
+        match text {
+            Ok(text) => {
+                held.insert(*name, text);
+            }
+            Err(error) => problems.push(problem(name, format!("{} cannot be read: {error}", source.shown()))),
+        }
+    }
+    held
 }
 
 fn backend_problem(environment: &str, settings: &BackendSettings, error: &ForwardError) -> SettingProblem {
