@@ -19,6 +19,7 @@ pub use start::{EnvironmentProblem, StartError};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,9 @@ use crate::admin::{Admin, Readiness};
 use crate::server::{self, Door, Drained, Shutdown};
 
 use reload::Reloading;
+
+/// What a reload that is under way at the end is given to finish: many times what it takes.
+const LAST_RELOAD: Duration = Duration::from_secs(2);
 
 /// A server whose ports are bound and whose environments all have their first epoch; it takes connections once it runs.
 #[derive(Debug)]
@@ -113,7 +117,13 @@ impl App {
         }
         // To the last: a connection that drains is judged like any other.
         reloads_end.cancel();
-        let _ = reloads.await;
+        // One that reads from a disk that does not answer is left behind: its thread cannot be stopped.
+        let abandon = reloads.abort_handle();
+        if tokio::time::timeout(LAST_RELOAD, reloads).await.is_err() {
+            // Whoever waits for its report learns that there is none.
+            abandon.abort();
+            warn!(event = "reload_abandoned", "a reload is still waiting for its files; the end does not wait for it");
+        }
         probes_end.cancel();
         if let Some(probes) = probes {
             let _ = probes.await;

@@ -157,6 +157,13 @@ impl Reloader {
     }
 }
 
+impl Reloader {
+    /// Whether nobody takes requests any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.0.is_closed()
+    }
+}
+
 impl std::fmt::Debug for Reloading {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reloading").finish_non_exhaustive()

@@ -16,7 +16,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
-    match configuration::load(&arguments.configuration).and_then(|(settings, options)| explain(&settings, &options)) {
+    match configuration::load(&arguments.configuration.sources())
+        .and_then(|(settings, options)| explain(&settings, &options))
+    {
         Ok(explanation) => {
             say(explanation.to_string().trim_end())?;
             Ok(ExitCode::SUCCESS)

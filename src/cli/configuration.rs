@@ -1,11 +1,12 @@
 //! Where the configuration is, and everything that can be wrong with it in one report.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::wrapping::wrapped;
 use super::{EXIT_CONFIGURATION, complain};
-use crate::app::{self, AppOptions, EnvironmentProblem, SettingProblem};
+use crate::app::{self, AppOptions, Configured, EnvironmentProblem, SettingProblem};
 use crate::settings::{EnvironmentParts, Report, Settings, Sources};
 
 /// Where the configuration is.
@@ -20,22 +21,50 @@ impl ConfigurationFile {
     /// The file that a container or package puts the configuration into.
     const DEFAULT: &str = "/etc/issuer-host/issuer-host.toml";
 
-    /// The file, if any, and this process' variables.
+    /// The file, if any, and this process' variables. A server asks once: a file that goes away later would take what it says
+    /// about security with it.
     pub(super) fn sources(&self) -> Sources {
-        let default = || Some(PathBuf::from(Self::DEFAULT)).filter(|path| path.exists());
-        Sources::from_process(self.config.clone().or_else(default))
+        self.sources_or(Path::new(Self::DEFAULT))
+    }
+
+    fn sources_or(&self, default: &Path) -> Sources {
+        // What is there and cannot be read is for the reading to tell.
+        let there = match default.symlink_metadata() {
+            Ok(_) => true,
+            Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        };
+        Sources::from_process(self.config.clone().or_else(|| there.then(|| default.to_owned())))
     }
 }
 
 /// Every file that a configuration is read from: itself, and what its settings name.
-pub(super) fn files(file: &ConfigurationFile, settings: &Settings) -> Vec<PathBuf> {
-    file.sources().file.into_iter().chain(settings.files()).collect()
+pub(super) fn files(sources: &Sources, settings: &Settings) -> Vec<PathBuf> {
+    sources.file.iter().cloned().chain(settings.files()).collect()
+}
+
+/// Reads the configuration again, from where it was read at the start; what differs from `started` and needs a restart is told by
+/// its key.
+pub(super) fn again(sources: Sources, started: Settings) -> impl FnMut() -> Result<Configured, String> + Send {
+    let mut said_something = started.origins.name_a_file();
+    move || {
+        let (settings, options) = load(&sources).map_err(|report| report.to_string())?;
+        if said_something && !settings.origins.name_a_file() {
+            let file = sources.file.as_deref().unwrap_or(Path::new(ConfigurationFile::DEFAULT)).display();
+            return Err(format!(
+                "{file}: There is nothing in the file any more. Put its settings back; if there shall be none, restart the server."
+            ));
+        }
+        said_something = settings.origins.name_a_file();
+        let needs_restart = started.needs_restart(&settings);
+        let files = files(&sources, &settings);
+        Ok(Configured { options, needs_restart, files })
+    }
 }
 
 /// Settings and options, or everything that is wrong. What an environment names is looked at even when something else in it
 /// is broken.
-pub(super) fn load(file: &ConfigurationFile) -> Result<(Settings, AppOptions), Report> {
-    let settings = Settings::load(&file.sources()).map_err(with_what_it_names)?;
+pub(super) fn load(sources: &Sources) -> Result<(Settings, AppOptions), Report> {
+    let settings = Settings::load(sources).map_err(with_what_it_names)?;
     match AppOptions::from_settings(&settings) {
         Ok(options) => Ok((settings, options)),
         Err(_) => Err(with_what_it_names(settings.report())),
@@ -89,4 +118,115 @@ pub(super) fn refused(settings: &Settings, problems: &[EnvironmentProblem]) -> R
         }
     }
     report
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const TOML: &str = "[server]\nlisten = [\"127.0.0.1:0\"]\nmax_connections = 7\n";
+
+    /// A file in a directory of its own, and a single environment of samples in variables, so that the file may say anything or
+    /// nothing.
+    struct Place(TempDir);
+
+    impl Place {
+        fn new() -> Self {
+            Self(TempDir::new().unwrap())
+        }
+
+        fn path(&self) -> PathBuf {
+            self.0.path().join("issuer-host.toml")
+        }
+
+        fn write(&self, text: &str) {
+            std::fs::write(self.path(), text).unwrap();
+        }
+
+        /// What a server without `--config` reads from, when this is the file that it looks for.
+        fn sources(&self) -> Sources {
+            let sample = |name: &str| format!("{}/certs-sample/{name}", env!("CARGO_MANIFEST_DIR"));
+            let file = ConfigurationFile { config: None }.sources_or(&self.path()).file;
+            Sources { file, environment: Vec::new() }
+                .with_variable("CUSTOMER_ID", "ISSUER0001")
+                .with_variable("PRODUCT", "tsh")
+                .with_variable("BACKEND_URL", "http://127.0.0.1:8080")
+                .with_variable("ISSUER_HOST__SERVER__WORKERS", "1")
+                .with_variable("ISSUER_HOST__ENVIRONMENTS__DEFAULT__LISTEN", "127.0.0.1:0")
+                .with_variable("THALES_CLIENT_CA", sample("thales-client-ca.pem"))
+                .with_variable("CUSTOMER_TLS_SERVER_CERTIFICATE_CHAIN", sample("server-chain.pem"))
+                .with_variable("CUSTOMER_TLS_SERVER_PRIVATE_KEY", sample("server-key.pem"))
+        }
+
+        /// Starts: what is read then, and how it is read from then on.
+        fn start(&self) -> (AppOptions, impl FnMut() -> Result<Configured, String>) {
+            let sources = self.sources();
+            let (settings, options) = load(&sources).unwrap_or_else(|report| panic!("{report}"));
+            (options, again(sources, settings))
+        }
+    }
+
+    #[test]
+    fn the_default_file_is_looked_for_where_none_is_named() {
+        let place = Place::new();
+        assert_eq!(place.sources().file, None);
+        place.write(TOML);
+        assert_eq!(place.sources().file, Some(place.path()));
+        let named = ConfigurationFile { config: Some("other.toml".into()) };
+        assert_eq!(named.sources_or(&place.path()).file, Some("other.toml".into()));
+        // A link that leads nowhere is a mistake, and nothing to pass over.
+        std::fs::remove_file(place.path()).unwrap();
+        std::os::unix::fs::symlink("nowhere", place.path()).unwrap();
+        assert!(load(&place.sources()).is_err());
+    }
+
+    #[test]
+    fn a_file_that_was_there_at_the_start_is_not_done_without() {
+        let place = Place::new();
+        place.write(TOML);
+        let (started, mut again) = place.start();
+        assert_eq!(started.server.max_connections, 7);
+        place.write(&TOML.replace('7', "8"));
+        assert_eq!(again().unwrap().options.server.max_connections, 8, "control: it is read again");
+
+        std::fs::remove_file(place.path()).unwrap();
+        let problem = again().unwrap_err();
+        assert!(problem.contains("cannot be read") && problem.contains("issuer-host.toml"), "{problem}");
+        assert_eq!(place.start().0.server.max_connections, AppOptions::default().server.max_connections, "control");
+
+        place.write(TOML);
+        assert_eq!(again().unwrap().options.server.max_connections, 7);
+    }
+
+    #[test]
+    fn a_file_that_was_not_there_at_the_start_is_not_read_later() {
+        let place = Place::new();
+        let (_, mut again) = place.start();
+        place.write(TOML);
+        let read = again().unwrap();
+        assert_eq!(read.options.server.max_connections, AppOptions::default().server.max_connections);
+        assert!(!read.files.contains(&place.path()));
+    }
+
+    #[test]
+    fn a_file_that_said_something_may_not_say_nothing_afterwards() {
+        for nothing in ["", "\n \n", "# [server]\n# max_connections = 7\n"] {
+            let place = Place::new();
+            place.write(TOML);
+            let (_, mut again) = place.start();
+            place.write(nothing);
+            for _ in 0..2 {
+                let problem = again().unwrap_err();
+                assert!(problem.contains("nothing in the file any more"), "{nothing:?}: {problem}");
+            }
+            place.write("[server]\nmax_connections = 8\n");
+            assert_eq!(again().unwrap().options.server.max_connections, 8);
+
+            place.write(nothing);
+            let (_, mut again) = place.start();
+            again().unwrap_or_else(|problem| panic!("control: it never said anything: {problem}"));
+        }
+    }
 }

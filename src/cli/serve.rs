@@ -1,7 +1,11 @@
 //! `issuer-host serve`
 
+use std::fmt::Display;
+use std::future::poll_fn;
 use std::num::NonZero;
 use std::process::ExitCode;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -9,9 +13,12 @@ use tracing::{error, warn};
 
 use super::configuration::{self, ConfigurationFile};
 use super::{Error, StopSignal};
-use crate::app::{App, AppOptions, ConfigurationSource, Configured, Reloader, StartError};
-use crate::settings::{LogLevel, Settings};
+use crate::app::{App, AppOptions, ConfigurationSource, Reloader, StartError};
+use crate::settings::{LogLevel, Settings, Sources};
 use crate::tls::trigger::Trigger;
+
+/// What work that nobody waits for any more is given to end by itself.
+const LAST_WORK: Duration = Duration::from_millis(500);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -20,7 +27,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
-    let (settings, options) = match configuration::load(&arguments.configuration) {
+    // Once, for good: every reload reads from where the start has read.
+    let sources = arguments.configuration.sources();
+    let (settings, options) = match configuration::load(&sources) {
         Ok(configured) => configured,
         Err(report) => return Ok(configuration::tell(&report)),
     };
@@ -28,16 +37,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     for warning in &settings.warnings {
         warn!(event = "configuration_warning", "{warning}");
     }
-    runtime(settings.server.workers)?.block_on(serve(&arguments.configuration, settings, options))
+    let runtime = runtime(settings.server.workers)?;
+    let outcome = runtime.block_on(serve(sources, settings, options));
+    end(runtime);
+    outcome
 }
 
-async fn serve(file: &ConfigurationFile, settings: Settings, options: AppOptions) -> Result<ExitCode, Error> {
+async fn serve(sources: Sources, settings: Settings, options: AppOptions) -> Result<ExitCode, Error> {
     // Before anything listens: a signal at any moment from here on drains or reloads, and does not kill.
     let stop = StopSignal::install()?;
     let hangup = signal(SignalKind::hangup())?;
     match App::bind(options).await {
         Ok(app) => {
-            let app = app.with_configuration(source(file.clone(), settings));
+            let app = app.with_configuration(source(sources, settings));
             let reloads = tokio::spawn(reload_on(hangup, app.reloader()));
             app.run(stop.received()).await;
             reloads.abort();
@@ -53,30 +65,51 @@ async fn serve(file: &ConfigurationFile, settings: Settings, options: AppOptions
     }
 }
 
-/// Reads the configuration as at the start; what differs from `started` and needs a restart is told by its key.
-fn source(file: ConfigurationFile, started: Settings) -> ConfigurationSource {
-    let files = configuration::files(&file, &started);
-    ConfigurationSource::new(files, move || {
-        let (settings, options) = configuration::load(&file).map_err(|report| report.to_string())?;
-        let needs_restart = started.needs_restart(&settings);
-        let files = configuration::files(&file, &settings);
-        Ok(Configured { options, needs_restart, files })
-    })
+fn source(sources: Sources, started: Settings) -> ConfigurationSource {
+    let files = configuration::files(&sources, &started);
+    ConfigurationSource::new(files, configuration::again(sources, started))
 }
 
 /// SIGHUP, until the server has ended.
 async fn reload_on(mut hangup: Signal, reloader: Reloader) {
-    while hangup.recv().await.is_some() {
-        if reloader.reload_for(Trigger::Signal).await.is_err() {
-            return;
+    let reload = || {
+        let reloader = reloader.clone();
+        async move { reloader.reload_for(Trigger::Signal).await.map(drop) }
+    };
+    follow(|context| hangup.poll_recv(context), reload, || reloader.has_ended()).await;
+}
+
+/// Reloads each time that it is asked for. One that fails is not the last one, unless the server has `ended`.
+async fn follow<R: Future<Output = Result<(), E>>, E: Display>(
+    mut asked: impl FnMut(&mut Context<'_>) -> Poll<Option<()>>,
+    mut reload: impl FnMut() -> R,
+    ended: impl Fn() -> bool,
+) {
+    while poll_fn(&mut asked).await.is_some() {
+        if let Err(error) = reload().await {
+            if ended() {
+                return;
+            }
+            error!(
+                event = "reload_unanswered",
+                trigger = "signal",
+                "SIGHUP was heard, but its reload did not end: {error}"
+            );
         }
     }
+}
+
+/// The end of all threads. What serves has ended by now; what is left may be waiting for a disk that does not answer.
+fn end(runtime: Runtime) {
+    runtime.shutdown_timeout(LAST_WORK);
 }
 
 /// The level is that of our own events: what libraries have to say about frames and pools is no part of the service's log, and
 /// we do not answer for what it holds.
 fn filter(level: LogLevel) -> String {
-    format!("{},issuer_host={}", level.min(LogLevel::Info).name(), level.name())
+    let (others, watches) = (level.min(LogLevel::Info), level.min(LogLevel::Warn));
+    // notify tells, at `info`, of each watch that ended together with its directory: every rotation by Kubernetes.
+    format!("{},notify={},issuer_host={}", others.name(), watches.name(), level.name())
 }
 
 /// A runtime of `workers` threads; 0 = one for each core.
@@ -94,4 +127,84 @@ fn runtime(workers: usize) -> std::io::Result<Runtime> {
         builder
     };
     builder.enable_all().build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::future::ready;
+    use std::sync::mpsc;
+
+    use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt as _};
+
+    use super::*;
+
+    #[test]
+    fn work_that_never_ends_does_not_keep_the_process() {
+        for workers in [1, 2] {
+            let (release, released) = mpsc::channel::<()>();
+            let (done, finished) = mpsc::channel();
+            std::thread::spawn(move || {
+                let runtime = runtime(workers).unwrap();
+                let (started, begun) = mpsc::channel();
+                runtime.spawn_blocking(move || {
+                    started.send(()).unwrap();
+                    let _ = released.recv();
+                });
+                begun.recv().unwrap();
+                end(runtime);
+                done.send(()).unwrap();
+            });
+            finished.recv_timeout(Duration::from_secs(20)).expect("the end waits for work that never ends");
+            drop(release);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reload_that_fails_is_not_the_last_one_that_a_signal_brings() {
+        let reloads = async |ends_after: usize| {
+            let (mut signals, count) = (0, Cell::new(0));
+            let asked = |_: &mut Context<'_>| {
+                signals += 1;
+                Poll::Ready((signals <= 3).then_some(()))
+            };
+            let reload = || {
+                count.set(count.get() + 1);
+                ready(if count.get() == 3 { Ok(()) } else { Err("it panicked") })
+            };
+            follow(asked, reload, || count.get() >= ends_after).await;
+            count.get()
+        };
+        assert_eq!(reloads(usize::MAX).await, 3);
+        assert_eq!(reloads(2).await, 2, "control: the server has ended");
+    }
+
+    #[test]
+    fn what_libraries_say_is_heard_from_its_own_level_on() {
+        /// The targets of all events that came through.
+        struct Heard(mpsc::Sender<(String, tracing::Level)>);
+        impl<S: tracing::Subscriber> Layer<S> for Heard {
+            fn on_event(&self, event: &tracing::Event<'_>, _: LayerContext<'_, S>) {
+                self.0.send((event.metadata().target().to_owned(), *event.metadata().level())).unwrap();
+            }
+        }
+        let heard = |level: LogLevel| {
+            let (sender, heard) = mpsc::channel();
+            let filter = tracing_subscriber::EnvFilter::new(filter(level));
+            let subscriber = tracing_subscriber::registry().with(filter).with(Heard(sender));
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::info!(target: "notify::inotify", "unable to remove watch descriptor");
+                tracing::warn!(target: "notify::inotify", "something is lost");
+                tracing::info!(target: "hyper", "an event");
+                tracing::debug!(target: "hyper", "a frame");
+                tracing::debug!(target: "issuer_host::tls", "how it happens");
+            });
+            heard.try_iter().map(|(target, level)| format!("{level} {target}")).collect::<Vec<_>>()
+        };
+        let debug = ["WARN notify::inotify", "INFO hyper", "DEBUG issuer_host::tls"];
+        assert_eq!(heard(LogLevel::Debug), debug);
+        assert_eq!(heard(LogLevel::Info), debug[..2]);
+        assert_eq!(heard(LogLevel::Warn), debug[..1]);
+        assert!(heard(LogLevel::Error).is_empty());
+    }
 }

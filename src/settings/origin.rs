@@ -79,6 +79,12 @@ impl Origins {
         }
     }
 
+    /// Whether a configuration file has said anything at all.
+    #[must_use]
+    pub fn name_a_file(&self) -> bool {
+        self.0.values().any(|entry| matches!(entry.origin, Origin::File { .. }))
+    }
+
     pub(super) fn shape(&self, key: &str) -> Option<Shape> {
         self.0.get(key).map(|entry| entry.shape)
     }

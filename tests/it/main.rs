@@ -39,6 +39,7 @@ mod reload;
 mod reload_broken_files;
 mod reload_configuration;
 mod reload_membership;
+mod reload_reading;
 mod reload_under_load;
 mod resumption_matrix;
 mod retirement;
