@@ -180,15 +180,20 @@ impl std::fmt::Debug for SessionKeys {
     }
 }
 
+/// The lifetime of a ticket whose key has `left` to live, in whole seconds, and not less than one: 0 would say that the ticket is not
+/// to be used at all (RFC 8446 section 4.6.1). It is the key that ends a ticket, not this.
+fn hint(left: Duration) -> u32 {
+    u32::try_from(left.as_secs()).unwrap_or(u32::MAX).max(1)
+}
+
 impl ProducesTickets for SessionKeys {
     fn enabled(&self) -> bool {
         true
     }
 
-    /// What is left of the key's life, in whole seconds: a hint to the client.
+    /// What is left of the key's life: a hint to the client.
     fn lifetime(&self) -> u32 {
-        let left = self.with_key(|key| Some(key.born.left(self.lifetime, Birth::now())));
-        u32::try_from(left.unwrap_or_default().as_secs()).unwrap_or_default()
+        self.with_key(|key| Some(hint(key.born.left(self.lifetime, Birth::now())))).unwrap_or_default()
     }
 
     /// A ticket for the session of the handshake that this is called in; none where nobody has been judged.
@@ -293,6 +298,20 @@ mod tests {
         let keys = SessionKeys::new(MAX_LIFETIME);
         assert!(keys.seal(&vec![0; MAX_SESSION], FUTURE).is_some(), "control");
         assert_eq!(keys.seal(&vec![0; MAX_SESSION + 1], FUTURE), None);
+    }
+
+    #[test]
+    fn a_ticket_that_is_good_for_less_than_a_second_is_not_told_to_be_good_for_nothing() {
+        assert_eq!(hint(Duration::from_nanos(999_999_999)), 1);
+        assert_eq!(hint(Duration::from_millis(2_900)), 2, "control");
+        assert_eq!(hint(MAX_LIFETIME), 3600, "control");
+        let keys = SessionKeys::new(MAX_LIFETIME);
+        assert_eq!(keys.lifetime(), 0, "control: there is no key");
+        keys.seal(b"session", FUTURE).unwrap();
+        age(&keys, MAX_LIFETIME - Duration::from_secs(600));
+        assert!((1..=600).contains(&keys.lifetime()));
+        keys.end();
+        assert_eq!(keys.lifetime(), 0);
     }
 
     #[test]
