@@ -186,7 +186,7 @@ fn subject_rules(
 
 fn forward(environment: &str, settings: &BackendSettings, problems: &mut Vec<SettingProblem>) -> Option<Forward> {
     let before = problems.len();
-    let mut texts = backend_texts(environment, &backend_sources(settings), |source| source.read(), problems);
+    let mut texts = backend_texts(environment, &backend_sources(settings), PemSource::read, problems);
     let ca_pem = texts.remove("ca").map(|pem| pem.to_vec());
     let (chain, key) = (texts.remove("client_certificate"), texts.remove("client_key"));
     let client_credential = chain.zip(key).map(|(chain, key)| ClientCredentialPem { chain: chain.to_vec(), key });

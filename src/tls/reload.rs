@@ -1,16 +1,28 @@
 //! Reload: material that is good takes the place of material that was good; anything else changes nothing.
 
 use std::fmt;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
 use super::environment::TlsEnvironment;
 use super::epoch::{Epoch, EpochOptions};
-use super::material::{MaterialError, MaterialProblem, MaterialSources, TlsMaterial};
+use super::material::{MaterialError, MaterialKind, MaterialProblem, MaterialSources, TlsMaterial};
+use crate::files::KEEPS_CHANGING;
 use crate::pki::identity::Fingerprint;
 use crate::pki::revocation::RevocationRollback;
 use crate::pki::{Anchor, TrustAnchors};
+
+/// How long a bundle that lacks an anchor of the one before has to be left alone before it counts. One that is written in place and
+/// slowly is, between two certificates, a good one, and would retire honest clients. A change that is told late has rested meanwhile,
+/// so that a removal is in force within a second of it all the same.
+const REST: Duration = Duration::from_millis(250);
+
+/// How often it is waited for at most; whoever goes on writing is told of by the next trigger.
+const MAX_RESTS: usize = 3;
 
 /// What a reload did to an environment.
 #[derive(Debug, Serialize)]
@@ -147,12 +159,46 @@ impl TlsEnvironment {
         options: &EpochOptions,
         changed: bool,
     ) -> Result<Prepared, ReloadProblem> {
+        self.prepare_rested(sources, options, changed, |file| std::thread::sleep(still_to_rest(file)))
+    }
+
+    /// `rest` returns once a file has been left alone for [`REST`], for all that can be told before it is read again.
+    fn prepare_rested(
+        &self,
+        sources: &MaterialSources,
+        options: &EpochOptions,
+        changed: bool,
+        mut rest: impl FnMut(&Path),
+    ) -> Result<Prepared, ReloadProblem> {
         let before = self.current();
-        let bytes = sources.read().map_err(ReloadProblem::Material)?;
-        if !changed && bytes.digest() == before.digest() {
-            return Ok(Prepared { before, next: None, warnings: Vec::new() });
+        let mut bytes = sources.read().map_err(ReloadProblem::Material)?;
+        let mut material;
+        let mut round = 1;
+        loop {
+            if !changed && bytes.digest() == before.digest() {
+                return Ok(Prepared { before, next: None, warnings: Vec::new() });
+            }
+            material = TlsMaterial::check(&bytes, sources, super::now()).map_err(ReloadProblem::Material)?;
+            let Some(file) = sources.client_ca.file() else { break };
+            if without(before.judge().anchors(), &material.anchors).is_empty() {
+                break;
+            }
+            rest(file);
+            let again = sources.read().map_err(ReloadProblem::Material)?;
+            if again.digest() == bytes.digest() {
+                break;
+            }
+            if round == MAX_RESTS {
+                let problem = MaterialProblem {
+                    kind: MaterialKind::ClientCa,
+                    file: Some(file.to_owned()),
+                    problem: KEEPS_CHANGING.into(),
+                };
+                return Err(ReloadProblem::Material(MaterialError(vec![problem])));
+            }
+            bytes = again;
+            round += 1;
         }
-        let material = TlsMaterial::check(&bytes, sources, super::now()).map_err(ReloadProblem::Material)?;
         material.revocation.may_follow(before.judge().revocation()).map_err(ReloadProblem::Rollback)?;
         // Whoever takes a file out of the configuration means it; a file that is still there may have been cut short.
         let anchors = before.judge().anchors().anchors();
@@ -194,6 +240,24 @@ impl TlsEnvironment {
     }
 }
 
+/// What is left of [`REST`] to the file, by the time at which the system last saw the file change, which no writer can choose. All of it where
+/// that cannot be told. Of several environments that lose an anchor at a time, the later ones have little left to wait for.
+fn still_to_rest(file: &Path) -> Duration {
+    left_of_rest(changed_at(file), SystemTime::now())
+}
+
+fn left_of_rest(changed: Option<SystemTime>, now: SystemTime) -> Duration {
+    // A file of the future tells nothing.
+    let rested = changed.and_then(|changed| now.duration_since(changed).ok());
+    REST.saturating_sub(rested.unwrap_or_default())
+}
+
+fn changed_at(file: &Path) -> Option<SystemTime> {
+    let metadata = file.metadata().ok()?;
+    let since_1970 = Duration::new(metadata.ctime().try_into().ok()?, metadata.ctime_nsec().try_into().ok()?);
+    Some(SystemTime::UNIX_EPOCH + since_1970)
+}
+
 /// The anchors of `these` that `those` do not have.
 fn without(these: &TrustAnchors, those: &TrustAnchors) -> Vec<AnchorName> {
     let known = |anchor: &&Anchor| !those.anchors().iter().any(|other| other.facts.sha256 == anchor.facts.sha256);
@@ -203,3 +267,6 @@ fn without(these: &TrustAnchors, those: &TrustAnchors) -> Vec<AnchorName> {
 fn leaf(epoch: &Epoch) -> Option<Fingerprint> {
     epoch.credential().facts().first().map(|facts| facts.sha256)
 }
+
+#[cfg(test)]
+mod tests;

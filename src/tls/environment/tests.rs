@@ -102,7 +102,7 @@ async fn visit(
     epoch: Epoch,
     caller: &Arc<rustls::ClientConfig>,
 ) -> (Result<(), Refusal>, Option<rustls::HandshakeKind>) {
-    let hosts = Hosts::new([(None, One(Arc::new(TlsEnvironment::new("test", epoch))))]);
+    let hosts = Arc::new(Hosts::new([(None, One(Arc::new(TlsEnvironment::new("test", epoch))))]));
     let (near, far) = tokio::io::duplex(64 * 1024);
     let client = async {
         let connector = tokio_rustls::TlsConnector::from(Arc::clone(caller));
@@ -111,7 +111,7 @@ async fn visit(
         stream.get_ref().1.handshake_kind()
     };
     let server = async {
-        match handshake(far, &hosts, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await {
+        match handshake(far, || Arc::clone(&hosts), SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await {
             Ok(mut admitted) => {
                 admitted.stream.write_u8(1).await.unwrap();
                 Ok(admitted.stream)
