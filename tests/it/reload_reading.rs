@@ -13,8 +13,10 @@ use tokio::sync::oneshot;
 use crate::support::door::{replace, write};
 use crate::support::{Door, Pki, QUIET, Setup, within};
 
-/// Ways to put something else in the place of a file, and how each is told.
-const INTRUDERS: &[(&str, &str, fn(&Path))] = &[
+/// What is put in the place of a file, a word that tells it, and how it is put there.
+type Intruder = (&'static str, &'static str, fn(&Path));
+
+const INTRUDERS: &[Intruder] = &[
     ("a pipe", "a pipe", |path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success())),
     ("a directory", "a directory", |path| std::fs::create_dir(path).unwrap()),
     ("a device", "a device", |path| std::os::unix::fs::symlink("/dev/zero", path).unwrap()),

@@ -52,12 +52,12 @@ impl Trusting {
     /// Reloads; `while_resting` is called each time that the file is left to rest. Returns how often that was.
     fn reload(&self, mut while_resting: impl FnMut(usize)) -> (Result<ReloadReport, ReloadProblem>, usize) {
         let mut rests = 0;
-        let report = self.environment.try_reload(&self.sources, &EpochOptions::default(), false, |file| {
+        let prepared = self.environment.prepare_rested(&self.sources, &EpochOptions::default(), false, |file| {
             assert_eq!(file, self.file());
             rests += 1;
             while_resting(rests);
         });
-        (report, rests)
+        (prepared.map(|prepared| self.environment.commit(prepared)), rests)
     }
 }
 
