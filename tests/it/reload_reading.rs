@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use crate::support::door::{replace, write};
 use crate::support::{Door, Pki, QUIET, Setup, within};
 
-/// What is put in the place of a file, a word that tells it, and how it is put there.
+/// Something that is put in the place of a file: its name, how it is told, how it is made.
 type Intruder = (&'static str, &'static str, fn(&Path));
 
 const INTRUDERS: &[Intruder] = &[
