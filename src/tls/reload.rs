@@ -19,7 +19,7 @@ use crate::pki::{Anchor, TrustAnchors};
 /// How long a bundle that lacks an anchor of the one before has to be left alone before it counts. One that is written in place and
 /// slowly is, between two certificates, a good one, and would retire honest clients. A change that is told late has rested meanwhile,
 /// so that a removal is in force within a second of it all the same.
-const REST: Duration = Duration::from_millis(250);
+const REST: Duration = Duration::from_millis(100);
 
 /// How often it is waited for at most; whoever goes on writing is told of by the next trigger.
 const MAX_RESTS: usize = 3;
