@@ -64,6 +64,7 @@ pub mod pki;
 pub mod server;
 pub mod settings;
 pub mod telemetry;
+pub mod thales;
 pub mod tls;
 
 pub use app::{App, AppOptions, EnvironmentOptions, Reloader, ServerOptions};

@@ -10,12 +10,12 @@ use super::key;
 use super::origin::Origin;
 use super::parts::EnvironmentParts;
 use super::pem_source::PemSource;
-use super::product::Product;
 use super::quantity::duration;
 use super::reader::Section;
 use super::revocation::{self, RevocationMode};
 use super::typed::{address, flag, identifier, list, one_of, pem, text, words};
 use super::variables::{ASSET_ENVIRONMENT, asset_variable};
+use crate::thales::Product;
 
 /// `[environments.NAME]`: isolated from every other environment (O11, O12).
 #[derive(Clone, Debug, PartialEq, Eq)]
