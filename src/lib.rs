@@ -60,6 +60,7 @@ mod files;
 pub mod handler;
 pub mod http;
 pub mod metrics;
+mod nearest;
 pub mod pki;
 pub mod server;
 pub mod settings;

@@ -1,21 +1,9 @@
-//! The nearest known name to a name that nobody knows.
+//! The nearest known key to a key that nobody knows.
 
 use std::collections::BTreeSet;
 
 use super::key;
-
-/// The candidate that was most likely meant by `name`, if any is near enough for a slip of the keyboard.
-pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // One slip is forgiven in every three characters; more would suggest words that merely look alike.
-    let name = name.to_lowercase();
-    let allowed = (name.chars().count() / 3).max(1);
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&name, candidate), candidate))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min()
-        .map(|(_, candidate)| candidate)
-}
+pub(super) use crate::nearest::nearest;
 
 /// The known key that was most likely meant by the unknown `key`: a key of that very name in a table below the one that it
 /// stands in, else a neighbour in the same table, else a key of that very name in any table. `known` holds keys with `*` for the name of an environment; the answer has the name of the

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use ::http::{HeaderName, HeaderValue, Method, StatusCode};
-use bytes::Bytes;
+use ::http::{HeaderName, Method};
 
 use super::Product;
+pub use super::acknowledgement::Acknowledgement;
 use super::key_expression::KeyExpression;
 
 /// One call that Thales makes.
@@ -113,6 +113,9 @@ pub enum Evidence {
 }
 
 impl Evidence {
+    /// Every degree.
+    pub const ALL: [Self; 4] = [Self::Portal, Self::ThirdParty, Self::NamingRule, Self::Operator];
+
     /// The name in the catalogue.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -123,17 +126,6 @@ impl Evidence {
             Self::Operator => "operator",
         }
     }
-}
-
-/// The answer that says that a call went well.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Acknowledgement {
-    /// Its status.
-    pub status: StatusCode,
-    /// Its own headers.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Its body; empty = none.
-    pub body: Bytes,
 }
 
 /// The key that tells a repeat from a new event.
@@ -154,6 +146,20 @@ pub enum KeyOwner {
     Ours,
 }
 
+impl KeyOwner {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Thales, Self::Ours];
+
+    /// The name in the catalogue and in configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Thales => "thales",
+            Self::Ours => "ours",
+        }
+    }
+}
+
 /// Where the id of the customer's side stands in a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IssuerId {
@@ -170,7 +176,7 @@ pub enum IssuerId {
 pub struct SecretField {
     /// In which half of the exchange.
     pub side: Side,
-    /// The field, with dots between names (`otp.value`), or empty for the whole body.
+    /// The field of the body, with dots between names (`otp.value`); `header:NAME` for a header; empty for the whole body.
     pub field: String,
     /// Whether it travels in clear, rather than encrypted for somebody else.
     pub clear: bool,
@@ -183,6 +189,20 @@ pub enum Side {
     Request,
     /// What it gets.
     Response,
+}
+
+impl Side {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Request, Self::Response];
+
+    /// The name in the catalogue.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Response => "response",
+        }
+    }
 }
 
 /// Who can answer an operation.
@@ -204,4 +224,18 @@ pub enum ExpiresIn {
     Number,
     /// As text.
     Text,
+}
+
+impl ExpiresIn {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Number, Self::Text];
+
+    /// The name in the catalogue.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Number => "number",
+            Self::Text => "text",
+        }
+    }
 }

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use thiserror::Error;
+
+use crate::nearest::nearest;
+
 /// One family of Thales calls. An environment serves one or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Product {
@@ -39,10 +43,59 @@ impl Product {
             Self::Transit => "transit",
         }
     }
+
+    /// The product of this name.
+    ///
+    /// # Errors
+    ///
+    /// No product has it.
+    pub fn from_name(name: &str) -> Result<Self, UnknownProduct> {
+        Self::ALL
+            .into_iter()
+            .find(|product| product.name() == name)
+            .ok_or_else(|| UnknownProduct { name: name.to_owned(), nearest: nearest(name, Self::ALL.map(Self::name)) })
+    }
 }
 
 impl fmt::Display for Product {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// A name that no product has.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("there is no product {name:?}")]
+pub struct UnknownProduct {
+    name: String,
+    nearest: Option<&'static str>,
+}
+
+impl UnknownProduct {
+    /// What to do about it: the product that was probably meant, or all there are.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self.nearest {
+            Some(nearest) => format!("did you mean {nearest:?}?"),
+            None => format!("write one of {}", Product::ALL.map(Product::name).join(", ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_product_is_found_by_its_name() {
+        for product in Product::ALL {
+            assert_eq!(Product::from_name(product.name()), Ok(product));
+        }
+    }
+
+    #[test]
+    fn a_slip_of_the_keyboard_is_understood_and_anything_else_gets_the_list() {
+        assert_eq!(Product::from_name("tsh-auxilary").unwrap_err().remedy(), "did you mean \"tsh-auxiliary\"?");
+        assert!(Product::from_name("wallet").unwrap_err().remedy().contains("tsh, tsh-auxiliary, tsp, d1"));
     }
 }

@@ -1,0 +1,228 @@
+//! What an environment answers to: verb and path to operation, compiled once per configuration.
+
+mod attribution;
+mod options;
+mod overrides;
+mod row;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use ::http::{HeaderValue, Method};
+use attribution::Attribution;
+pub use options::{OperationOverride, RouteOptions, RouteProblem};
+use row::Row;
+
+use super::finding::Finding;
+use super::template::{self, Segment};
+use super::{Catalogue, Operation, Product};
+
+/// Paths up to this many bytes are matched without an allocation; the longest that Thales calls has 160 with its ids.
+const ON_STACK: usize = 256;
+
+/// The routes of an environment.
+#[derive(Clone, Debug)]
+pub struct Routes {
+    products: Vec<Product>,
+    operations: Vec<Arc<Operation>>,
+    /// From a path in lower case to its place in `paths`.
+    router: matchit::Router<usize>,
+    paths: Vec<Path>,
+    attribution: Attribution,
+}
+
+impl Routes {
+    /// Puts the operations of the environment's products, with what it asks for, into routes. Rows of the same verb and path that
+    /// behave alike become one.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong.
+    pub fn compile(catalogue: &Catalogue, options: &RouteOptions) -> Result<Self, Vec<RouteProblem>> {
+        let mut products = Vec::new();
+        for &product in &options.products {
+            if !products.contains(&product) {
+                products.push(product);
+            }
+        }
+        let served = |row: &&Operation| products.contains(&row.product);
+        let rows = catalogue.operations().iter().filter(served);
+        let mut rows: Vec<_> = rows.map(|operation| Row { operation: operation.clone(), own: None }).collect();
+        let mut problems = row::rebase(&mut rows, &products, &options.base_paths);
+        problems.extend(overrides::apply(&mut rows, catalogue, &products, &options.overrides));
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let rows = row::merge(rows)?;
+        let problems = row::collisions(&rows);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Self::build(products, row::operations(rows))
+    }
+
+    fn build(products: Vec<Product>, operations: Vec<Arc<Operation>>) -> Result<Self, Vec<RouteProblem>> {
+        let mut routes = Self {
+            products,
+            attribution: Attribution::of(&operations),
+            router: matchit::Router::new(),
+            paths: Vec::new(),
+            operations: Vec::new(),
+        };
+        let mut problems = Vec::new();
+        for operation in &operations {
+            let pattern = pattern(operation);
+            let known = routes.paths.iter_mut().find(|path| path.pattern == pattern);
+            if let Some(path) = known {
+                path.routes.push(Route::of(operation));
+                continue;
+            }
+            if let Err(error) = routes.router.insert(pattern.as_str(), routes.paths.len()) {
+                let problem = format!("{}/{} cannot be routed: {error}", operation.product, operation.name);
+                problems.push(RouteProblem::of(None, Finding::of_row(problem, "give it another path")));
+            }
+            routes.paths.push(Path { pattern, product: operation.product, routes: vec![Route::of(operation)] });
+        }
+        routes.operations = operations;
+        if problems.is_empty() { Ok(routes) } else { Err(problems) }
+    }
+
+    /// What this verb and path mean. Literals match without regard to case and without decoding; a parameter is one segment that
+    /// is not empty; a path with a slash more at its end is another path.
+    #[must_use]
+    pub fn find(&self, method: &Method, path: &str) -> Found {
+        let Some(entry) = self.path(path) else { return Found::Unknown { product: self.attribute(path) } };
+        match entry.routes.iter().find(|route| route.operation.method == *method) {
+            Some(route) => Found::Operation(Matched {
+                operation: Arc::clone(&route.operation),
+                parameters: Arc::clone(&route.parameters),
+            }),
+            None => Found::MethodNotAllowed { product: entry.product, allow: entry.allow() },
+        }
+    }
+
+    /// The operations, one for each route.
+    #[must_use]
+    pub fn operations(&self) -> &[Arc<Operation>] {
+        &self.operations
+    }
+
+    /// The products that are served.
+    #[must_use]
+    pub fn products(&self) -> &[Product] {
+        &self.products
+    }
+
+    fn path(&self, path: &str) -> Option<&Path> {
+        let mut stack = [0; ON_STACK];
+        let index = match stack.get_mut(..path.len()) {
+            Some(lower) => {
+                lower.copy_from_slice(path.as_bytes());
+                lower.make_ascii_lowercase();
+                // Changing the case of ASCII letters leaves UTF-8 what it is.
+                *self.router.at(std::str::from_utf8(lower).ok()?).ok()?.value
+            }
+            None => *self.router.at(&path.to_ascii_lowercase()).ok()?.value,
+        };
+        self.paths.get(index)
+    }
+
+    /// Whose a path is that nobody knows.
+    fn attribute(&self, path: &str) -> Option<Product> {
+        if let &[product] = self.products.as_slice() {
+            return Some(product);
+        }
+        let collapsed = attribution::collapsed(path);
+        self.path(&collapsed).map(|path| path.product).or_else(|| self.attribution.product(&collapsed))
+    }
+}
+
+/// What a verb and a path mean to an environment.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// A call that is known.
+    Operation(Matched),
+    /// A path that is known, with another verb.
+    MethodNotAllowed {
+        /// The product of the path.
+        product: Product,
+        /// The verbs that it has, for `Allow` (RFC 9110 section 10.2.1).
+        allow: HeaderValue,
+    },
+    /// A path that is not.
+    Unknown {
+        /// The product whose base path it lies below, be it a path that has to be refused; the only product where there is one.
+        product: Option<Product>,
+    },
+}
+
+/// A call that is known, and where in its path the ids stand.
+#[derive(Clone, Debug)]
+pub struct Matched {
+    /// The operation.
+    pub operation: Arc<Operation>,
+    parameters: Arc<[Parameter]>,
+}
+
+impl Matched {
+    /// What stands in `path`, which must be the one that was matched, in the place of the parameter `name`: exactly the bytes that
+    /// were called, encoded as they were.
+    #[must_use]
+    pub fn parameter<'p>(&self, path: &'p str, name: &str) -> Option<&'p str> {
+        let parameter = self.parameters.iter().find(|parameter| parameter.name == name)?;
+        path.split('/').nth(parameter.segment)
+    }
+}
+
+/// A path template and the operations that have it.
+#[derive(Clone, Debug)]
+struct Path {
+    /// As the router has it: the same for all spellings of literals and parameters.
+    pattern: String,
+    product: Product,
+    routes: Vec<Route>,
+}
+
+impl Path {
+    fn allow(&self) -> HeaderValue {
+        let verbs: Vec<_> = self.routes.iter().map(|route| route.operation.method.as_str()).collect();
+        // Verbs are visible ASCII.
+        HeaderValue::try_from(verbs.join(", ")).unwrap_or_else(|_| HeaderValue::from_static(""))
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Route {
+    operation: Arc<Operation>,
+    parameters: Arc<[Parameter]>,
+}
+
+impl Route {
+    fn of(operation: &Arc<Operation>) -> Self {
+        let path = operation.full_path();
+        let parameters = template::segments(&path).enumerate().filter_map(|(at, segment)| match segment {
+            // The first of the pieces between slashes is the empty one before the first slash.
+            Segment::Parameter(name) => Some(Parameter { name: name.to_owned(), segment: at + 1 }),
+            Segment::Literal(_) => None,
+        });
+        Self { operation: Arc::clone(operation), parameters: parameters.collect() }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Parameter {
+    name: String,
+    /// Which of the pieces between slashes it is.
+    segment: usize,
+}
+
+/// The template as the router wants it: literals in lower case, parameters by their place.
+fn pattern(operation: &Operation) -> String {
+    let path = operation.full_path();
+    let segments = template::segments(&path).enumerate().map(|(at, segment)| match segment {
+        Segment::Literal(literal) => format!("/{}", literal.to_ascii_lowercase()),
+        Segment::Parameter(_) => format!("/{{p{at}}}"),
+    });
+    segments.collect()
+}
