@@ -54,6 +54,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod auth;
 #[doc(hidden)]
 pub mod cli;
 mod files;

@@ -1,0 +1,18 @@
+//! Second keys: what a caller shows besides its certificate. API keys, access tokens, and the endpoint that issues them.
+//!
+//! Nothing here opens a socket to a caller, and time is handed in. What is compared with a secret is compared in constant time;
+//! what is kept of a secret is its digest.
+
+pub mod api_key;
+mod authorization;
+pub mod bearer;
+pub mod secret;
+pub mod signing_key;
+pub mod token_endpoint;
+mod verification_keys;
+
+pub use api_key::{ApiKeyRefusal, ApiKeys};
+pub use bearer::{BearerOptions, BearerTokens, TokenClaims, TokenRefusal, Verdict};
+pub use secret::{LiveSecret, SecretError};
+pub use signing_key::{SigningKeyError, SigningKeys};
+pub use token_endpoint::{Client, TokenEndpoint, TokenEndpointError, TokenEndpointOptions};

@@ -1,0 +1,103 @@
+//! Who asks for a token: the secret is compared with all of the client's, and wrong ones are slowed down.
+
+use std::time::SystemTime;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+
+use super::answer::{Failure, Refused, TokenOutcome};
+use super::options::{Client, GuessLimit};
+use super::request::Credentials;
+use super::throttle::Throttle;
+use crate::auth::secret::{Finding, LiveSecret, Shown, find, sha256};
+
+/// All clients of an endpoint.
+pub(super) struct Clients {
+    known: Vec<Known>,
+    /// Stands for every id that nobody has: as slow as one that somebody has, and slowed down like one.
+    nobody: Known,
+}
+
+struct Known {
+    id_digest: [u8; 32],
+    client: Client,
+    throttle: Throttle,
+}
+
+/// A client and the secret that it showed.
+pub(super) struct Identified<'c> {
+    pub(super) client: &'c Client,
+    pub(super) secret: &'c LiveSecret,
+}
+
+impl Clients {
+    pub(super) fn new(clients: Vec<Client>, guesses: GuessLimit) -> Self {
+        let known = |client: Client| Known {
+            id_digest: sha256(client.id.as_bytes()),
+            client,
+            throttle: Throttle::new(guesses),
+        };
+        let most = clients.iter().map(|client| client.secrets.len()).max().unwrap_or(1);
+        let nothing = LiveSecret { name: String::new(), username: None, digest: [0; 32], expires: None };
+        let nobody = Client { id: String::new(), secrets: vec![nothing; most], scopes: Vec::new() };
+        Self { known: clients.into_iter().map(known).collect(), nobody: known(nobody) }
+    }
+
+    /// The client that `shown` belongs to. While it is slowed down its secret is not even looked at.
+    pub(super) fn identify(&self, shown: &Credentials, now: SystemTime) -> Result<Identified<'_>, Failure> {
+        let mut blocked = None;
+        let mut refused = Failure::of(Refused::InvalidClient);
+        for (id, secret) in &shown.ways {
+            let known = self.named(id);
+            let attempt = known.throttle.attempt(now, || {
+                let secret = Shown::new(secret);
+                match find(&known.client.secrets, now, |live| secret.is(live)) {
+                    // Nobody has no secret; a text with a digest of zeroes is not known to anybody, and must not be one.
+                    Finding::Live(secret) if !known.client.id.is_empty() => Ok(secret),
+                    Finding::Expired(secret) => Err(Some(secret)),
+                    Finding::Live(_) | Finding::None => Err(None),
+                }
+            });
+            match attempt {
+                Ok(Ok(secret)) => return Ok(Identified { client: &known.client, secret }),
+                Ok(Err(expired)) => {
+                    let (client, expired) = (known.client.id.clone(), expired.map(|secret| secret.name.clone()));
+                    let client = (!client.is_empty()).then_some(client);
+                    if refused.expired().is_none() {
+                        refused.outcome = TokenOutcome::Refused { error: "invalid_client", client, expired };
+                    }
+                }
+                Err(wait) => blocked = Some(Failure::of(Refused::SlowDown(wait)).by(&known.client.id)),
+            }
+        }
+        Err(blocked.unwrap_or(refused))
+    }
+
+    /// Compares with every id, whichever it is.
+    fn named(&self, id: &str) -> &Known {
+        let digest = sha256(id.as_bytes());
+        let mut named = &self.nobody;
+        for known in &self.known {
+            if verify_slices_are_equal(&known.id_digest, &digest).is_ok() {
+                named = known;
+            }
+        }
+        named
+    }
+}
+
+impl Client {
+    /// The scopes that it gets when it asks for `requested`: these, or all of its own.
+    pub(super) fn granted(&self, requested: Option<&str>) -> Result<String, Refused> {
+        let Some(requested) = requested else { return Ok(self.scopes.join(" ")) };
+        let mut granted: Vec<&str> = Vec::new();
+        for scope in requested.split(' ').filter(|scope| !scope.is_empty()) {
+            if !self.scopes.iter().any(|own| own == scope) {
+                return Err(Refused::InvalidScope);
+            }
+            if !granted.contains(&scope) {
+                granted.push(scope);
+            }
+        }
+        if granted.is_empty() { Err(Refused::InvalidScope) } else { Ok(granted.join(" ")) }
+    }
+}
