@@ -62,6 +62,7 @@ pub mod handler;
 pub mod http;
 pub mod metrics;
 mod nearest;
+mod outgoing;
 pub mod pki;
 pub mod server;
 pub mod settings;

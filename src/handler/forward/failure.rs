@@ -7,6 +7,7 @@ use hyper_util::client::legacy;
 
 use crate::http::body::BodyError;
 use crate::http::{Problem, ProblemKind};
+use crate::outgoing::causes;
 use crate::telemetry::OncePerSecond;
 
 /// The problem that `error` of the client is for the caller.
@@ -51,16 +52,4 @@ impl Complaints {
             );
         }
     }
-}
-
-/// `error` and what it was caused by, in one line.
-fn causes(error: &dyn Error) -> String {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        line.push_str(": ");
-        line.push_str(&error.to_string());
-        source = error.source();
-    }
-    line
 }

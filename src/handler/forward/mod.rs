@@ -7,7 +7,6 @@
 //!   written to. Addresses of the backend's name are tried one after the other while connecting.
 //! * When the caller goes away, the exchange with the backend is ended.
 
-mod connect;
 mod failure;
 mod options;
 mod request;
@@ -29,7 +28,7 @@ use tower::Service;
 pub use options::{ClientCredentialPem, ForwardError, ForwardOptions, Protocol};
 pub use response::{ForwardFuture, ResponseBodyError};
 
-use connect::Connector;
+use crate::outgoing::connect::{self, Connector};
 use failure::Complaints;
 use request::Target;
 
@@ -60,7 +59,7 @@ impl Forward {
     /// [`ForwardError`] when the URL, the CA certificates or the client credential cannot be used.
     pub fn new(options: &ForwardOptions) -> Result<Self, ForwardError> {
         let target = Target::new(options)?;
-        let connector = connect::connector(options, target.is_https())?;
+        let connector = connect::connector(options.connect_options(target.is_https())?)?;
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::outgoing::connect::{ConnectError, ConnectOptions, Versions};
+
 /// How to reach a backend.
 #[derive(Clone, Debug)]
 pub struct ForwardOptions {
@@ -43,6 +45,27 @@ impl ForwardOptions {
 }
 
 impl ForwardOptions {
+    /// How the backend is connected to.
+    ///
+    /// # Errors
+    /// [`ForwardError::TlsWithoutHttps`] when settings of TLS would be left unused.
+    pub(super) fn connect_options(&self, https: bool) -> Result<ConnectOptions<'_>, ForwardError> {
+        if !https && (self.ca_pem.is_some() || self.client_credential.is_some()) {
+            return Err(ForwardError::TlsWithoutHttps);
+        }
+        let credential = self.client_credential.as_ref();
+        Ok(ConnectOptions {
+            ca_pem: self.ca_pem.as_deref(),
+            client_credential: credential.map(|credential| (credential.chain.as_slice(), credential.key.as_slice())),
+            timeout: self.connect_timeout,
+            versions: match self.protocol {
+                Protocol::Auto => Versions::All,
+                Protocol::Http1 => Versions::Http1,
+                Protocol::Http2 => Versions::Http2,
+            },
+        })
+    }
+
     /// SHA-256 over all of it, so that it can be compared later without being kept: it holds a key.
     pub(super) fn digest(&self) -> [u8; 32] {
         let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
@@ -131,4 +154,18 @@ pub enum ForwardError {
     /// The crypto provider lacks what TLS needs.
     #[error("TLS for the backend cannot be set up")]
     Tls(#[source] rustls::Error),
+}
+
+impl From<ConnectError> for ForwardError {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::CaPem(source) => Self::CaPem(source),
+            ConnectError::NoCa => Self::NoCa,
+            ConnectError::Ca { number, source } => Self::Ca { number, source },
+            ConnectError::ClientCertificatePem(source) => Self::ClientCertificatePem(source),
+            ConnectError::ClientKeyPem(source) => Self::ClientKeyPem(source),
+            ConnectError::ClientCredential(source) => Self::ClientCredential(source),
+            ConnectError::Tls(source) => Self::Tls(source),
+        }
+    }
 }

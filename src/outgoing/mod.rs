@@ -1,0 +1,21 @@
+//! Connections that this server opens: to backends, and to the identity provider whose keys it needs.
+
+pub(crate) mod connect;
+mod fetch;
+
+use std::error::Error;
+
+pub use connect::ConnectError;
+pub use fetch::{Fetch, FetchError, HttpsFetch};
+
+/// `error` and what it was caused by, in one line.
+pub(crate) fn causes(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        source = error.source();
+    }
+    line
+}
