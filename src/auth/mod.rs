@@ -6,13 +6,19 @@
 pub mod api_key;
 mod authorization;
 pub mod bearer;
+pub mod jwks;
 pub mod secret;
 pub mod signing_key;
+#[cfg(test)]
+mod testing;
 pub mod token_endpoint;
 mod verification_keys;
 
 pub use api_key::{ApiKeyRefusal, ApiKeys};
 pub use bearer::{BearerOptions, BearerTokens, TokenClaims, TokenRefusal, Verdict};
+pub use jwks::{Jwks, JwksError, JwksSource};
 pub use secret::{LiveSecret, SecretError};
 pub use signing_key::{SigningKeyError, SigningKeys};
 pub use token_endpoint::{Client, TokenEndpoint, TokenEndpointError, TokenEndpointOptions};
+
+pub use crate::outgoing::{ConnectError, Fetch, FetchError, HttpsFetch};

@@ -119,3 +119,94 @@ pub enum SigningKeyError {
     #[error("there are more than {MOST_SIGNING_KEYS} signing keys: remove those whose tokens have expired")]
     TooMany,
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    use rcgen::{KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::auth::secret::sha256;
+    use crate::auth::testing::{jwk, key_pem};
+
+    fn error(pem: &str) -> SigningKeyError {
+        SigningKeys::from_pem(pem.as_bytes()).unwrap_err()
+    }
+
+    fn part(token: &str, index: usize) -> Value {
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(index).unwrap()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_id_of_a_key_is_its_thumbprint() {
+        let pem = key_pem();
+        let jwk = jwk(&pem, "");
+        // RFC 7638 section 3.2: the members that are needed, in the order of their names, without blanks.
+        let (x, y) = (jwk["x"].as_str().unwrap(), jwk["y"].as_str().unwrap());
+        let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
+        let keys = SigningKeys::from_pem(pem.as_bytes()).unwrap();
+        assert_eq!(keys.ids().collect::<Vec<_>>(), [URL_SAFE_NO_PAD.encode(sha256(canonical.as_bytes()))]);
+    }
+
+    #[test]
+    fn the_first_key_signs_and_the_header_says_what_was_signed_and_how() {
+        let (first, second) = (key_pem(), key_pem());
+        let keys = SigningKeys::from_pem(format!("{first}\n{second}").as_bytes()).unwrap();
+        assert_eq!(keys.ids().count(), 2);
+        let token = keys.sign(&json!({"sub": "a"})).unwrap();
+        let id = keys.ids().next().unwrap();
+        assert_eq!(part(&token, 0), json!({"typ": "at+jwt", "alg": "ES256", "kid": id}));
+        assert_eq!(part(&token, 1), json!({"sub": "a"}));
+        let alone = SigningKeys::from_pem(first.as_bytes()).unwrap();
+        assert_eq!(alone.ids().next(), Some(id));
+    }
+
+    #[test]
+    fn sec1_is_the_same_key_as_pkcs8() {
+        // The inner key of the PKCS#8 document; RFC 5958 section 2.
+        let pkcs8 = key_pem();
+        let der = KeyPair::from_pem(&pkcs8).unwrap().serialize_der();
+        let start = der.windows(4).position(|bytes| bytes[0] == 0x30 && bytes[2..] == [2, 1]).unwrap();
+        let inner = &der[start..start + 2 + usize::from(der[start + 1])];
+        // Named curve parameters, which PKCS#8 leaves to its own header, have to be put back.
+        let mut body = inner[2..].to_vec();
+        let curve = [0xa0, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+        if !body.windows(curve.len()).any(|bytes| bytes == curve) {
+            body.splice(37..37, curve);
+        }
+        let sec1 = [&[0x30, u8::try_from(body.len()).unwrap()][..], &body].concat();
+        let text = STANDARD.encode(sec1);
+        let pem = format!("-----BEGIN EC PRIVATE KEY-----\n{text}\n-----END EC PRIVATE KEY-----\n");
+        let (one, other) =
+            (SigningKeys::from_pem(pem.as_bytes()).unwrap(), SigningKeys::from_pem(pkcs8.as_bytes()).unwrap());
+        assert_eq!(one.ids().next(), other.ids().next());
+    }
+
+    #[test]
+    fn what_es256_cannot_sign_with_is_refused_by_its_number() {
+        let good = key_pem();
+        for algorithm in [&PKCS_ECDSA_P384_SHA384, &PKCS_ED25519] {
+            let other = KeyPair::generate_for(algorithm).unwrap().serialize_pem();
+            assert!(matches!(error(&format!("{good}{other}")), SigningKeyError::NotP256 { number: 2 }));
+        }
+        assert!(matches!(error(&format!("{good}{good}")), SigningKeyError::Twice { number: 2 }));
+        let many: String = (0..=MOST_SIGNING_KEYS).map(|_| key_pem()).collect();
+        assert!(matches!(error(&many), SigningKeyError::TooMany));
+        assert!(matches!(error(""), SigningKeyError::None));
+        assert!(matches!(
+            error("-----BEGIN PRIVATE KEY-----\n!\n-----END PRIVATE KEY-----\n"),
+            SigningKeyError::Pem(_)
+        ));
+        assert!(matches!(error(&good.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")), SigningKeyError::None));
+    }
+
+    #[test]
+    fn a_key_is_not_printed() {
+        let pem = key_pem();
+        let printed = format!("{:?}", SigningKeys::from_pem(pem.as_bytes()).unwrap());
+        let secret = pem.lines().nth(1).unwrap();
+        assert!(!printed.contains(secret) && !printed.contains("signing:"), "{printed}");
+    }
+}

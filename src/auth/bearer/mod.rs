@@ -10,6 +10,8 @@ mod check;
 mod claims;
 mod refusal;
 mod remembered;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,11 +19,13 @@ use std::time::SystemTime;
 
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
+use zeroize::Zeroizing;
 
 pub use claims::TokenClaims;
 pub use refusal::TokenRefusal;
 
 use super::authorization::{Authorization, NotOne};
+use super::jwks::{Flight, Jwks};
 use super::secret::sha256;
 use super::signing_key::SigningKeys;
 use super::verification_keys::VerificationKeys;
@@ -55,13 +59,24 @@ struct Verifier {
 
 enum Keys {
     Own(Arc<SigningKeys>),
+    OfIdentityProvider(Jwks),
 }
 
 impl BearerTokens {
     /// A verifier of the tokens that [`TokenEndpoint`](super::TokenEndpoint) issues with the same keys.
     #[must_use]
     pub fn own(keys: Arc<SigningKeys>, options: BearerOptions) -> Self {
-        Self(Arc::new(Verifier { keys: Keys::Own(keys), options, remembered: Remembered::default() }))
+        Self::new(Keys::Own(keys), options)
+    }
+
+    /// A verifier of the tokens of an identity provider.
+    #[must_use]
+    pub fn of_identity_provider(keys: Jwks, options: BearerOptions) -> Self {
+        Self::new(Keys::OfIdentityProvider(keys), options)
+    }
+
+    fn new(keys: Keys, options: BearerOptions) -> Self {
+        Self(Arc::new(Verifier { keys, options, remembered: Remembered::default() }))
     }
 
     /// Judges the token of a request.
@@ -72,7 +87,34 @@ impl BearerTokens {
         };
         match &self.0.keys {
             Keys::Own(keys) => self.0.judge(token, keys.verifying(), now).into(),
+            Keys::OfIdentityProvider(jwks) => match jwks.keys(now) {
+                None => self.once_fetched(jwks.fetch_first(now), jwks, token, now, TokenRefusal::NoKeys),
+                Some(keys) => match self.0.judge(token, &keys, now) {
+                    Err(refusal @ TokenRefusal::UnknownKey) => {
+                        self.once_fetched(jwks.fetch_again(now), jwks, token, now, refusal)
+                    }
+                    judged => judged.into(),
+                },
+            },
         }
+    }
+
+    /// Judges `token` when a fetch is done; `otherwise` where there is none to wait for.
+    fn once_fetched(
+        &self,
+        fetch: Option<Flight>,
+        jwks: &Jwks,
+        token: &[u8],
+        now: SystemTime,
+        otherwise: TokenRefusal,
+    ) -> Verdict {
+        let Some(fetch) = fetch else { return Verdict::Refused(otherwise) };
+        let (verifier, jwks, token) = (Arc::clone(&self.0), jwks.clone(), Zeroizing::new(token.to_vec()));
+        Verdict::Pending(Box::pin(async move {
+            fetch.await;
+            let keys = jwks.keys(now).ok_or(TokenRefusal::NoKeys)?;
+            verifier.judge(&token, &keys, now)
+        }))
     }
 }
 

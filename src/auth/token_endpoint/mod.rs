@@ -12,6 +12,8 @@ mod answer;
 mod client;
 mod options;
 mod request;
+#[cfg(test)]
+mod tests;
 mod throttle;
 
 use std::fmt;

@@ -1,0 +1,174 @@
+//! When keys are fetched, who waits for it, and what is in use meanwhile.
+
+use super::*;
+use crate::auth::testing::after;
+
+const DAY: u64 = 24 * 60 * 60;
+
+#[tokio::test]
+async fn the_first_token_waits_for_the_keys_and_the_next_does_not() {
+    let pem = key_pem();
+    let provider = FakeProvider::new(&set(&[&pem]));
+    let tokens = provider.tokens();
+    assert_eq!(provider.asked(), 0);
+    assert_eq!(judged(&tokens, &token(&pem), now()).await, (None, true));
+    assert_eq!(judged(&tokens, &token(&pem), now()).await, (None, false));
+    assert_eq!(provider.asked(), 1);
+}
+
+#[tokio::test]
+async fn keys_that_were_fetched_ahead_keep_nobody_waiting() {
+    let pem = key_pem();
+    let provider = FakeProvider::new(&set(&[&pem]));
+    let jwks = provider.jwks();
+    jwks.prefetch(now());
+    settle(&jwks).await;
+    jwks.prefetch(now());
+    let tokens = BearerTokens::of_identity_provider(jwks, options());
+    assert_eq!(judged(&tokens, &token(&pem), now()).await, (None, false));
+    assert_eq!(provider.asked(), 1);
+}
+
+#[tokio::test]
+async fn all_who_wait_share_one_fetch() {
+    let pem = key_pem();
+    let provider = FakeProvider::closed();
+    provider.put(KEYS_URL, &set(&[&pem]));
+    let (tokens, token) = (provider.tokens(), token(&pem));
+    let pending: Vec<_> = (0..20)
+        .map(|_| match tokens.verify(&bearer(&token), now()) {
+            Verdict::Pending(future) => future,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    provider.gate.add_permits(1);
+    for outcome in futures_util::future::join_all(pending).await {
+        assert!(outcome.is_ok());
+    }
+    assert_eq!(provider.asked(), 1);
+}
+
+#[tokio::test]
+async fn a_fetch_goes_on_when_the_one_who_wanted_it_is_gone() {
+    let pem = key_pem();
+    let provider = FakeProvider::closed();
+    provider.put(KEYS_URL, &set(&[&pem]));
+    let jwks = provider.jwks();
+    let tokens = BearerTokens::of_identity_provider(jwks.clone(), options());
+    drop(tokens.verify(&bearer(&token(&pem)), now()));
+    provider.gate.add_permits(1);
+    settle(&jwks).await;
+    assert_eq!(judged(&tokens, &token(&pem), now()).await, (None, false));
+    assert_eq!(provider.asked(), 1);
+}
+
+#[tokio::test]
+async fn a_new_key_is_taken_at_once_and_an_invented_one_costs_a_fetch_every_ten_seconds() {
+    let (old, new, invented) = (key_pem(), key_pem(), key_pem());
+    let provider = FakeProvider::new(&set(&[&old]));
+    let tokens = provider.tokens();
+    assert_eq!(judged(&tokens, &token(&old), now()).await, (None, true));
+    provider.put(KEYS_URL, &set(&[&new, &old]));
+    assert_eq!(judged(&tokens, &token(&new), after(10)).await, (None, true));
+    assert_eq!(judged(&tokens, &token(&old), after(10)).await, (None, false));
+    assert_eq!(provider.asked(), 2);
+    let unknown = Some(TokenRefusal::UnknownKey);
+    for _ in 0..5 {
+        assert_eq!(judged(&tokens, &token(&invented), after(19)).await, (unknown, false));
+    }
+    assert_eq!(provider.asked(), 2);
+    assert_eq!(judged(&tokens, &token(&invented), after(20)).await, (unknown, true));
+    assert_eq!(judged(&tokens, &token(&invented), after(20)).await, (unknown, false));
+    assert_eq!(provider.asked(), 3);
+    // A clock that is set back is no reason to wait.
+    assert_eq!(judged(&tokens, &token(&invented), after(5)).await, (unknown, true));
+}
+
+#[tokio::test]
+async fn a_key_that_was_withdrawn_takes_its_remembered_tokens_with_it() {
+    let (old, new) = (key_pem(), key_pem());
+    let provider = FakeProvider::new(&set(&[&new, &old]));
+    let jwks = provider.jwks();
+    let tokens = BearerTokens::of_identity_provider(jwks.clone(), options());
+    assert_eq!(judged(&tokens, &token(&old), now()).await, (None, true));
+    let remembered = token(&old);
+    assert_eq!(judged(&tokens, &remembered, now()).await, (None, false));
+    provider.put(KEYS_URL, &set(&[&new]));
+    // Near the end of its 600 s the set is fetched in the background.
+    assert_eq!(judged(&tokens, &remembered, after(480)).await, (None, false));
+    settle(&jwks).await;
+    assert_eq!(judged(&tokens, &remembered, after(481)).await.0, Some(TokenRefusal::UnknownKey));
+    assert_eq!(judged(&tokens, &token(&new), after(481)).await, (None, false));
+}
+
+#[tokio::test]
+async fn the_same_set_again_keeps_what_is_remembered() {
+    let pem = key_pem();
+    let provider = FakeProvider::new(&set(&[&pem]));
+    let jwks = provider.jwks();
+    for (now, asked) in [(now(), 1), (after(479), 1), (after(480), 2), (after(481), 2)] {
+        if jwks.keys(now).is_none() {
+            jwks.fetch_first(now);
+        }
+        settle(&jwks).await;
+        assert_eq!((jwks.keys(now).unwrap().generation, provider.asked()), (0, asked));
+    }
+    provider.put(KEYS_URL, &set(&[&key_pem()]));
+    jwks.keys(after(2_000));
+    settle(&jwks).await;
+    assert_eq!(jwks.keys(after(2_000)).unwrap().generation, 1);
+}
+
+#[tokio::test]
+async fn keys_stay_in_use_for_a_day_while_the_provider_is_away() {
+    let pem = key_pem();
+    let provider = FakeProvider::new(&set(&[&pem]));
+    let jwks = provider.jwks();
+    jwks.prefetch(now());
+    settle(&jwks).await;
+    provider.vanish();
+    for (seconds, usable) in [(600, true), (DAY, true), (DAY + 599, true), (DAY + 600, false), (10 * DAY, false)] {
+        assert_eq!(jwks.keys(after(seconds)).is_some(), usable, "{seconds}");
+        settle(&jwks).await;
+    }
+    // Once at first, and then at each of these but the one that came a second after another.
+    assert_eq!(provider.asked(), 5);
+    // And a token then hears that nothing is known of it.
+    let tokens = BearerTokens::of_identity_provider(jwks, options());
+    assert_eq!(judged(&tokens, &token(&pem), after(11 * DAY)).await, (Some(TokenRefusal::NoKeys), true));
+}
+
+#[tokio::test]
+async fn a_provider_that_is_away_from_the_start_is_asked_once_a_second() {
+    let pem = key_pem();
+    let provider = FakeProvider::new(&set(&[&pem]));
+    provider.vanish();
+    let tokens = provider.tokens();
+    let none = Some(TokenRefusal::NoKeys);
+    assert_eq!(judged(&tokens, &token(&pem), now()).await, (none, true));
+    for _ in 0..5 {
+        assert_eq!(judged(&tokens, &token(&pem), now()).await, (none, false));
+    }
+    assert_eq!(provider.asked(), 1);
+    provider.put(KEYS_URL, &set(&[&pem]));
+    assert_eq!(judged(&tokens, &token(&pem), after(1)).await, (None, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_never_answers_is_given_up_after_five_seconds() {
+    let pem = key_pem();
+    let provider = FakeProvider::closed();
+    let tokens = provider.tokens();
+    let begun = tokio::time::Instant::now();
+    assert_eq!(judged(&tokens, &token(&pem), now()).await, (Some(TokenRefusal::NoKeys), true));
+    assert_eq!(begun.elapsed(), DEADLINE);
+}
+
+#[test]
+fn without_a_runtime_nothing_is_fetched_and_nothing_breaks() {
+    let pem = key_pem();
+    let provider = FakeProvider::new(&set(&[&pem]));
+    let tokens = provider.tokens();
+    assert!(matches!(tokens.verify(&bearer(&token(&pem)), now()), Verdict::Refused(TokenRefusal::NoKeys)));
+    assert_eq!(provider.asked(), 0);
+}
