@@ -1,15 +1,17 @@
 //! `[environments.NAME.backend]`: where calls are forwarded to.
 
+use std::path::Path;
 use std::time::Duration;
 
 use ::http::Uri;
 
+use super::path::pem;
 use super::pem_source::PemSource;
 use super::quantity::duration;
 use super::reader::Section;
-use super::typed::{self, Parsed, Raw, integer, one_of, pem, shown, wrong};
+use super::typed::{self, Parsed, Raw, integer, one_of, shown, wrong};
 
-/// `[environments.NAME.backend]`.
+/// `[environments.NAME.backend]` or `[backends.NAME]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackendSettings {
     /// `http` or `https`, host and port. It has no path: calls keep the path that Thales called.
@@ -29,6 +31,19 @@ pub struct BackendSettings {
     pub idle_timeout: Duration,
     /// The HTTP version spoken to the backend.
     pub protocol: BackendProtocol,
+}
+
+impl BackendSettings {
+    /// Every file that they name.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        let credential = self.client_credential.as_ref();
+        let sources = [
+            self.ca.as_ref(),
+            credential.map(|credential| &credential.certificate),
+            credential.map(|credential| &credential.key),
+        ];
+        sources.into_iter().flatten().filter_map(PemSource::path)
+    }
 }
 
 /// What we show to a backend that asks for a client certificate.
@@ -59,7 +74,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<BackendSettings> {
     let url = section.required("url", url);
     let ca = section.optional("ca", pem(false));
     let certificate = section.optional("client_certificate", pem(false));
-    let key = section.optional_secret("client_key");
+    let key = section.optional_private_key("client_key");
     let connect_timeout = section.or("connect_timeout", Duration::from_secs(5), duration(DEADLINE));
     let response_timeout = section.or("response_timeout", Duration::from_secs(30), duration(DEADLINE));
     let max_idle_connections = section.or("max_idle_connections", 64, integer(0..=10_000));
@@ -75,8 +90,8 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<BackendSettings> {
             if set {
                 section.report(
                     Some(name),
-                    "It has no effect without TLS, and backend.url starts with http://.",
-                    format!("Write https:// in backend.url, or take {name} out."),
+                    "It has no effect without TLS, and url starts with http://.",
+                    format!("Write https:// in url, or take {name} out."),
                 );
             }
         }
@@ -162,8 +177,6 @@ fn port_text(authority: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use config::ValueKind;
 
     use super::*;

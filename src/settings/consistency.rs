@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::admin::AdminSettings;
+use super::backend::BackendSettings;
+use super::deadlines::DeadlineSettings;
 use super::environment::{Claim, EnvironmentSettings};
+use super::key;
 use super::origin::Origin;
 use super::reader::Reader;
 use super::server::ServerSettings;
@@ -99,7 +103,12 @@ pub(super) fn claims(reader: &mut Reader, claims: &[Claim]) {
 }
 
 /// Warnings about settings that have no effect as they are.
-pub(super) fn without_effect(reader: &mut Reader, server: &ServerSettings, environments: &[EnvironmentSettings]) {
+pub(super) fn without_effect(
+    reader: &mut Reader,
+    server: &ServerSettings,
+    environments: &[EnvironmentSettings],
+    backends: &[(String, BackendSettings)],
+) {
     if reader.origins().of("server.listen") != Origin::Default {
         for address in &server.listen {
             if !environments.iter().any(|environment| environment.listen.contains(address)) {
@@ -109,12 +118,27 @@ pub(super) fn without_effect(reader: &mut Reader, server: &ServerSettings, envir
             }
         }
     }
-    for environment in environments {
-        if environment.backend.response_timeout > server.request_timeout {
-            reader.warn(format!(
-                "environments.{}.backend.response_timeout is longer than server.request_timeout, which ends the request first.",
-                environment.name
-            ));
+    let mut deadlines: Vec<(String, Duration)> = Vec::new();
+    for (name, backend) in backends {
+        deadlines.push((format!("backends.{name}.response_timeout"), backend.response_timeout));
+    }
+    for EnvironmentSettings { name, backend, interpreter, .. } in environments {
+        let name = format!("environments.{name}");
+        deadlines.push((format!("{name}.backend.response_timeout"), backend.response_timeout));
+        let DeadlineSettings { notification, query, command } = interpreter.deadlines;
+        for (kind, deadline) in [("notification", notification), ("query", query), ("command", command)] {
+            let key = format!("{name}.deadlines.{kind}");
+            // Their defaults give way to a shorter request_timeout; whoever writes one means it.
+            if reader.origins().shape(&key).is_some() {
+                deadlines.push((key, deadline));
+            }
         }
+        for operation in &interpreter.operations {
+            let key = key::join(&format!("{name}.operations"), &operation.name);
+            deadlines.extend(operation.deadline.map(|deadline| (format!("{key}.deadline"), deadline)));
+        }
+    }
+    for (key, _) in deadlines.iter().filter(|(_, deadline)| *deadline > server.request_timeout) {
+        reader.warn(format!("{key} is longer than server.request_timeout, which ends the request first."));
     }
 }

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use super::backend::{self, BackendSettings};
 use super::host::host;
-use super::key;
-use super::origin::Origin;
+use super::interpreter::{self, InterpreterSettings};
+use super::missing;
+use super::name;
 use super::parts::EnvironmentParts;
+use super::path::pem;
 use super::pem_source::PemSource;
 use super::quantity::duration;
 use super::reader::Section;
 use super::revocation::{self, RevocationMode};
-use super::typed::{address, flag, identifier, list, one_of, pem, text, words};
-use super::variables::{ASSET_ENVIRONMENT, asset_variable};
+use super::typed::{address, flag, identifier, list, one_of, text, words};
+use super::variables::ASSET_ENVIRONMENT;
 use crate::thales::Product;
 
 /// `[environments.NAME]`: isolated from every other environment (O11, O12).
@@ -61,6 +63,8 @@ pub struct EnvironmentSettings {
     pub forward_client_certificate: bool,
     /// Where calls go.
     pub backend: BackendSettings,
+    /// What it makes of the calls that it gets.
+    pub interpreter: InterpreterSettings,
 }
 
 impl EnvironmentSettings {
@@ -72,14 +76,8 @@ impl EnvironmentSettings {
             Some(&self.private_key),
             self.endorsed_chain.as_ref(),
         ];
-        let credential = self.backend.client_credential.as_ref();
-        let of_backend = [
-            self.backend.ca.as_ref(),
-            credential.map(|credential| &credential.certificate),
-            credential.map(|credential| &credential.key),
-        ];
-        let sources = own.into_iter().chain(of_backend).flatten();
-        sources.filter_map(PemSource::path).chain(self.crl.iter().map(PathBuf::as_path))
+        let own = own.into_iter().flatten().filter_map(PemSource::path);
+        own.chain(self.crl.iter().map(PathBuf::as_path)).chain(self.backend.files()).chain(self.interpreter.files())
     }
 }
 
@@ -120,15 +118,19 @@ pub(super) struct Environment {
     pub(super) parts: EnvironmentParts,
 }
 
-/// Reads the environment `name`. It listens on `server_listen` unless it says otherwise; `from_assets` says that an
-/// operator without a file describes it by the names of assets.
-pub(super) fn read(
-    name: &str,
-    section: &mut Section<'_>,
-    server_listen: &[SocketAddr],
-    from_assets: bool,
-) -> Environment {
-    let named_well = check_name(name, section);
+/// What the rest of the configuration says about every environment.
+pub(super) struct Around<'a> {
+    /// `server.listen`, on which an environment listens unless it says otherwise.
+    pub(super) listen: &'a [SocketAddr],
+    /// The names in `[backends]`.
+    pub(super) backends: &'a [String],
+    /// Whether an operator without a file describes an environment by the names of assets.
+    pub(super) from_assets: bool,
+}
+
+/// Reads the environment `name`.
+pub(super) fn read(name: &str, section: &mut Section<'_>, around: &Around<'_>) -> Environment {
+    let named_well = name::check(section, "an environment", name);
     let products = section.required("product", list(',', one_of(&words(&Product::ALL, Product::name))));
     let customer_id = section.required("customer_id", identifier);
     let issuer_ids = section.optional("issuer_ids", list(',', identifier));
@@ -136,11 +138,11 @@ pub(super) fn read(
     let listen = section
         .optional("listen", list(',', address))
         .filter(|own| own.as_ref().is_none_or(|own| not_empty(section, "listen", own)))
-        .map(|own| own.unwrap_or_else(|| server_listen.to_vec()));
+        .map(|own| own.unwrap_or_else(|| around.listen.to_vec()));
     let client_ca = section.required("client_ca", pem(false));
     let (crl, revocation) = revocation::read(section);
     let certificate_chain = section.required("certificate_chain", pem(false));
-    let private_key = section.required_secret("private_key");
+    let private_key = section.required_private_key("private_key");
     let endorsed_chain = section.optional("endorsed_chain", pem(false));
     let resumption = section.or("resumption", Resumption::Reverified, one_of(RESUMPTIONS));
     let session_lifetime =
@@ -151,8 +153,9 @@ pub(super) fn read(
     let client_subject = section.within("client_subject", read_client_subject);
     let forward_client_certificate = section.or("forward_client_certificate", false, flag);
     let backend = section.within("backend", backend::read);
+    let interpreter = interpreter::read(section, name, products.as_deref(), around.backends);
 
-    report_missing(section, name == ASSET_ENVIRONMENT && from_assets);
+    missing::report(section, "the environment", "served", name == ASSET_ENVIRONMENT && around.from_assets);
     let products = products.filter(|products| not_empty(section, "product", products) && no_repeats(section, products));
     let issuer_ids = issuer_ids.filter(|ids| ids.as_ref().is_none_or(|ids| not_empty(section, "issuer_ids", ids)));
 
@@ -200,23 +203,10 @@ pub(super) fn read(
             client_subject: client_subject?,
             forward_client_certificate: forward_client_certificate?,
             backend: backend?,
+            interpreter: interpreter?,
         })
     };
     Environment { settings: settings(), claim, parts }
-}
-
-/// Variables are folded to lower case, and `__` separates names in them.
-fn check_name(name: &str, section: &mut Section<'_>) -> Option<String> {
-    if name.is_empty() || !name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_')) {
-        let lower = name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-        let remedy = format!("Use small letters, digits and underscores, such as \"{lower}\".");
-        section.report(None, "An environment cannot have this name.", remedy);
-        return None;
-    }
-    if name.starts_with('_') || name.ends_with('_') || name.contains("__") {
-        section.warn(format!("The environment {name} cannot be reached by variables: __ separates names in them."));
-    }
-    Some(name.to_owned())
 }
 
 fn read_client_subject(section: &mut Section<'_>) -> Option<ClientSubjectSettings> {
@@ -224,39 +214,6 @@ fn read_client_subject(section: &mut Section<'_>) -> Option<ClientSubjectSetting
     let allow = section.or("allow", Vec::new(), list(';', text));
     let deny = section.or("deny", Vec::new(), list(';', text));
     Some(ClientSubjectSettings { allow: allow?, deny: deny? })
-}
-
-/// Everything that is missing, in one problem.
-fn report_missing(section: &mut Section<'_>, from_assets: bool) {
-    let missing = section.take_missing();
-    if missing.is_empty() {
-        return;
-    }
-    let from_variable = matches!(section.origin(), Origin::Variable(_));
-    let named: Vec<String> = missing
-        .iter()
-        .map(|setting| match asset_variable(setting).filter(|_| from_assets) {
-            Some(variable) => variable.to_owned(),
-            None if from_variable => key::variable(&format!("{}.{setting}", section.path())),
-            None => setting.clone(),
-        })
-        .collect();
-    let (are, them) = if missing.len() == 1 { ("is", "it") } else { ("are", "them") };
-    let kind = if from_assets || from_variable { "variable" } else { "setting" };
-    let kind = if missing.len() == 1 { kind.to_owned() } else { format!("{kind}s") };
-    section.report(
-        None,
-        format!("The {kind} {} {are} missing.", join(&named)),
-        format!("Set {them}: without {them} the environment cannot be served."),
-    );
-}
-
-fn join(words: &[String]) -> String {
-    match words {
-        [] => String::new(),
-        [only] => only.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
 }
 
 fn not_empty<T>(section: &mut Section<'_>, name: &str, list: &[T]) -> bool {

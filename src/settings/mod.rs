@@ -7,26 +7,40 @@
 //! for is a problem, and so is one of a feature that is not built yet.
 
 mod admin;
+mod api_keys;
 mod backend;
+mod backends;
+mod base_paths;
 mod consistency;
+mod deadlines;
 mod environment;
 mod host;
+mod interpreter;
 mod key;
 mod layers;
 mod log;
+mod missing;
+mod moment;
+mod name;
 mod not_built;
+mod operations;
 mod origin;
 mod parts;
+mod path;
 mod pem_source;
+mod products;
 mod quantity;
 mod reader;
 mod reload;
 mod report;
 mod restart;
 mod revocation;
+mod secret;
 mod server;
 mod sources;
 mod suggestion;
+mod token_clients;
+mod tokens;
 mod toml_layer;
 mod typed;
 mod variables;
@@ -42,9 +56,13 @@ use std::sync::Arc;
 
 pub use crate::thales::Product;
 pub use admin::AdminSettings;
+pub use api_keys::ApiKeySettings;
 pub use backend::{BackendCredential, BackendProtocol, BackendSettings};
+pub use deadlines::DeadlineSettings;
 pub use environment::{ClientSubjectSettings, EnvironmentSettings, Resumption};
+pub use interpreter::{InterpreterSettings, UnknownCall, WrongKey};
 pub use log::{LogFormat, LogLevel, LogSettings};
+pub use operations::OperationSettings;
 pub use origin::{Origin, Origins};
 pub use parts::EnvironmentParts;
 pub use pem_source::PemSource;
@@ -52,10 +70,14 @@ pub(crate) use quantity::format_size;
 pub use reload::ReloadSettings;
 pub use report::{Finding, Report};
 pub use revocation::RevocationMode;
+pub use secret::SecretSource;
 pub use server::{Http2Settings, ProxyProtocolSettings, ServerSettings};
 pub use sources::Sources;
+pub use token_clients::{ClientSecretSettings, TokenClientSettings};
+pub use tokens::{IdentityProviderSettings, TokenEndpointSettings, TokenIssuerSettings, TokenSettings};
 
 use layers::Layers;
+use path::directory;
 use reader::{Reader, Section};
 use toml_layer::Author;
 use variables::Assets;
@@ -74,6 +96,10 @@ pub struct Settings {
     pub log: LogSettings,
     /// `[reload]`.
     pub reload: ReloadSettings,
+    /// `products_dir`: a directory with operations of the operator's own, `*.toml`. What is in it is not looked at here.
+    pub products_dir: Option<PathBuf>,
+    /// `[backends.NAME]`: further backends, by name.
+    pub backends: Vec<(String, BackendSettings)>,
     /// `[environments.NAME]`, at least one, by name.
     pub environments: Vec<EnvironmentSettings>,
     /// What is allowed but deserves a look.
@@ -109,10 +135,12 @@ impl Settings {
         self.environments.iter().flat_map(|environment| &environment.listen).copied().collect()
     }
 
-    /// Every file that an environment's settings name, once: what to watch for changes.
+    /// Every file that settings name, once: what to watch for changes. `products_dir` is none.
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
-        let files: BTreeSet<&Path> = self.environments.iter().flat_map(EnvironmentSettings::files).collect();
+        let of_environments = self.environments.iter().flat_map(EnvironmentSettings::files);
+        let of_backends = self.backends.iter().flat_map(|(_, backend)| backend.files());
+        let files: BTreeSet<&Path> = of_environments.chain(of_backends).collect();
         files.into_iter().map(Path::to_path_buf).collect()
     }
 
@@ -158,6 +186,9 @@ struct Read {
     admin: Option<AdminSettings>,
     log: Option<LogSettings>,
     reload: Option<ReloadSettings>,
+    #[allow(clippy::option_option, reason = "absent and wrong are different outcomes")]
+    products_dir: Option<Option<PathBuf>>,
+    backends: Option<Vec<(String, BackendSettings)>>,
     environments: Vec<environment::Environment>,
 }
 
@@ -166,10 +197,12 @@ fn read(root: &mut Section<'_>, assets: &Assets) -> Read {
     let admin = root.within("admin", admin::read);
     let log = root.within("log", log::read);
     let reload = root.within("reload", reload::read);
-    let from_assets = *assets == Assets::Used;
-    let environments =
-        root.each_within("environments", |name, section| environment::read(name, section, &server.listen, from_assets));
-    Read { server, admin, log, reload, environments }
+    let products_dir = root.optional("products_dir", directory);
+    let backends = backends::read(root);
+    let around =
+        environment::Around { listen: &server.listen, backends: &backends.names, from_assets: *assets == Assets::Used };
+    let environments = root.each_within("environments", |name, section| environment::read(name, section, &around));
+    Read { server, admin, log, reload, products_dir, backends: backends.settings, environments }
 }
 
 fn conclude(mut reader: Reader, read: Read, assets: &Assets) -> Result<Settings, Report> {
@@ -197,13 +230,17 @@ fn conclude(mut reader: Reader, read: Read, assets: &Assets) -> Result<Settings,
         read.environments.into_iter().map(|environment| (environment.settings, environment.parts)).unzip();
     let environments: Vec<_> = environments.into_iter().flatten().collect();
     if let Some(server) = &read.server.settings {
-        consistency::without_effect(&mut reader, server, &environments);
+        let backends = read.backends.as_deref().unwrap_or_default();
+        consistency::without_effect(&mut reader, server, &environments, backends);
     }
 
     let (origins, findings, warnings) = reader.finish();
-    match (read.server.settings, read.admin, read.log, read.reload) {
-        (Some(server), Some(admin), Some(log), Some(reload)) if findings.is_empty() => {
-            Ok(Settings { server, admin, log, reload, environments, warnings, origins })
+    let tables = (read.server.settings, read.admin, read.log, read.reload, read.products_dir, read.backends);
+    match tables {
+        (Some(server), Some(admin), Some(log), Some(reload), Some(products_dir), Some(backends))
+            if findings.is_empty() =>
+        {
+            Ok(Settings { server, admin, log, reload, products_dir, backends, environments, warnings, origins })
         }
         _ => Err(Report::new(origins, findings).with_environments(parts).with_warnings(warnings)),
     }

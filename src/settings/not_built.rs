@@ -4,8 +4,6 @@
 /// Keys, with `*` for any name; everything below a key is refused with it. **A feature that gets built removes its line.**
 const KEYS: &[(&str, &str)] = &[
     ("inbox", "Notifications are forwarded to the backend without being stored."),
-    ("backends", "Each environment has the one backend of its own table."),
-    ("environments.*.operations", "Every call goes to the environment's backend."),
     ("environments.*.backend.events_url", "Every call goes to backend.url."),
 ];
 

@@ -8,7 +8,6 @@ use config::{Map, Value, ValueKind};
 use super::key;
 use super::not_built;
 use super::origin::{Origin, Origins};
-use super::pem_source::PemSource;
 use super::report::Finding;
 use super::suggestion;
 use super::typed::{self, Parsed, Raw};
@@ -19,7 +18,7 @@ pub(super) struct Reader {
     origins: Origins,
     findings: Vec<Finding>,
     warnings: Vec<String>,
-    /// Keys that were asked for, with `*` for the name of an environment.
+    /// Keys that were asked for, with `*` for names that an operator chose.
     known: BTreeSet<String>,
     unknown: Vec<String>,
 }
@@ -152,34 +151,26 @@ impl Section<'_> {
     pub(super) fn required<T>(&mut self, name: &str, parse: impl Fn(&Raw<'_>) -> Parsed<T>) -> Option<T> {
         let value = self.optional(name, parse)?;
         if value.is_none() {
-            self.missing.push(name.to_owned());
+            self.miss(name);
         }
         value
     }
 
-    /// A secret: PEM text or a path as `name`, or a path as `name_file`, not both.
-    #[allow(clippy::option_option, reason = "absent and wrong are different outcomes")]
-    pub(super) fn optional_secret(&mut self, name: &str) -> Option<Option<PemSource>> {
-        let twin = format!("{name}_file");
-        let both = self.entries.contains_key(name) && self.entries.contains_key(&twin);
-        let direct = self.optional(name, typed::pem(true));
-        let file = self.optional(&twin, typed::secret_file);
-        if both {
-            let other = self.reader.origins.of(&self.key(&twin));
-            let problem = format!("Both {name} and {twin} ({other}) are set.");
-            self.reader.report(&self.key(name), problem, format!("Keep one of {name} and {twin}."));
-            return None;
-        }
-        Some(direct?.or(file?))
+    /// Remembers that `name` is required and absent.
+    pub(super) fn miss(&mut self, name: &str) {
+        self.missing.push(name.to_owned());
     }
 
-    /// A secret that must be there.
-    pub(super) fn required_secret(&mut self, name: &str) -> Option<PemSource> {
-        let value = self.optional_secret(name)?;
-        if value.is_none() {
-            self.missing.push(name.to_owned());
-        }
-        value
+    /// Those of `names` that are set and were not read yet.
+    pub(super) fn written(&self, names: &[&str]) -> Vec<String> {
+        names.iter().filter(|name| self.entries.contains_key(**name)).map(|name| (*name).to_owned()).collect()
+    }
+
+    /// All names that are set and were not read yet, in alphabetical order: for tables in which an operator chooses them.
+    pub(super) fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.entries.keys().cloned().collect();
+        names.sort();
+        names
     }
 
     /// Reads the table `name`, an empty one when it is absent. What is missing in it is missing here.
@@ -190,11 +181,18 @@ impl Section<'_> {
         outcome
     }
 
+    /// Reads the table `name` where there is one.
+    pub(super) fn within_if_written<T>(&mut self, name: &str, read: impl FnOnce(&mut Section<'_>) -> T) -> Option<T> {
+        let key = self.key(name);
+        let entries = self.take(name).and_then(|value| self.reader.table(&key, value))?;
+        Some(self.reader.section(key, entries, read).0)
+    }
+
     /// Reads each table in the table `name`, in the order of their names.
     pub(super) fn each_within<T>(&mut self, name: &str, mut read: impl FnMut(&str, &mut Section<'_>) -> T) -> Vec<T> {
         let tables = self.take_table(name);
         let path = self.key(name);
-        self.reader.known.insert(format!("{path}.*"));
+        self.reader.known.insert(format!("{}.*", key::pattern(&path)));
         let mut tables: Vec<(String, Value)> = tables.into_iter().collect();
         tables.sort_by(|(a, _), (b, _)| a.cmp(b));
         let mut outcomes = Vec::new();
@@ -230,6 +228,11 @@ impl Section<'_> {
     /// Where this table was first written.
     pub(super) fn origin(&self) -> Origin {
         self.reader.origins.of(&self.path)
+    }
+
+    /// Where `name` of this table was written.
+    pub(super) fn origin_of(&self, name: &str) -> Origin {
+        self.reader.origins.of(&self.key(name))
     }
 
     fn take(&mut self, name: &str) -> Option<Value> {

@@ -50,12 +50,7 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{MINIMAL, Place};
-    use super::*;
-
-    fn load(place: &Place, text: &str) -> Settings {
-        place.load(text).unwrap_or_else(|report| panic!("{report}"))
-    }
+    use super::super::tests::{MINIMAL, Place, load};
 
     /// The keys that need a restart from one configuration to the other.
     #[track_caller]
@@ -101,7 +96,9 @@ mod tests {
     fn everything_else_is_applied_to_a_running_server() {
         let text = format!(
             "[server]\nmax_connections = 5\nretire_grace = \"0s\"\nheader_timeout = \"1s\"\nproxy_protocol.from = \"10.0.0.0/8\"\n\
-             [log]\naccess = false\n[reload]\npoll = \"1m\"\n{}\nhost = \"a.example\"\nresumption = \"off\"\ncrl = \"ca.pem\"",
+             [log]\naccess = false\n[reload]\npoll = \"1m\"\n{}\nhost = \"a.example\"\nresumption = \"off\"\ncrl = \"ca.pem\"\n\
+             unknown = \"reject\"\ndeadlines.query = \"5s\"\nbase_paths.d1 = \"/d1\"\noperations.x.path = \"/x\"\n\
+             tokens.issuer = \"https://idp.example\"\ntokens.audience = \"a\"\n[backends.other]\nurl = \"http://127.0.0.1:1\"",
             MINIMAL.replace("\"tsh\"", "\"d1\"").replace("8080", "8081")
         );
         assert_eq!(keys(MINIMAL, &text), [""; 0]);

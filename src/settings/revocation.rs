@@ -3,8 +3,9 @@
 
 use std::path::PathBuf;
 
+use super::path::file;
 use super::reader::Section;
-use super::typed::{file, list, one_of};
+use super::typed::{list, one_of};
 
 /// What revocation lists decide about callers (RFC 5280 section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

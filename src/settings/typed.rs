@@ -2,13 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use config::ValueKind;
 use ipnet::IpNet;
-use zeroize::Zeroizing;
 
-use super::pem_source::{self, PemSource};
 use super::suggestion;
 
 /// A value as a layer holds it.
@@ -54,6 +52,14 @@ pub(super) fn text(raw: &Raw<'_>) -> Parsed<String> {
             wrong(format!("{number} is a number, but text is expected."), format!("Write it in quotes: \"{number}\"."))
         }
         other => wrong(format!("It is {}, but text is expected.", what(other)), "Write text in quotes."),
+    }
+}
+
+/// Text that may be empty.
+pub(super) fn optional_text(raw: &Raw<'_>) -> Parsed<String> {
+    match raw.kind {
+        ValueKind::String(blank) if blank.trim().is_empty() => Ok(String::new()),
+        _ => text(raw),
     }
 }
 
@@ -180,56 +186,6 @@ pub(super) fn identifier(raw: &Raw<'_>) -> Parsed<String> {
     )
 }
 
-/// PEM text or the path of a PEM file. The content of a secret is not repeated in problems.
-pub(super) fn pem(secret: bool) -> impl Fn(&Raw<'_>) -> Parsed<PemSource> {
-    move |raw| match PemSource::inline(&Zeroizing::new(text(raw)?)) {
-        Some(inline) => Ok(inline),
-        None if secret => secret_file(raw),
-        None => readable_file(raw, false).map(PemSource::File),
-    }
-}
-
-/// The path of a PEM file with a secret in it.
-pub(super) fn secret_file(raw: &Raw<'_>) -> Parsed<PemSource> {
-    readable_file(raw, true).map(PemSource::File)
-}
-
-/// The path of a file that may be binary, so that no text can stand in its place.
-pub(super) fn file(raw: &Raw<'_>) -> Parsed<PathBuf> {
-    match PemSource::inline(&text(raw)?) {
-        Some(_) => {
-            wrong("It is PEM text, but the path of a file is expected.", "Put the text into a file, and its path here.")
-        }
-        None => readable_file(raw, false),
-    }
-}
-
-fn readable_file(raw: &Raw<'_>, secret: bool) -> Parsed<PathBuf> {
-    let text = Zeroizing::new(text(raw)?);
-    if secret && !looks_like_a_path(&text) {
-        return wrong(
-            "It is neither PEM text nor the path of a file (it is not repeated here, since it may be a secret).",
-            "Give the path of a PEM file. PEM text itself starts with -----BEGIN.",
-        );
-    }
-    let path: PathBuf = raw.base.join(text.as_str());
-    match pem_source::unreadable(&path) {
-        Some((problem, remedy)) => wrong(problem, remedy),
-        None => Ok(path),
-    }
-}
-
-/// Whether text is printable as a path without fear that it is a key whose PEM frame was lost.
-fn looks_like_a_path(text: &str) -> bool {
-    /// Longer than any sensible name, shorter than the Base64 text of any key in DER.
-    const LONGEST_NAME: usize = 60;
-    !text.chars().any(char::is_control)
-        && !text.contains("-----")
-        && text.split(['/', '\\']).all(|name| name.len() <= LONGEST_NAME)
-        && text.len() <= 1024
-        && !text.ends_with('=')
-}
-
 /// A number or text as it was written, for a report.
 pub(super) fn raw_shown(raw: &Raw<'_>) -> String {
     match raw.kind {
@@ -288,23 +244,6 @@ pub(super) mod tests {
         assert!(parse("0.0.0.0:84430", address).unwrap_err().contains("65535"));
         assert!(parse("localhost:8443", address).unwrap_err().contains("not looked up"));
         assert!(parse("[::]:8443", address).is_ok());
-    }
-
-    #[test]
-    fn a_key_that_lost_its_frame_is_not_repeated() {
-        let key =
-            "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgevZzL1gdAFr88hb2OF2NxApJCzGCEDdfSp6VQO30hyhRANCAAQRW";
-        assert!(!parse(key, pem(true)).unwrap_err().contains("MIGH"));
-        // The control: a path that does not exist is repeated.
-        assert!(parse("tls/none.pem", pem(true)).unwrap_err().contains("tls/none.pem"));
-    }
-
-    #[test]
-    fn a_file_is_a_path_and_not_the_text_in_it() {
-        let text = "-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n";
-        assert!(parse(text, file).unwrap_err().contains("path of a file is expected"));
-        assert!(parse("tls/none.crl", file).unwrap_err().contains("no file tls/none.crl"));
-        assert_eq!(parse("Cargo.toml", file), Ok(PathBuf::from("Cargo.toml")));
     }
 
     #[test]

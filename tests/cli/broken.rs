@@ -133,10 +133,7 @@ fn keys_are_misspelt_and_values_of_the_wrong_type() {
 fn what_is_not_built_yet_is_configured() {
     let operator = Operator::new();
     operator.edit("url = ", "events_url = \"http://127.0.0.1:8081\"\nurl = ");
-    operator.edit(
-        "[server]\n",
-        "[inbox]\nurl = \"sqlite:///var/lib/issuer-host/inbox.db\"\n\n[backends.otp]\nurl = \"http://127.0.0.1:8082\"\n\n[server]\n",
-    );
+    operator.edit("[server]\n", "[inbox]\nurl = \"sqlite:///var/lib/issuer-host/inbox.db\"\n\n[server]\n");
     insta::assert_snapshot!(report(&operator));
 }
 

@@ -16,7 +16,12 @@ fn with_environment() -> String {
     DEFAULTS.lines().map(switched_on).collect::<Vec<_>>().join("\n")
 }
 
-/// Every key of a TOML text, tables included, with `*` for the name of an environment.
+/// As [`with_environment`], without settings that cannot stand beside others: what they are written instead of stays.
+fn loadable() -> String {
+    with_environment().lines().filter(|line| !line.contains("# instead of ")).collect::<Vec<_>>().join("\n")
+}
+
+/// Every key of a TOML text, tables included, with `*` for names that an operator chose.
 fn keys(text: &str) -> BTreeSet<String> {
     fn walk(path: &str, table: &dyn toml_edit::TableLike, keys: &mut BTreeSet<String>) {
         for (name, item) in table.iter() {
@@ -36,12 +41,22 @@ fn keys(text: &str) -> BTreeSet<String> {
 fn every_setting_that_is_read_is_documented_and_every_documented_one_is_read() {
     let place = Place::new();
     let file = place.path().join("issuer-host.toml");
-    let (reader, ..) = read_layers(Layers::default(), Some((&file, MINIMAL)), &[]).unwrap();
+    let (reader, ..) = read_layers(Layers::default(), Some((&file, &with_environment())), &[]).unwrap();
+    let is_twin = |key: &str| key.ends_with("_file") || key.ends_with("_sha256");
     let (twins, read): (BTreeSet<String>, BTreeSet<String>) =
-        reader.known().iter().cloned().partition(|key| key.ends_with("_file"));
-    assert_eq!(read, keys(&with_environment()));
+        reader.known().iter().cloned().partition(|key| is_twin(key));
+    let below = |table: &str, keys: &BTreeSet<String>| -> BTreeSet<String> {
+        keys.iter().filter_map(|key| key.strip_prefix(table)).map(str::to_owned).collect()
+    };
+    let documented = keys(&with_environment());
+    // A further backend has the settings of an environment's own, which are documented there.
+    assert_eq!(below("backends.*.", &read), below("environments.*.backend.", &documented));
+    let others = |keys: BTreeSet<String>| -> BTreeSet<String> {
+        keys.into_iter().filter(|key| !key.starts_with("backends.*.")).collect()
+    };
+    assert_eq!(others(read), others(documented));
     // The path of a secret is the other way to write it: it cannot stand beside it, so the text names it.
-    assert!(!twins.is_empty());
+    assert!(twins.iter().any(|key| key.ends_with("_file")) && twins.iter().any(|key| key.ends_with("_sha256")));
     for twin in twins {
         assert!(DEFAULTS.contains(key::split(&twin).1), "{twin} is not documented");
     }
@@ -66,10 +81,12 @@ fn the_documented_defaults_of_an_environment_are_the_real_ones() {
         "backend-ca.pem",
         "backend-client.pem",
         "backend-client-key.pem",
+        "signing-key.pem",
     ] {
         place.write(&format!("tls/{name}"), "text");
     }
-    let documented = place.load(&with_environment()).unwrap().environments.remove(0);
+    place.write("products/mine.toml", "text");
+    let documented = place.load(&loadable()).unwrap().environments.remove(0);
     let real = place.load(MINIMAL).unwrap().environments.remove(0);
 
     // What has no default is an example in the documentation.
@@ -86,11 +103,44 @@ fn the_documented_defaults_of_an_environment_are_the_real_ones() {
     expected.backend.url = real.backend.url.clone();
     expected.backend.ca = None;
     expected.backend.client_credential = None;
+    expected.products = real.products.clone();
+    expected.interpreter.base_paths = Vec::new();
+    expected.interpreter.api_keys = Vec::new();
+    expected.interpreter.tokens = None;
+    expected.interpreter.operations = Vec::new();
     assert_eq!(real, expected);
     assert!(
         documented.host.is_some() && documented.backend.ca.is_some() && documented.backend.client_credential.is_some()
     );
     assert!(documented.endorsed_chain.is_some());
+}
+
+#[test]
+fn the_documented_defaults_of_tokens_and_operations_are_the_real_ones() {
+    let place = Place::new();
+    for name in ["ca", "chain", "key", "signing-key"] {
+        place.write(&format!("tls/{name}.pem"), "text");
+    }
+    // Those lines whose comment says what they are without them.
+    let optional = ["audience", "scope", "lifetime", "credentials_in_body", "id", "scopes", "headers"];
+    let tables = |keep: bool| {
+        let mut kept = false;
+        let lines = with_environment();
+        let lines = lines.lines().filter(|line| {
+            if line.starts_with('[') {
+                kept = line.starts_with("[environments.preprod.tokens")
+                    || line.starts_with("[environments.preprod.operations");
+            }
+            let name = line.split(" = ").next().unwrap_or_default();
+            kept && !line.contains("# instead of ") && name != "backend" && (keep || !optional.contains(&name))
+        });
+        let tables = lines.collect::<Vec<_>>().join("\n");
+        let text = format!("{}\n{tables}", MINIMAL.replace("\"tsh\"", "[\"tsh\", \"d1\"]"));
+        place.load(&text).unwrap_or_else(|report| panic!("{report}")).environments.remove(0).interpreter
+    };
+    let (written, left_out) = (tables(true), tables(false));
+    assert_eq!(written, left_out);
+    assert!(written.tokens.is_some() && written.operations.len() == 1);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod broken;
 mod documented;
+mod interpreter;
 mod never_panics;
 mod renewal;
 mod sources;
@@ -70,6 +71,20 @@ impl Place {
     pub(super) fn print(&self, outcome: Result<Settings, Report>) -> String {
         outcome.unwrap_err().to_string().replace(self.path().to_str().unwrap(), "DIR")
     }
+}
+
+/// Settings of a text that is good.
+#[track_caller]
+pub(super) fn load(place: &Place, text: &str) -> Settings {
+    place.load(text).unwrap_or_else(|report| panic!("{report}"))
+}
+
+/// The key of the only problem of a text, and what is said about it.
+#[track_caller]
+pub(super) fn sole_problem(place: &Place, text: &str) -> (String, String) {
+    let report = place.load(text).unwrap_err();
+    let [finding] = report.findings() else { panic!("{report}") };
+    (finding.key.clone(), format!("{} {}", finding.problem, finding.remedy))
 }
 
 /// Variables of a single environment without a file.

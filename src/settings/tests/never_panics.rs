@@ -35,6 +35,19 @@ fn word() -> impl Strategy<Value = String> {
         "poll",
         "crl",
         "revocation",
+        "products_dir",
+        "backends",
+        "base_paths",
+        "api_keys",
+        "key_sha256",
+        "tokens",
+        "clients",
+        "secrets",
+        "issuer",
+        "expires",
+        "operations",
+        "deadline",
+        "headers",
     ];
     prop_oneof![8 => proptest::sample::select(known.to_vec()).prop_map(str::to_owned), 1 => "[a-z_.\\[\\]0-9]{0,8}"]
 }

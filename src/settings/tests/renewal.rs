@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::{EnvironmentSettings, PemSource, ReloadSettings, Resumption, RevocationMode, Settings};
-use super::{MINIMAL, Place};
+use super::super::{EnvironmentSettings, PemSource, ReloadSettings, Resumption, RevocationMode};
+use super::{MINIMAL, Place, load, sole_problem};
 
 fn place() -> Place {
     let place = Place::new();
@@ -14,19 +14,8 @@ fn place() -> Place {
     place
 }
 
-fn load(place: &Place, text: &str) -> Settings {
-    place.load(text).unwrap_or_else(|report| panic!("{report}"))
-}
-
 fn environment(place: &Place, more: &str) -> EnvironmentSettings {
     load(place, &format!("{MINIMAL}\n{more}")).environments.remove(0)
-}
-
-/// The key and the remedy of the only problem.
-fn sole_problem(place: &Place, text: &str) -> (String, String) {
-    let report = place.load(text).unwrap_err();
-    let [finding] = report.findings() else { panic!("{report}") };
-    (finding.key.clone(), format!("{} {}", finding.problem, finding.remedy))
 }
 
 #[test]
@@ -130,11 +119,20 @@ fn that_nothing_looks_at_files_by_itself_is_warned_about() {
 #[test]
 fn every_file_that_is_named_is_known_once() {
     let place = place();
+    for name in ["signing.pem", "idp-ca.pem", "other-ca.pem", "key.txt", "secret.txt"] {
+        place.write(name, "text");
+    }
+    place.write("products/mine.toml", "");
     let second = MINIMAL.replace("preprod", "production").replace("8080", "8081");
     let text = format!(
-        "{}\nhost = \"a.example\"\ncrl = [\"a.crl\", \"b.crl\"]\nendorsed_chain = \"endorsed.pem\"\nbackend.ca = \"backend-ca.pem\"\n\
-         backend.client_certificate = \"backend.pem\"\nbackend.client_key_file = \"backend-key.pem\"\n{second}\nhost = \"b.example\"",
-        MINIMAL.replace("http:", "https:")
+        "products_dir = \"products\"\n{}\nhost = \"a.example\"\ncrl = [\"a.crl\", \"b.crl\"]\nendorsed_chain = \"endorsed.pem\"\nbackend.ca = \"backend-ca.pem\"\n\
+         backend.client_certificate = \"backend.pem\"\nbackend.client_key_file = \"backend-key.pem\"\n\
+         api_keys.main.key_file = \"key.txt\"\napi_keys.next.key = \"text\"\ntokens.signing_key = \"signing.pem\"\n\
+         tokens.clients.one.secrets.current.secret_file = \"secret.txt\"\n{}\nhost = \"b.example\"\n\
+         tokens.issuer = \"https://idp.example\"\ntokens.audience = \"b\"\ntokens.jwks_ca = \"idp-ca.pem\"\n\
+         [backends.other]\nurl = \"https://other\"\nca = \"other-ca.pem\"",
+        MINIMAL.replace("http:", "https:").replace("\"tsh\"", "[\"cof\", \"d1\"]"),
+        second.replace("\"tsh\"", "\"d1\"")
     );
     let mut expected: Vec<PathBuf> = [
         "ca.pem",
@@ -146,6 +144,11 @@ fn every_file_that_is_named_is_known_once() {
         "backend-ca.pem",
         "backend.pem",
         "backend-key.pem",
+        "signing.pem",
+        "idp-ca.pem",
+        "other-ca.pem",
+        "key.txt",
+        "secret.txt",
     ]
     .iter()
     .map(|name| place.path().join(name))

@@ -57,7 +57,7 @@ fn a_single_environment_needs_no_file() {
     assert_eq!(environment.products, [Product::D1, Product::Tsh]);
     assert!(matches!(environment.private_key, PemSource::Inline(_)));
     assert!(!format!("{settings:?}").contains("AAAA"));
-    assert_eq!(settings.warnings, Vec::<String>::new());
+    assert_eq!(settings.warnings, ["environments.default, d1: no tokens, so mutual TLS alone admits the callers."]);
 }
 
 #[test]
