@@ -3,8 +3,11 @@
 
 mod acknowledgement;
 pub mod catalogue;
+pub mod dialect;
 mod finding;
 pub mod key_expression;
+#[cfg(test)]
+mod openapi;
 pub mod operation;
 pub mod product;
 mod reading;
@@ -12,6 +15,7 @@ pub mod routes;
 pub mod template;
 
 pub use catalogue::Catalogue;
+pub use dialect::Dialect;
 pub use operation::{Acknowledgement, Evidence, Kind, Operation};
 pub use product::Product;
 pub use routes::Routes;

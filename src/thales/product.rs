@@ -44,6 +44,20 @@ impl Product {
         }
     }
 
+    /// Who the customer is, and what is called, in a few words.
+    #[must_use]
+    pub const fn summary(self) -> &'static str {
+        match self {
+            Self::Tsh => "Issuer gateway: an issuer is asked before a token is made, and told what became of it.",
+            Self::TshAuxiliary => "Auxiliary issuer gateway: the same for the second brand of a co-badged card.",
+            Self::Tsp => "Token requestor calls: a token service provider of its own is asked for tokens.",
+            Self::D1 => "Digital card services: an issuer gives card secrets, delivers OTPs, is told of cards.",
+            Self::D1Ecom => "Digital card services for e-commerce: a merchant gateway is told of tokens.",
+            Self::Cof => "Merchant tokenization, card on file: a merchant or PSP is told of tokens and bindings.",
+            Self::Transit => "Transit: a transit entity opens and provisions cards, a wallet server reaches devices.",
+        }
+    }
+
     /// The product of this name.
     ///
     /// # Errors

@@ -116,16 +116,24 @@ impl Routes {
 
     fn path(&self, path: &str) -> Option<&Path> {
         let mut stack = [0; ON_STACK];
-        let index = match stack.get_mut(..path.len()) {
+        match stack.get_mut(..path.len()) {
             Some(lower) => {
                 lower.copy_from_slice(path.as_bytes());
                 lower.make_ascii_lowercase();
                 // Changing the case of ASCII letters leaves UTF-8 what it is.
-                *self.router.at(std::str::from_utf8(lower).ok()?).ok()?.value
+                self.lower_case_path(std::str::from_utf8(lower).ok()?)
             }
-            None => *self.router.at(&path.to_ascii_lowercase()).ok()?.value,
-        };
-        self.paths.get(index)
+            None => self.lower_case_path(&path.to_ascii_lowercase()),
+        }
+    }
+
+    fn lower_case_path(&self, path: &str) -> Option<&Path> {
+        let matched = self.router.at(path).ok()?;
+        // The router takes `//` for an id without letters.
+        if matched.params.iter().any(|(_, id)| id.is_empty()) {
+            return None;
+        }
+        self.paths.get(*matched.value)
     }
 
     /// Whose a path is that nobody knows.

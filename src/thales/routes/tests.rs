@@ -1,12 +1,30 @@
+mod attribution;
+mod compiling;
+mod matching;
+
 use super::*;
 
-fn compile(products: &[Product]) -> Routes {
-    let options = RouteOptions { products: products.to_vec(), ..RouteOptions::default() };
-    Routes::compile(Catalogue::built_in(), &options).unwrap()
+/// The routes of these products as the catalogue has them.
+fn routes(products: &[Product]) -> Routes {
+    compile(&RouteOptions { products: products.to_vec(), ..RouteOptions::default() }).unwrap()
 }
 
-#[test]
-fn the_products_one_by_one_have_33_routes() {
-    let routes = Product::ALL.map(|product| compile(&[product]).operations().len());
-    assert_eq!(routes.iter().sum::<usize>(), 33);
+fn compile(options: &RouteOptions) -> Result<Routes, Vec<RouteProblem>> {
+    Routes::compile(Catalogue::built_in(), options)
+}
+
+/// The operation of a call that is known.
+fn found(routes: &Routes, method: &Method, path: &str) -> Arc<Operation> {
+    match routes.find(method, path) {
+        Found::Operation(matched) => matched.operation,
+        other => panic!("{method} {path}: {other:?}"),
+    }
+}
+
+/// Whose a path is that nobody knows.
+fn attributed(routes: &Routes, path: &str) -> Option<Product> {
+    match routes.find(&Method::POST, path) {
+        Found::Unknown { product } => product,
+        other => panic!("{path}: {other:?}"),
+    }
 }
