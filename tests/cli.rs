@@ -14,6 +14,9 @@ mod pki;
 #[path = "cli/broken.rs"]
 mod broken;
 
+#[path = "cli/explain.rs"]
+mod explain;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;

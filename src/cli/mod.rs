@@ -3,6 +3,7 @@
 mod check;
 mod configuration;
 mod demo;
+mod explain;
 mod explanation;
 mod healthcheck;
 mod sample_pki;
@@ -33,6 +34,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Explain a configuration: what is configured, what each file holds, what expires when
     Check(check::Arguments),
+    /// Explain what Thales calls, what each call wants, and what each failure looks like
+    Explain(explain::Arguments),
     /// Show the whole thing on loopback with sample certificates
     Demo(demo::Arguments),
     /// Write a complete sample PKI into a new directory
@@ -46,6 +49,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::SamplePki(arguments) => sample_pki::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
