@@ -90,6 +90,11 @@ pub(super) fn read(
     let deadlines = section.within("deadlines", deadlines::read);
     let base_paths = section.within("base_paths", |section| base_paths::read(section, products));
     let api_keys = api_keys::read(section);
+    if api_keys_written && api_keys.as_ref().is_some_and(Vec::is_empty) {
+        // Whoever writes the table means to ask for keys: it must not be as if it were not there.
+        let remedy = format!("Write a table [{}.NAME] for each key, or take this one out.", section.key("api_keys"));
+        section.report(Some("api_keys"), "There is no key in it.", remedy);
+    }
     let tokens = section.within_if_written("tokens", |section| tokens::read(section, name));
     let operations = operations::read(section, products, backends);
 

@@ -207,6 +207,23 @@ fn second_keys_that_no_product_asks_for_are_a_problem_and_missing_ones_a_warning
 }
 
 #[test]
+fn a_table_of_keys_without_a_key_is_not_taken_for_none() {
+    let place = Place::new();
+    for empty in ["[environments.preprod.api_keys]", "api_keys = {}"] {
+        let (key, problem) = sole_problem(&place, &with("\"cof\"", empty));
+        assert_eq!(
+            (key.as_str(), problem.contains("no key in it")),
+            ("environments.preprod.api_keys", true),
+            "{problem}"
+        );
+    }
+    // The same of tokens, which lack their key and clients then.
+    let report = place.load(&with("\"d1\"", "[environments.preprod.tokens]")).unwrap_err();
+    assert_eq!(report.findings().len(), 2, "{report}");
+    assert!(place.load(&with("[\"cof\", \"d1\"]", "")).is_ok(), "control");
+}
+
+#[test]
 fn an_operation_says_what_differs() {
     let place = Place::new();
     let more = "[environments.preprod.operations.\"d1-ecom/notifyTokenUpdate\"]\nproduct = \"d1-ecom\"\nbase_path = \"\"\n\
