@@ -10,7 +10,7 @@ mod status;
 mod upkeep;
 
 pub use from_settings::{SettingProblem, SettingProblems};
-pub(crate) use from_settings::{material_problem, problems_of};
+pub(crate) use from_settings::{material_problem, problems_of, product_paths};
 pub use options::{AppOptions, EnvironmentOptions, ServerOptions};
 pub use reload::{
     ConfigurationReload, ConfigurationSource, Configured, EnvironmentReload, Membership, Reload, Reloader, ServerEnded,

@@ -2,6 +2,7 @@
 
 mod environment;
 mod labels;
+mod requests;
 #[cfg(test)]
 mod tests;
 
@@ -16,9 +17,10 @@ use prometheus_client::registry::Registry;
 
 pub use environment::{EnvironmentMetrics, OpenConnection};
 pub use labels::{CertificateKind, ReloadOutcome};
+pub use requests::RequestEnd;
 
-use environment::STATUS_CLASSES;
-use labels::{CertificateLabels, EnvironmentLabels, HandshakeLabels, ReloadLabels, RequestLabels};
+use labels::{CertificateLabels, EnvironmentLabels, HandshakeLabels, ReloadLabels, RequestLabels, SecondKeyLabels};
+use requests::Requests;
 
 /// Bucket bounds of request durations, in seconds: from an embedded handler's microseconds to the whole-request deadline.
 const DURATION_BUCKETS: [f64; 14] =
@@ -41,6 +43,7 @@ struct Families {
     retired: Family<EnvironmentLabels, Counter>,
     resumed: Family<EnvironmentLabels, Counter>,
     requests: Family<RequestLabels, Counter>,
+    second_keys: Family<SecondKeyLabels, Counter>,
     in_flight: Family<EnvironmentLabels, Gauge>,
     durations: Family<EnvironmentLabels, Histogram, fn() -> Histogram>,
     certificate_expiry: Family<CertificateLabels, Gauge>,
@@ -68,6 +71,7 @@ impl Metrics {
             retired: Family::default(),
             resumed: Family::default(),
             requests: Family::default(),
+            second_keys: Family::default(),
             in_flight: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS)),
             certificate_expiry: Family::default(),
@@ -92,7 +96,16 @@ impl Metrics {
             families.retired.clone(),
         );
         registry.register("resumed_handshakes", "Accepted handshakes that resumed a session", families.resumed.clone());
-        registry.register("requests", "Requests by class of the answer's status", families.requests.clone());
+        registry.register(
+            "requests",
+            "Requests by product, operation, class of the answer's status, and whether a failure is worth a retry",
+            families.requests.clone(),
+        );
+        registry.register(
+            "second_key_refusals",
+            "Calls of verified clients without the API key, token or issuer id that their product demands",
+            families.second_keys.clone(),
+        );
         registry.register("requests_in_flight", "Requests without an answer yet", families.in_flight.clone());
         registry.register(
             "request_duration_seconds",
@@ -147,10 +160,6 @@ impl Metrics {
     #[must_use]
     pub fn for_environment(&self, name: &str) -> EnvironmentMetrics {
         let labels = EnvironmentLabels { environment: name.to_owned() };
-        let requests = STATUS_CLASSES.map(|status_class| {
-            let labels = RequestLabels { environment: name.to_owned(), status_class };
-            self.families.requests.get_or_create_owned(&labels)
-        });
         EnvironmentMetrics {
             name: name.to_owned(),
             handshakes: self.families.handshakes.clone(),
@@ -163,7 +172,8 @@ impl Metrics {
             resumed: self.families.resumed.get_or_create_owned(&labels),
             in_flight: self.families.in_flight.get_or_create_owned(&labels),
             durations: self.families.durations.get_or_create_owned(&labels),
-            requests,
+            requests: Requests::new(name, self.families.requests.clone()),
+            second_keys: self.families.second_keys.clone(),
         }
     }
 

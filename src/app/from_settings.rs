@@ -1,19 +1,19 @@
 //! From validated settings to options.
 
-use std::collections::BTreeMap;
+mod backend;
+mod interpretation;
+mod second_keys;
+mod texts;
+
+use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-use zeroize::Zeroizing;
-
-use crate::files::{self, KEEPS_CHANGING};
-use crate::handler::forward::{ClientCredentialPem, ForwardError, Protocol};
-use crate::handler::{Forward, ForwardOptions, Handler};
+use crate::handler::Handler;
 use crate::pki::RevocationMode;
 use crate::pki::trust_anchors::AnchorRules;
 use crate::server::{Deadlines, Http2Limits};
 use crate::settings::{
-    self, BackendProtocol, BackendSettings, ClientSubjectSettings, EnvironmentParts, EnvironmentSettings, LogFormat,
-    PemSource, Resumption, Settings,
+    self, ClientSubjectSettings, EnvironmentParts, EnvironmentSettings, LogFormat, PemSource, Resumption, Settings,
 };
 use crate::telemetry;
 use crate::tls::material::{MaterialKind, MaterialProblem};
@@ -22,6 +22,7 @@ use crate::tls::{ClientRules, MaterialSource, MaterialSources, SubjectRules, Tls
 
 use super::options::only_loopback;
 use super::{AppOptions, EnvironmentOptions, ServerOptions};
+use interpretation::{Interpretation, Known};
 
 /// What is wrong with a setting whose meaning settings do not know: a PEM text, a subject pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,12 +53,10 @@ impl AppOptions {
     /// All settings that cannot be used. Certificates and keys of the environments are read later, by [`App::bind`](super::App::bind).
     pub fn from_settings(settings: &Settings) -> Result<Self, SettingProblems> {
         let mut problems = Vec::new();
+        let known = Known::of(settings, &mut problems);
         let mut environments = Vec::new();
         for environment in &settings.environments {
-            match EnvironmentOptions::from_settings(environment) {
-                Ok(options) => environments.push(options),
-                Err(SettingProblems(of_environment)) => problems.extend(of_environment),
-            }
+            environments.extend(EnvironmentOptions::from_settings(environment, known.as_ref(), &mut problems));
         }
         if !problems.is_empty() {
             return Err(SettingProblems(problems));
@@ -75,16 +74,17 @@ impl AppOptions {
 }
 
 impl EnvironmentOptions {
-    /// One environment as its settings describe it.
-    ///
-    /// # Errors
-    /// All of its settings that cannot be used.
-    pub fn from_settings(settings: &EnvironmentSettings) -> Result<Self, SettingProblems> {
-        let mut problems = Vec::new();
-        let subject = subject_rules(&settings.name, &settings.client_subject, &mut problems);
-        let forward = forward(&settings.name, &settings.backend, &mut problems);
-        let (Some(subject), Some(forward)) = (subject, forward) else { return Err(SettingProblems(problems)) };
-        Ok(Self {
+    /// One environment as its settings describe it; `None` when some of them cannot be used.
+    fn from_settings(
+        settings: &EnvironmentSettings,
+        known: Option<&Known<'_>>,
+        problems: &mut Vec<SettingProblem>,
+    ) -> Option<Self> {
+        let subject = subject_rules(&settings.name, &settings.client_subject, problems);
+        let forward = backend::forward(&backend::key_of(&settings.name), &settings.backend, problems);
+        let Interpretation { interpreter, others } = known?.interpretation(settings, problems)?;
+        let (subject, forward) = (subject?, forward?);
+        Some(Self {
             name: settings.name.clone(),
             products: settings.products.iter().map(|product| product.name().to_owned()).collect(),
             host: settings.host.clone(),
@@ -104,9 +104,29 @@ impl EnvironmentOptions {
             allow_public_client_ca: settings.allow_public_client_ca,
             allow_sample_certificates: settings.allow_sample_certificates,
             forward_client_certificate: settings.forward_client_certificate,
+            interpreter: Some(interpreter),
+            others: Some(others),
             handler: Handler::Forward(forward),
         })
     }
+}
+
+/// The operator's files of operations in `directory`: `*.toml`, in the order of their names.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub(crate) fn product_paths(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        // Editors and Kubernetes leave hidden files and folders beside.
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if !hidden && path.extension().is_some_and(|extension| extension == "toml") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
 }
 
 /// Everything that is wrong with what the settings of an environment name, be the environment whole or not.
@@ -116,7 +136,7 @@ pub(crate) fn problems_of(parts: &EnvironmentParts) -> Vec<SettingProblem> {
         let _ = subject_rules(&parts.name, patterns, &mut problems);
     }
     if let Some(backend) = &parts.backend {
-        let _ = forward(&parts.name, backend, &mut problems);
+        let _ = backend::forward(&backend::key_of(&parts.name), backend, &mut problems);
     }
     problems.extend(material_problems(parts));
     problems
@@ -182,114 +202,6 @@ fn subject_rules(
         return None;
     }
     SubjectRules::new(&patterns.allow, &patterns.deny).ok()
-}
-
-fn forward(environment: &str, settings: &BackendSettings, problems: &mut Vec<SettingProblem>) -> Option<Forward> {
-    let before = problems.len();
-    let mut texts = backend_texts(environment, &backend_sources(settings), PemSource::read, problems);
-    let ca_pem = texts.remove("ca").map(|pem| pem.to_vec());
-    let (chain, key) = (texts.remove("client_certificate"), texts.remove("client_key"));
-    let client_credential = chain.zip(key).map(|(chain, key)| ClientCredentialPem { chain: chain.to_vec(), key });
-    let options = ForwardOptions {
-        ca_pem,
-        client_credential,
-        connect_timeout: settings.connect_timeout,
-        response_timeout: settings.response_timeout,
-        max_idle: settings.max_idle_connections,
-        idle_timeout: settings.idle_timeout,
-        protocol: match settings.protocol {
-            BackendProtocol::Auto => Protocol::Auto,
-            BackendProtocol::Http1 => Protocol::Http1,
-            BackendProtocol::Http2 => Protocol::Http2,
-        },
-        ..ForwardOptions::new(settings.url.to_string())
-    };
-    let error = match Forward::new(&options) {
-        Ok(forward) if problems.len() == before => return Some(forward),
-        Ok(_) => return None,
-        Err(error) => error,
-    };
-    // The CA is looked at first: without it, what is wrong with the client credential comes out as well.
-    let ca_is_wrong = matches!(error, ForwardError::CaPem(_) | ForwardError::NoCa | ForwardError::Ca { .. });
-    problems.push(backend_problem(environment, settings, &error));
-    if ca_is_wrong && let Err(error) = Forward::new(&ForwardOptions { ca_pem: None, ..options }) {
-        problems.push(backend_problem(environment, settings, &error));
-    }
-    None
-}
-
-/// What a backend's PEM texts are read from, by the name of the setting.
-fn backend_sources(settings: &BackendSettings) -> Vec<(&'static str, &PemSource)> {
-    let ca = settings.ca.iter().map(|ca| ("ca", ca));
-    let credential = settings
-        .client_credential
-        .iter()
-        .flat_map(|credential| [("client_certificate", &credential.certificate), ("client_key", &credential.key)]);
-    ca.chain(credential).collect()
-}
-
-/// All of a backend's PEM texts, read together until two reads agree, by the name of the setting; what cannot be read is missing.
-fn backend_texts<'a>(
-    environment: &str,
-    sources: &[(&'a str, &PemSource)],
-    mut read: impl FnMut(&PemSource) -> io::Result<Zeroizing<Vec<u8>>>,
-    problems: &mut Vec<SettingProblem>,
-) -> BTreeMap<&'a str, Zeroizing<Vec<u8>>> {
-    let problem =
-        |name: &str, problem| SettingProblem { key: format!("environments.{environment}.backend.{name}"), problem };
-    let mut take = || sources.iter().map(|(_, source)| read(source)).collect::<Vec<_>>();
-    let first = take();
-    let texts = if sources.iter().all(|(_, source)| source.path().is_none()) {
-        // What stands in the setting itself does not change.
-        Ok(first)
-    } else {
-        files::settled(first, take, |last, next| {
-            let differs = |(last, next): (&io::Result<_>, &io::Result<_>)| match (last, next) {
-                (Ok(last), Ok(next)) => last != next,
-                (last, next) => last.is_ok() != next.is_ok(),
-            };
-            let changed = sources.iter().zip(last.iter().zip(next)).filter(|(_, reads)| differs(*reads));
-            let changed: Vec<_> = changed
-                .map(|((name, source), _)| problem(name, format!("{}: {KEEPS_CHANGING}", source.shown())))
-                .collect();
-            (!changed.is_empty()).then_some(changed)
-        })
-    };
-    let texts = match texts {
-        Ok(texts) => texts,
-        Err(changed) => {
-            problems.extend(changed);
-            return BTreeMap::new();
-        }
-    };
-    let mut held = BTreeMap::new();
-    for ((name, source), text) in sources.iter().zip(texts) {
-        match text {
-            Ok(text) => {
-                held.insert(*name, text);
-            }
-            Err(error) => problems.push(problem(name, format!("{} cannot be read: {error}", source.shown()))),
-        }
-    }
-    held
-}
-
-fn backend_problem(environment: &str, settings: &BackendSettings, error: &ForwardError) -> SettingProblem {
-    let credential = settings.client_credential.as_ref();
-    let (name, source) = match error {
-        ForwardError::Url(_) | ForwardError::TlsWithoutHttps => ("backend.url", None),
-        ForwardError::CaPem(_) | ForwardError::NoCa | ForwardError::Ca { .. } => ("backend.ca", settings.ca.as_ref()),
-        ForwardError::ClientCertificatePem(_) => {
-            ("backend.client_certificate", credential.map(|credential| &credential.certificate))
-        }
-        ForwardError::ClientKeyPem(_) | ForwardError::ClientCredential(_) => {
-            ("backend.client_key", credential.map(|credential| &credential.key))
-        }
-        ForwardError::Tls(_) => ("backend", None),
-    };
-    let place = source.map(in_file).unwrap_or_default();
-    let cause = std::error::Error::source(error).map(|cause| format!(" ({cause})")).unwrap_or_default();
-    SettingProblem { key: format!("environments.{environment}.{name}"), problem: format!("{place}{error}{cause}") }
 }
 
 /// The beginning of a problem that lies in a file.

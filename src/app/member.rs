@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use super::options::{EnvironmentOptions, ServerOptions};
 use super::start::EnvironmentProblem;
-use crate::handler::Handler;
+use crate::handler::Dispatch;
 use crate::http::{Stack, StackOptions};
 use crate::metrics::{CertificateKind, Metrics, ReloadOutcome};
 use crate::pki::RevocationMode;
@@ -70,7 +70,7 @@ impl Member {
         let metrics = metrics.for_environment(&name);
         let stack = options.stack_options(server);
         let environment = Arc::new(Environment {
-            stack: ArcSwap::from_pointee(mounted(&options.handler, &stack, &metrics)),
+            stack: ArcSwap::from_pointee(mounted(&options, &stack, &metrics)),
             tls: Arc::new(TlsEnvironment::new(&name, epoch)),
             metrics,
         });
@@ -144,19 +144,30 @@ impl Member {
                 tell_revocation(self.name(), options.revocation, lists);
             }
             self.tls = (options.material_sources(server), options.epoch_options());
-            let stack = options.stack_options(server);
             let other_handler = fresh && !options.handler.is_same(&self.options.handler);
+            let options = self.keeping_what_is_the_same(options, other_handler);
+            let stack = options.stack_options(server);
             if stack != self.stack || other_handler {
-                // A pool of connections that serves the same backend in the same way is kept.
-                let handler = if other_handler { &options.handler } else { &self.options.handler };
-                self.environment.stack.store(Arc::new(mounted(handler, &stack, &self.environment.metrics)));
+                self.environment.stack.store(Arc::new(mounted(&options, &stack, &self.environment.metrics)));
                 self.stack = stack;
             }
-            let handler = if other_handler { options.handler.clone() } else { self.options.handler.clone() };
-            self.options = EnvironmentOptions { handler, ..options };
+            self.options = options;
         }
         self.tell(&report, trigger);
         report
+    }
+
+    /// `options` with the parts of those in force that would be the same: a pool of connections that serves the same backend in the
+    /// same way is kept, and so is what an interpreter remembers.
+    fn keeping_what_is_the_same(&self, options: EnvironmentOptions, other_handler: bool) -> EnvironmentOptions {
+        let before = &self.options;
+        let handler = if other_handler { options.handler } else { before.handler.clone() };
+        let (interpreter, others) = if options.interpreter == before.interpreter {
+            (before.interpreter.clone(), before.others.clone())
+        } else {
+            (options.interpreter, options.others)
+        };
+        EnvironmentOptions { handler, interpreter, others, ..options }
     }
 
     /// The end of an environment that is gone from the configuration. Returns how many connections were retired.
@@ -234,8 +245,13 @@ impl Member {
     }
 }
 
-fn mounted(handler: &Handler, options: &StackOptions, metrics: &crate::metrics::EnvironmentMetrics) -> Stack<Handler> {
-    Stack::new(options.clone(), handler.clone().mounted()).with_accounting(Arc::new(metrics.clone()))
+fn mounted(
+    options: &EnvironmentOptions,
+    stack: &StackOptions,
+    metrics: &crate::metrics::EnvironmentMetrics,
+) -> Stack<Dispatch> {
+    let dispatch = Dispatch::new(options.handler.clone(), options.others.clone());
+    Stack::new(stack.clone(), dispatch).with_accounting(Arc::new(metrics.clone()))
 }
 
 /// What an issuer without a list means is a decision that the operator should see.

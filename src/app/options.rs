@@ -1,12 +1,13 @@
 //! What a server is made of; from settings, or put together by an embedder.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::handler::Handler;
-use crate::http::StackOptions;
+use crate::handler::{Handler, Others};
+use crate::http::{Interpreter, StackOptions};
 use crate::pki::RevocationMode;
 use crate::pki::trust_anchors::AnchorRules;
 use crate::server::http1_framing::FramingLimits;
@@ -115,6 +116,10 @@ pub struct EnvironmentOptions {
     pub allow_sample_certificates: bool,
     /// Pass the whole certificate on to the handler (RFC 9440).
     pub forward_client_certificate: bool,
+    /// What knows the calls that come in; `None` = they are handed on as they are.
+    pub interpreter: Option<Arc<Interpreter>>,
+    /// Where operations go that name a backend of their own, and requests for access tokens.
+    pub others: Option<Arc<Others>>,
     /// Who answers.
     pub handler: Handler,
 }
@@ -144,6 +149,8 @@ impl EnvironmentOptions {
             allow_public_client_ca: false,
             allow_sample_certificates: false,
             forward_client_certificate: false,
+            interpreter: None,
+            others: None,
             handler,
         }
     }
@@ -188,6 +195,7 @@ impl EnvironmentOptions {
             request_timeout: server.deadlines.request,
             forward_client_certificate: self.forward_client_certificate,
             access_events: server.access_events,
+            interpreter: self.interpreter.clone(),
         }
     }
 }

@@ -46,7 +46,14 @@ impl LiveSecret {
     /// # Errors
     /// [`SecretError`] when it is no such digest, or the one of an empty text.
     pub fn from_sha256(name: impl Into<String>, hexadecimal: &str) -> Result<Self, SecretError> {
-        let digest = bytes(without_line_end(hexadecimal)).ok_or(SecretError::NoDigest)?;
+        Self::from_digest(name, bytes(without_line_end(hexadecimal)).ok_or(SecretError::NoDigest)?)
+    }
+
+    /// The secret whose text has this SHA-256.
+    ///
+    /// # Errors
+    /// [`SecretError::Empty`] when it is the digest of an empty text.
+    pub fn from_digest(name: impl Into<String>, digest: [u8; 32]) -> Result<Self, SecretError> {
         // A script that digests a variable which is not set yields this one.
         if digest == sha256(b"") || digest == sha256(b"\n") {
             return Err(SecretError::Empty);

@@ -39,7 +39,11 @@ impl ConfigurationFile {
 
 /// Every file that a configuration is read from: itself, and what its settings name.
 pub(super) fn files(sources: &Sources, settings: &Settings) -> Vec<PathBuf> {
-    sources.file.iter().cloned().chain(settings.files()).collect()
+    let products = settings.products_dir.iter().flat_map(|directory| {
+        // What is wrong with the directory is told where it is read.
+        app::product_paths(directory).unwrap_or_default()
+    });
+    sources.file.iter().cloned().chain(settings.files()).chain(products).collect()
 }
 
 /// Reads the configuration again, from where it was read at the start; what differs from `started` and needs a restart is told by
@@ -67,7 +71,15 @@ pub(super) fn load(sources: &Sources) -> Result<(Settings, AppOptions), Report> 
     let settings = Settings::load(sources).map_err(with_what_it_names)?;
     match AppOptions::from_settings(&settings) {
         Ok(options) => Ok((settings, options)),
-        Err(_) => Err(with_what_it_names(settings.report())),
+        Err(problems) => {
+            let mut report = settings.report();
+            let named = what_it_names(&report);
+            let further: Vec<_> = problems.0.into_iter().filter(|problem| !named.contains(problem)).collect();
+            for SettingProblem { key, problem } in named.into_iter().chain(further) {
+                report.add(key, problem, "");
+            }
+            Err(report)
+        }
     }
 }
 
@@ -82,11 +94,14 @@ pub(super) fn tell(report: &Report) -> ExitCode {
 
 /// The report, and everything that is wrong with certificates, keys and patterns that its environments name.
 fn with_what_it_names(mut report: Report) -> Report {
-    let problems: Vec<_> = report.environments().iter().flat_map(app::problems_of).collect();
-    for SettingProblem { key, problem } in problems {
+    for SettingProblem { key, problem } in what_it_names(&report) {
         report.add(key, problem, "");
     }
     report
+}
+
+fn what_it_names(report: &Report) -> Vec<SettingProblem> {
+    report.environments().iter().flat_map(app::problems_of).collect()
 }
 
 /// The report on environments that were refused when the server was put together.

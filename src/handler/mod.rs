@@ -1,7 +1,9 @@
 //! What answers a request, once the stack of [`crate::http`] let it through.
 
+pub mod dispatch;
 pub mod embed;
 pub mod forward;
+mod token_endpoint;
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -12,6 +14,7 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower::Service;
 
+pub use dispatch::{Dispatch, Others};
 pub use forward::{Forward, ForwardError, ForwardOptions};
 
 /// The handler of an environment. Cheap to clone.

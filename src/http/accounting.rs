@@ -1,27 +1,25 @@
 //! Where requests are counted: a hook for the composition root, which knows the metrics.
 
-use std::convert::Infallible;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use ::http::{Request, Response, StatusCode};
-use pin_project_lite::pin_project;
-use tower::{Layer, Service};
-
-use super::ResponseBody;
-use crate::metrics::EnvironmentMetrics;
+use super::call::Call;
+use super::settle::Settled;
+use crate::metrics::{EnvironmentMetrics, RequestEnd};
+use crate::thales::Product;
 
 /// Counts the requests of an environment.
 pub trait Accounting: Send + Sync + fmt::Debug {
     /// A request has come in on a connection whose verdict holds.
     fn began(&self);
 
-    /// That request has its response head, of `status`, or none, when the caller went before there was one. Called exactly
-    /// once for each [`Accounting::began`].
-    fn ended(&self, status: Option<StatusCode>, elapsed: Duration);
+    /// That request has its response head, or none, when the caller went before there was one. Called exactly once for each
+    /// [`Accounting::began`].
+    fn ended(&self, call: Option<&Call>, settled: Option<Settled>, elapsed: Duration);
+
+    /// A call of `product` had no valid second key; `reason` is one of a closed list.
+    fn second_key_refused(&self, product: Product, reason: &'static str);
 }
 
 impl Accounting for EnvironmentMetrics {
@@ -29,91 +27,44 @@ impl Accounting for EnvironmentMetrics {
         self.request_began();
     }
 
-    fn ended(&self, status: Option<StatusCode>, elapsed: Duration) {
-        self.request_ended(status.map(|status| status.as_u16()), elapsed);
-    }
-}
-
-/// Puts [`Accounted`] before a service.
-#[derive(Clone, Debug)]
-pub(crate) struct AccountingLayer(pub(crate) Option<Arc<dyn Accounting>>);
-
-impl<S> Layer<S> for AccountingLayer {
-    type Service = Accounted<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        Accounted { accounting: self.0.clone(), inner }
-    }
-}
-
-/// Tells [`Accounting`] about each request that the service behind it is called with.
-#[derive(Clone, Debug)]
-pub(crate) struct Accounted<S> {
-    accounting: Option<Arc<dyn Accounting>>,
-    inner: S,
-}
-
-impl<S, B> Service<Request<B>> for Accounted<S>
-where
-    S: Service<Request<B>, Response = Response<ResponseBody>, Error = Infallible>,
-{
-    type Response = S::Response;
-    type Error = Infallible;
-    type Future = AccountedFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(cx)
+    fn ended(&self, call: Option<&Call>, settled: Option<Settled>, elapsed: Duration) {
+        self.request_ended(RequestEnd {
+            product: call.and_then(Call::product).map_or("", Product::name),
+            operation: call.map_or("", Call::name),
+            status: settled.map(|settled| settled.status.as_u16()),
+            retryable: settled.and_then(|settled| settled.retryable),
+            elapsed,
+        });
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let account = self.accounting.clone().map(Account::open);
-        AccountedFuture { inner: self.inner.call(request), account }
-    }
-}
-
-pin_project! {
-    /// The future of [`Accounted`].
-    #[derive(Debug)]
-    pub(crate) struct AccountedFuture<F> {
-        #[pin]
-        inner: F,
-        account: Option<Account>,
-    }
-}
-
-impl<F> Future for AccountedFuture<F>
-where
-    F: Future<Output = Result<Response<ResponseBody>, Infallible>>,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let Ok(response) = ready!(this.inner.poll(cx));
-        if let Some(mut account) = this.account.take() {
-            account.status = Some(response.status());
-        }
-        Poll::Ready(Ok(response))
+    fn second_key_refused(&self, product: Product, reason: &'static str) {
+        EnvironmentMetrics::second_key_refused(self, product.name(), reason);
     }
 }
 
 /// An open request; closed when dropped, so that a caller who goes away is counted too.
 #[derive(Debug)]
-struct Account {
+pub(crate) struct Account {
     accounting: Arc<dyn Accounting>,
+    call: Option<Call>,
     began: Instant,
-    status: Option<StatusCode>,
+    settled: Option<Settled>,
 }
 
 impl Account {
-    fn open(accounting: Arc<dyn Accounting>) -> Self {
+    pub(crate) fn open(accounting: &Arc<dyn Accounting>, call: Option<&Call>) -> Self {
         accounting.began();
-        Self { accounting, began: Instant::now(), status: None }
+        Self { accounting: Arc::clone(accounting), call: call.cloned(), began: Instant::now(), settled: None }
+    }
+
+    /// The request has its answer.
+    pub(crate) fn close(mut self, settled: Settled) {
+        self.settled = Some(settled);
     }
 }
 
 impl Drop for Account {
     fn drop(&mut self) {
-        self.accounting.ended(self.status, self.began.elapsed());
+        self.accounting.ended(self.call.as_ref(), self.settled, self.began.elapsed());
     }
 }

@@ -17,6 +17,7 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower::{BoxError, Layer, Service};
 
+use super::access::Observed;
 use super::{Problem, ProblemKind, ResponseBody, hop_by_hop, identity_headers};
 
 /// Why a request's body ended before its end.
@@ -83,7 +84,8 @@ where
             (HandlerBody::empty(), None)
         } else {
             let outcome = Arc::new(Outcome::default());
-            (HandlerBody::new(BoundedBody::new(body, self.bounds, Arc::clone(&outcome))), Some(outcome))
+            let observed = parts.extensions.get::<Observed>().cloned();
+            (HandlerBody::new(BoundedBody::new(body, self.bounds, Arc::clone(&outcome), observed)), Some(outcome))
         };
         Either::Right(BodyBoundsFuture { inner: self.inner.call(Request::from_parts(parts, body)), outcome, version })
     }
@@ -154,14 +156,15 @@ pin_project! {
         #[pin]
         timer: Option<Sleep>,
         outcome: Arc<Outcome>,
+        observed: Option<Observed>,
         ended: bool,
     }
 }
 
 impl<B> BoundedBody<B> {
-    fn new(inner: B, bounds: BodyBoundsLayer, outcome: Arc<Outcome>) -> Self {
+    fn new(inner: B, bounds: BodyBoundsLayer, outcome: Arc<Outcome>, observed: Option<Observed>) -> Self {
         let BodyBoundsLayer { max_size, timeout } = bounds;
-        Self { inner, left: max_size, timeout, deadline: None, timer: None, outcome, ended: false }
+        Self { inner, left: max_size, timeout, deadline: None, timer: None, outcome, observed, ended: false }
     }
 }
 
@@ -181,14 +184,19 @@ where
         let deadline = *this.deadline.get_or_insert_with(|| Instant::now() + *this.timeout);
         let polled = loop {
             match this.inner.as_mut().poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => match bounded(frame, this.left) {
-                    Ok(Some(frame)) => break Poll::Ready(Some(Ok(frame))),
-                    Ok(None) => {}
-                    Err(error) => {
-                        this.outcome.record(Outcome::TOO_LARGE);
-                        break Poll::Ready(Some(Err(error)));
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let (Some(observed), Some(data)) = (this.observed.as_ref(), frame.data_ref()) {
+                        observed.received(u64::try_from(data.len()).unwrap_or(u64::MAX));
                     }
-                },
+                    match bounded(frame, this.left) {
+                        Ok(Some(frame)) => break Poll::Ready(Some(Ok(frame))),
+                        Ok(None) => {}
+                        Err(error) => {
+                            this.outcome.record(Outcome::TOO_LARGE);
+                            break Poll::Ready(Some(Err(error)));
+                        }
+                    }
+                }
                 Poll::Ready(Some(Err(error))) => break Poll::Ready(Some(Err(BodyError::Broken(error.into())))),
                 Poll::Ready(None) => break Poll::Ready(None),
                 Poll::Pending => break Poll::Pending,
@@ -242,7 +250,7 @@ fn harmless(mut trailers: HeaderMap) -> Option<HeaderMap> {
 }
 
 fn may_trail(name: &str) -> bool {
-    const NEVER: [&str; 12] = [
+    const NEVER: [&str; 14] = [
         "authorization",
         "cache-control",
         "cookie",
@@ -253,7 +261,9 @@ fn may_trail(name: &str) -> bool {
         "range",
         "traceparent",
         "tracestate",
+        "x-correlation-id",
         "x-http-method-override",
+        "x-issuer-id",
         "x-request-id",
     ];
     let content = name.starts_with("content-") && !matches!(name, "content-digest" | "content-md5");

@@ -1,5 +1,5 @@
-//! What ties the logs of the caller, of this server and of the backend together: a request id, echoed in the response, and W3C
-//! trace context.
+//! What ties the logs of the caller, of this server and of the backend together: a request id and a correlation id, echoed in the
+//! response, and W3C trace context. None of them is a key: Thales repeats its correlation ids, and anybody can.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -13,16 +13,19 @@ use tower::{Layer, Service};
 use uuid::Uuid;
 
 use super::ResponseBody;
+use super::access::{Ids, Observed};
 
 /// The caller's id of the request, or ours.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The id by which Thales relates its calls of one session; never made here.
+pub const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 /// W3C Trace Context, section 3.2.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// W3C Trace Context, section 3.3.
 pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// Longest request id that is kept, in bytes: enough for any id in use, too little to swell a log.
-const MAX_REQUEST_ID: usize = 128;
+/// Longest id that is kept or told, in bytes: enough for any id in use, too little to swell a log.
+const MAX_ID: usize = 128;
 
 /// Puts [`Correlation`] before a service.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +39,8 @@ impl<S> Layer<S> for CorrelationLayer {
     }
 }
 
-/// Keeps a valid `x-request-id` and `traceparent`, makes those that are absent or invalid, and echoes the request id.
+/// Keeps a valid `x-request-id` and `traceparent`, makes those that are absent or invalid, and echoes the request id, and a valid
+/// `x-correlation-id` with it.
 #[derive(Clone, Debug)]
 pub(crate) struct Correlation<S> {
     inner: S,
@@ -57,7 +61,11 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let id = pass_or_make_request_id(request.headers_mut());
         pass_or_make_traceparent(request.headers_mut());
-        CorrelationFuture { inner: self.inner.call(request), id: Some(id) }
+        let correlation = usable(request.headers(), &CORRELATION_ID).cloned();
+        if let Some(observed) = request.extensions().get::<Observed>() {
+            observed.identified(request.headers());
+        }
+        CorrelationFuture { inner: self.inner.call(request), id: Some(id), correlation }
     }
 }
 
@@ -68,6 +76,7 @@ pin_project! {
         #[pin]
         inner: F,
         id: Option<HeaderValue>,
+        correlation: Option<HeaderValue>,
     }
 }
 
@@ -83,15 +92,15 @@ where
         if let Some(id) = this.id.take() {
             response.headers_mut().insert(REQUEST_ID, id);
         }
+        if let Some(id) = this.correlation.take() {
+            response.headers_mut().insert(CORRELATION_ID, id);
+        }
         Poll::Ready(Ok(response))
     }
 }
 
 fn pass_or_make_request_id(headers: &mut HeaderMap) -> HeaderValue {
-    if let Some(id) = only(headers, &REQUEST_ID)
-        && (1..=MAX_REQUEST_ID).contains(&id.len())
-        && id.as_bytes().iter().all(u8::is_ascii_graphic)
-    {
+    if let Some(id) = usable(headers, &REQUEST_ID) {
         return id.clone();
     }
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
@@ -168,6 +177,24 @@ fn push_hex(text: &mut Vec<u8>, bytes: &[u8]) {
     for byte in bytes {
         text.extend_from_slice(&[digit(byte >> 4), digit(byte & 0x0f)]);
     }
+}
+
+/// The ids that a request goes on with.
+pub(super) fn ids(headers: &HeaderMap) -> Ids {
+    let text = |id: &HeaderValue| id.to_str().ok().map(str::to_owned);
+    let trace = only(headers, &TRACEPARENT).and_then(|value| value.to_str().ok()?.split('-').nth(1).map(str::to_owned));
+    Ids {
+        request: usable(headers, &REQUEST_ID).and_then(text),
+        correlation: usable(headers, &CORRELATION_ID).and_then(text),
+        trace,
+    }
+}
+
+/// An id that may be told and echoed: there is one, it is short, and it is visible ASCII.
+fn usable<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    let bounded =
+        |id: &&HeaderValue| (1..=MAX_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic);
+    only(headers, name).filter(bounded)
 }
 
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {

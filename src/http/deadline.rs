@@ -1,4 +1,4 @@
-//! The deadline of a whole request, up to the head of its response.
+//! The deadline of a whole request, up to the head of its response: that of its operation, within that of every request.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower::{Layer, Service};
 
+use super::call::Call;
 use super::{Problem, ProblemKind, ResponseBody};
 
 /// Puts a [`Deadline`] before a service.
@@ -45,7 +46,9 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let version = request.version();
-        DeadlineFuture { inner: self.inner.call(request), after: self.after, timer: None, version }
+        let own = request.extensions().get::<Call>().and_then(Call::deadline);
+        let after = own.map_or(self.after, |own| own.min(self.after));
+        DeadlineFuture { inner: self.inner.call(request), after, timer: None, version }
     }
 }
 

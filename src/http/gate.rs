@@ -61,14 +61,7 @@ where
         let (mut parts, body) = request.into_parts();
         for check in self.checks {
             if let Err(problem) = check(&mut parts, &self.connection) {
-                tracing::debug!(
-                    event = "request_refused",
-                    environment = self.connection.client().environment(),
-                    peer = %self.connection.client().peer(),
-                    local = %self.connection.local(),
-                    problem = problem.name(),
-                    "request refused"
-                );
+                self.connection.tell_refused(problem);
                 return Either::Left(ready(Ok(problem.response(parts.version))));
             }
         }

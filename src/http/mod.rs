@@ -8,21 +8,28 @@
 //! * there is exactly one `host`, whatever the HTTP version, and it is the environment's;
 //! * identity and forwarding headers are ours, and hop-by-hop headers are gone;
 //! * `x-request-id` and a valid `traceparent` are there;
+//! * behind an [`Interpreter`], the call satisfied the second key of its product, [`Call`] says which one it is, and [`Sensitive`]
+//!   that its body must not be kept;
 //! * the body ends within its deadline and its size limit, or with a [`BodyError`](body::BodyError).
 
 mod access;
 pub mod accounting;
 pub mod body;
+pub mod call;
 mod content_length;
 pub mod correlation;
 mod deadline;
+mod exchange;
 mod gate;
 mod hop_by_hop;
 mod host;
 mod identity_headers;
+pub mod interpreter;
 mod method;
 mod path;
 pub mod problem;
+mod second_key;
+pub mod settle;
 pub mod stack;
 pub mod verified_client;
 
@@ -31,7 +38,10 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use access::ExchangeBody;
 pub use accounting::Accounting;
+pub use call::{Call, Sensitive};
+pub use interpreter::{Interpreter, InterpreterOptions, KindDeadlines, UnknownOperations};
 pub use problem::{Problem, ProblemKind};
 pub use stack::{ConnectionContext, Stack, StackOptions};
 

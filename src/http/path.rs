@@ -14,6 +14,21 @@ pub(crate) fn refuse_unclean(parts: &mut Parts, _: &Connection) -> Result<(), Pr
     reason.map_or(Ok(()), |reason| Err(Problem::bad_request(reason)))
 }
 
+/// Where operations are matched, refuses a path that spells a letter, a digit, `-`, `.`, `_` or `~` as a percent-encoding (RFC 3986
+/// section 2.3): it would be one operation here, and another for a backend that decodes it.
+pub(crate) fn refuse_disguised(parts: &mut Parts, connection: &Connection) -> Result<(), Problem> {
+    let disguised = connection.interpreter().is_some() && disguised(parts.uri.path());
+    if disguised { Err(Problem::bad_request("The path encodes a character that needs no encoding.")) } else { Ok(()) }
+}
+
+fn disguised(path: &str) -> bool {
+    path.split('%').skip(1).any(|encoded| {
+        let mut digits = encoded.bytes().map_while(hex);
+        let (Some(high), Some(low)) = (digits.next(), digits.next()) else { return false };
+        matches!(high << 4 | low, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~')
+    })
+}
+
 /// What is wrong with `query`, if anything. HTTP/2 would let octets through that no HTTP/1.1 request line may hold, and some
 /// readers of request lines take U+0085 and U+00A0 for spaces.
 fn unclean_query(query: &str) -> Option<&'static str> {
@@ -153,6 +168,16 @@ mod tests {
             "/%ff",
         ] {
             assert!(unclean(path).is_some(), "{path}");
+        }
+    }
+
+    #[test]
+    fn characters_that_need_no_encoding_are_not_encoded() {
+        for path in ["/a%62c", "/%41", "/v2%2E0/cards", "/a%2d", "/%7e"] {
+            assert!(disguised(path), "{path}");
+        }
+        for path in ["/abc", "/a%20b", "/caf%C3%A9", "/%7Btoken%7D", "/a%25b", "/a%2", "/%"] {
+            assert!(!disguised(path), "{path}");
         }
     }
 

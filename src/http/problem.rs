@@ -1,4 +1,5 @@
-//! From a cause to what the caller sees of it: the only place that maps our refusals and failures to HTTP.
+//! From a cause to what the caller sees of it where no product says otherwise, and to the cause as the dialects of the products
+//! know it.
 //!
 //! The body is a problem document (RFC 9457) with one extension member, `retryable`. Nothing in it comes from the peer.
 
@@ -8,6 +9,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 
 use super::ResponseBody;
+use crate::thales::dialect::Cause;
 
 /// Why a request was not answered by its handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,18 @@ pub enum ProblemKind {
     BadRequest(&'static str),
     /// A method that is not for an origin server: CONNECT, TRACE.
     MethodRefused,
+    /// A header that the product demands is not there; the words say which.
+    MissingHeader(&'static str),
+    /// The second key of the product is missing or wrong; the words say which one it is.
+    Unauthenticated(&'static str),
+    /// The call names an issuer or merchant gateway that is not the environment's; the words say so.
+    UnknownId(&'static str),
+    /// No operation knows the call, and such calls are not passed on.
+    UnknownOperation,
+    /// The path is an operation's, the method is none of its.
+    MethodNotAllowed,
+    /// The keys by which tokens are judged cannot be had.
+    IdentityProviderUnavailable,
     /// The body is larger than the limit.
     TooLarge,
     /// The body did not arrive within its deadline.
@@ -77,7 +91,37 @@ impl Problem {
         self.entry().name
     }
 
-    /// The response to a request of `version`. `connection: close` is set where the connection has to end; HTTP/2 has no
+    /// What was wrong, in words that hold nothing of the request.
+    #[must_use]
+    pub fn detail(&self) -> &'static str {
+        self.entry().detail
+    }
+
+    /// The cause, as the dialects of the products know it.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        match self.kind {
+            ProblemKind::Retired => Cause::Retired,
+            ProblemKind::Draining => Cause::Draining,
+            ProblemKind::HostMismatch => Cause::Misdirected,
+            ProblemKind::BadRequest(_) => Cause::BadRequest,
+            ProblemKind::MissingHeader(_) => Cause::MissingHeader,
+            ProblemKind::Unauthenticated(_) => Cause::Unauthenticated,
+            ProblemKind::UnknownId(_) => Cause::UnknownId,
+            ProblemKind::UnknownOperation => Cause::UnknownOperation,
+            ProblemKind::MethodRefused | ProblemKind::MethodNotAllowed => Cause::MethodNotAllowed,
+            ProblemKind::IdentityProviderUnavailable => Cause::IdentityProviderUnavailable,
+            ProblemKind::TooLarge => Cause::TooLarge,
+            ProblemKind::BodyTimeout => Cause::BodyTimeout,
+            ProblemKind::RequestTimeout | ProblemKind::BackendTimeout => Cause::BackendTimeout,
+            ProblemKind::BackendUnavailable => Cause::BackendUnavailable,
+            ProblemKind::BackendBroken => Cause::BackendBroken,
+            ProblemKind::HandlerFailed => Cause::Internal,
+        }
+    }
+
+    /// The response to a request of `version`. It carries the problem in its extensions, so that the outermost layer can put it
+    /// into the words of the caller's product. `connection: close` is set where the connection has to end; HTTP/2 has no
     /// such header (RFC 9113 section 8.2.2).
     #[must_use]
     pub fn response(self, version: Version) -> Response<ResponseBody> {
@@ -103,6 +147,7 @@ impl Problem {
         if entry.closes && version < Version::HTTP_2 {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        response.extensions_mut().insert(self);
         response
     }
 
@@ -161,6 +206,19 @@ impl Entry {
             ProblemKind::BadRequest(detail) => Self::new(400, "bad-request", "Bad request").detail(detail).closes(),
             ProblemKind::MethodRefused => Self::new(405, "method-refused", "Method not allowed")
                 .detail("CONNECT and TRACE are not for this server."),
+            ProblemKind::MissingHeader(detail) => Self::new(400, "missing-header", "Bad request").detail(detail),
+            ProblemKind::Unauthenticated(detail) => Self::new(401, "unauthenticated", "Unauthorized").detail(detail),
+            ProblemKind::UnknownId(detail) => Self::new(404, "unknown-id", "Not found").detail(detail),
+            ProblemKind::UnknownOperation => {
+                Self::new(404, "unknown-operation", "Not found").detail("There is no such operation here.")
+            }
+            ProblemKind::MethodNotAllowed => Self::new(405, "method-not-allowed", "Method not allowed")
+                .detail("The operation is called with another method."),
+            ProblemKind::IdentityProviderUnavailable => {
+                Self::new(503, "identity-provider-unavailable", "Identity provider unavailable")
+                    .detail("Access tokens cannot be judged now.")
+                    .retry_after("5")
+            }
             ProblemKind::TooLarge => Self::new(413, "too-large", "Content too large")
                 .detail("The body of the request is larger than the limit.")
                 .closes(),
@@ -235,6 +293,12 @@ mod tests {
             (ProblemKind::HostMismatch, 421),
             (ProblemKind::BadRequest("words"), 400),
             (ProblemKind::MethodRefused, 405),
+            (ProblemKind::MissingHeader("words"), 400),
+            (ProblemKind::Unauthenticated("words"), 401),
+            (ProblemKind::UnknownId("words"), 404),
+            (ProblemKind::UnknownOperation, 404),
+            (ProblemKind::MethodNotAllowed, 405),
+            (ProblemKind::IdentityProviderUnavailable, 503),
             (ProblemKind::TooLarge, 413),
             (ProblemKind::BodyTimeout, 408),
             (ProblemKind::RequestTimeout, 504),

@@ -3,22 +3,25 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use ::http::request::Parts;
 use ::http::{Request, Response};
 use axum::body::Body;
 use bytes::Bytes;
 use tower::{BoxError, Service, ServiceBuilder};
 
-use super::access::AccessLayer;
-use super::accounting::{Accounting, AccountingLayer};
+use super::access::ExchangeBody;
+use super::accounting::Accounting;
 use super::body::BodyBoundsLayer;
 use super::correlation::CorrelationLayer;
 use super::deadline::DeadlineLayer;
+use super::exchange::ExchangeLayer;
 use super::gate::{Check, GateLayer};
 use super::identity_headers::IdentityHeaders;
-use super::{Problem, ProblemKind, ResponseBody, content_length, hop_by_hop, host, identity_headers, method, path};
+use super::interpreter::Interpreter;
+use super::second_key::SecondKeyLayer;
+use super::{Problem, ResponseBody, content_length, hop_by_hop, host, identity_headers, method, path};
+use crate::thales::dialect::Cause;
 use crate::tls::hosts::without_trailing_dot;
 use crate::tls::{Standing, VerifiedClient};
 
@@ -37,6 +40,8 @@ pub struct StackOptions {
     pub forward_client_certificate: bool,
     /// Whether each request is told of in the log.
     pub access_events: bool,
+    /// What knows the calls that come in; `None` = they are handed on as they are.
+    pub interpreter: Option<Arc<Interpreter>>,
 }
 
 /// A connection, after its handshake.
@@ -58,15 +63,13 @@ pub struct Stack<H> {
     handler: H,
 }
 
-/// The only question that comes before everything else.
-const VERDICT: &[Check] = &[ask_standing];
-
 /// What is asked of, and done to, a request's head, in this order: each may rely on those before it. Hop-by-hop fields go before
 /// identity is set, so that no `connection` field can name what we set.
 const HEAD: &[Check] = &[
     method::refuse,
     content_length::refuse_several,
     path::refuse_unclean,
+    path::refuse_disguised,
     host::check,
     hop_by_hop::strip_request,
     identity_headers::strip_then_set,
@@ -87,11 +90,18 @@ impl<H> Stack<H> {
         self
     }
 
+    /// Whether whoever calls here takes a refusal that is not temporary for the end of the matter, and drops what it had to tell.
+    #[must_use]
+    pub fn wants_only_temporary_refusals(&self) -> bool {
+        let dialect = self.options.interpreter.as_ref().and_then(|interpreter| interpreter.careful_dialect());
+        dialect.is_some_and(|dialect| dialect.answer(Cause::BadRequest, "").retryable)
+    }
+
     /// The service of one connection: every layer, in order, for requests with a body of any type.
     pub fn for_connection<B>(
         &self,
         context: ConnectionContext,
-    ) -> impl Service<Request<B>, Response = Response<ResponseBody>, Error = Infallible, Future: Send + 'static>
+    ) -> impl Service<Request<B>, Response = Response<ExchangeBody>, Error = Infallible, Future: Send + 'static>
     + Clone
     + Send
     + 'static
@@ -107,20 +117,14 @@ impl<H> Stack<H> {
         let connection = Arc::new(Connection::new(context, Arc::clone(&self.options)));
         let StackOptions { max_body_size, body_timeout, request_timeout, .. } = *self.options;
         ServiceBuilder::new()
-            .layer(GateLayer::new(VERDICT, &connection))
-            .layer(AccountingLayer(self.accounting.clone()))
-            .layer(AccessLayer(self.options.access_events.then(|| Arc::clone(&connection))))
+            .layer(ExchangeLayer { connection: Arc::clone(&connection), accounting: self.accounting.clone() })
             .layer(DeadlineLayer(request_timeout))
             .layer(BodyBoundsLayer { max_size: max_body_size, timeout: body_timeout })
             .layer(GateLayer::new(HEAD, &connection))
             .layer(CorrelationLayer)
+            .layer(SecondKeyLayer { connection, accounting: self.accounting.clone() })
             .service(self.handler.clone())
     }
-}
-
-/// A retired verdict reaches no handler. To ask also wakes the connection, which then says goodbye.
-fn ask_standing(_: &mut Parts, connection: &Connection) -> Result<(), Problem> {
-    connection.context.standing.ask(SystemTime::now()).map_err(|_| ProblemKind::Retired.into())
 }
 
 /// What the checks know of the connection that a request came on.
@@ -141,8 +145,30 @@ impl Connection {
         &self.context.client
     }
 
-    pub(crate) fn local(&self) -> SocketAddr {
-        self.context.local
+    pub(crate) fn standing(&self) -> &Standing {
+        &self.context.standing
+    }
+
+    /// What knows the calls of the environment.
+    pub(crate) fn interpreter(&self) -> Option<&Arc<Interpreter>> {
+        self.options.interpreter.as_ref()
+    }
+
+    /// Whether each request is told of in the log.
+    pub(crate) fn tells_access(&self) -> bool {
+        self.options.access_events
+    }
+
+    /// Tells whoever looks closely that a request was refused before it reached a handler.
+    pub(crate) fn tell_refused(&self, problem: Problem) {
+        tracing::debug!(
+            event = "request_refused",
+            environment = self.client().environment(),
+            peer = %self.client().peer(),
+            local = %self.context.local,
+            problem = problem.name(),
+            "request refused"
+        );
     }
 
     /// The environment's host, without a trailing dot.

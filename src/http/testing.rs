@@ -3,12 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::http::Method;
 use rustls_pki_types::{CertificateDer, UnixTime};
 
+use super::interpreter::{Interpreter, InterpreterOptions};
 use super::stack::Connection;
-use super::{ConnectionContext, StackOptions};
+use super::{Call, ConnectionContext, StackOptions};
 use crate::pki::ClientIdentity;
 use crate::pki::identity::Fingerprint;
+use crate::thales::Product;
+use crate::thales::catalogue::Catalogue;
+use crate::thales::routes::{RouteOptions, Routes};
 use crate::tls::{Standing, TlsFacts, VerifiedClient};
 
 /// A caller `CN=caller` in `preprod`, from 192.0.2.7, with a chain of three that only looks like one.
@@ -51,6 +56,7 @@ pub(crate) fn options(host: Option<&str>) -> StackOptions {
         request_timeout: Duration::from_secs(30),
         forward_client_certificate: false,
         access_events: false,
+        interpreter: None,
     }
 }
 
@@ -61,4 +67,16 @@ pub(crate) fn connection(host: Option<&str>) -> Connection {
 /// A connection whose client asked for `server_name` in its handshake.
 pub(crate) fn connection_for(host: Option<&str>, server_name: Option<&str>) -> Connection {
     Connection::new(ConnectionContext { client: client_of(server_name), ..context() }, Arc::new(options(host)))
+}
+
+/// What knows the calls of `products`, for the issuer ISSUER0001.
+pub(crate) fn interpreter_options(products: &[Product]) -> InterpreterOptions {
+    let options = RouteOptions { products: products.to_vec(), ..RouteOptions::default() };
+    let routes = Routes::compile(Catalogue::built_in(), &options).unwrap();
+    InterpreterOptions::new(routes, vec!["ISSUER0001".into()])
+}
+
+/// The call that `method` and `path` are.
+pub(crate) fn call(options: InterpreterOptions, method: &Method, path: &str) -> Call {
+    Call::new(&Arc::new(Interpreter::new(options)), method, path)
 }

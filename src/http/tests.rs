@@ -22,24 +22,26 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tower::{BoxError, ServiceExt};
 
 use super::correlation::{REQUEST_ID, TRACEPARENT};
+use super::settle::Settled;
 use super::testing::{context, options};
-use super::{Accounting, ResponseBody, Stack};
-use crate::handler::Handler;
+use super::{Accounting, Call, Stack};
+use crate::handler::{Dispatch, Handler};
+use crate::thales::Product;
 use crate::tls::VerifiedClient;
 
 const HOST: &str = "issuer.bank.example";
 
-fn stack(router: Router) -> Stack<Handler> {
-    Stack::new(options(Some(HOST)), Handler::from(router).mounted())
+fn stack(router: Router) -> Stack<Dispatch> {
+    Stack::new(options(Some(HOST)), Handler::from(router).into())
 }
 
-async fn answer<B>(stack: &Stack<Handler>, request: Request<B>) -> Response<ResponseBody>
+async fn answer<B>(stack: &Stack<Dispatch>, request: Request<B>) -> Response<Body>
 where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     let Ok(response) = stack.for_connection(context()).oneshot(request).await;
-    response
+    response.map(Body::new)
 }
 
 fn post<B>(body: B) -> Request<B> {
@@ -284,8 +286,11 @@ async fn every_request_is_counted_once_and_so_is_one_whose_caller_went_away() {
         fn began(&self) {
             self.began.fetch_add(1, Ordering::SeqCst);
         }
-        fn ended(&self, status: Option<StatusCode>, _: Duration) {
-            if status.is_some() { &self.answered } else { &self.abandoned }.fetch_add(1, Ordering::SeqCst);
+        fn ended(&self, _: Option<&Call>, settled: Option<Settled>, _: Duration) {
+            if settled.is_some() { &self.answered } else { &self.abandoned }.fetch_add(1, Ordering::SeqCst);
+        }
+        fn second_key_refused(&self, _: Product, _: &'static str) {
+            unreachable!("there is no interpreter");
         }
     }
     let counts = Arc::new(Counts::default());
@@ -302,7 +307,7 @@ async fn every_request_is_counted_once_and_so_is_one_whose_caller_went_away() {
 }
 
 /// What an HTTP/1 server with `stack` on it says to `request`, until it closes or has nothing more to say.
-async fn spoken_to(stack: &Stack<Handler>, request: &str, until: &str) -> String {
+async fn spoken_to(stack: &Stack<Dispatch>, request: &str, until: &str) -> String {
     let (mut caller, server) = tokio::io::duplex(64 << 10);
     let service = TowerToHyperService::new(stack.for_connection(context()));
     let server = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(server), service);

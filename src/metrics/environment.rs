@@ -10,9 +10,9 @@ use rustls_pki_types::UnixTime;
 
 use super::labels::{
     CertificateKind, CertificateLabels, EnvironmentLabels, HandshakeLabels, ReloadLabels, ReloadOutcome,
+    SecondKeyLabels,
 };
-
-pub(super) const STATUS_CLASSES: [&str; 5] = ["2xx", "3xx", "4xx", "5xx", "none"];
+use super::requests::{RequestEnd, Requests};
 
 /// The counters of one environment; cheap to clone, no look-ups on the way of a request.
 #[derive(Clone, Debug)]
@@ -28,8 +28,8 @@ pub struct EnvironmentMetrics {
     pub(super) resumed: Counter,
     pub(super) in_flight: Gauge,
     pub(super) durations: Histogram,
-    /// In the order of [`STATUS_CLASSES`].
-    pub(super) requests: [Counter; 5],
+    pub(super) requests: Requests,
+    pub(super) second_keys: Family<SecondKeyLabels, Counter>,
 }
 
 impl EnvironmentMetrics {
@@ -68,7 +68,13 @@ impl EnvironmentMetrics {
 
     /// A request that is none was answered before it became one.
     pub fn request_refused(&self, status: u16) {
-        self.count(Some(status));
+        self.requests.count(&RequestEnd {
+            product: "",
+            operation: "",
+            status: Some(status),
+            retryable: None,
+            elapsed: Duration::ZERO,
+        });
     }
 
     /// A request came in.
@@ -76,11 +82,17 @@ impl EnvironmentMetrics {
         self.in_flight.inc();
     }
 
-    /// Its answer began with `status`, or its caller went away before there was one.
-    pub fn request_ended(&self, status: Option<u16>, elapsed: Duration) {
+    /// Its answer began, or its caller went away before there was one.
+    pub fn request_ended(&self, end: RequestEnd<'_>) {
         self.in_flight.dec();
-        self.durations.observe(elapsed.as_secs_f64());
-        self.count(status);
+        self.durations.observe(end.elapsed.as_secs_f64());
+        self.requests.count(&end);
+    }
+
+    /// A call of `product` had no valid second key; `reason` is one of a closed list.
+    pub fn second_key_refused(&self, product: &'static str, reason: &'static str) {
+        let labels = SecondKeyLabels { environment: self.name.clone(), product, reason };
+        self.second_keys.get_or_create(&labels).inc();
     }
 
     /// When the certificates of a kind expire first, where there are any.
@@ -126,18 +138,6 @@ impl EnvironmentMetrics {
     pub fn reloaded(&self, outcome: ReloadOutcome) {
         let labels = ReloadLabels { environment: self.name.clone(), outcome: outcome.label() };
         self.reloads.get_or_create(&labels).inc();
-    }
-
-    fn count(&self, status: Option<u16>) {
-        let [success, redirection, client_error, server_error, none] = &self.requests;
-        match status {
-            Some(500..) => server_error,
-            Some(400..) => client_error,
-            Some(300..) => redirection,
-            Some(_) => success,
-            None => none,
-        }
-        .inc();
     }
 }
 

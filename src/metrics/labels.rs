@@ -19,7 +19,18 @@ pub(super) struct EnvironmentLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct RequestLabels {
     pub(super) environment: String,
+    pub(super) product: &'static str,
+    /// From the catalogue or the configuration.
+    pub(super) operation: String,
     pub(super) status_class: &'static str,
+    pub(super) retryable: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct SecondKeyLabels {
+    pub(super) environment: String,
+    pub(super) product: &'static str,
+    pub(super) reason: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

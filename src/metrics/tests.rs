@@ -12,9 +12,21 @@ fn what_happens_is_counted_under_its_environment() {
     metrics.handshake_failed(Some("preprod"), "expired");
     metrics.handshake_failed(None, "timeout");
     preprod.request_began();
-    preprod.request_ended(Some(204), Duration::from_millis(3));
+    let end = RequestEnd {
+        product: "cof",
+        operation: "notifyTokenUpdate",
+        status: Some(204),
+        retryable: None,
+        elapsed: Duration::from_millis(3),
+    };
+    preprod.request_ended(end);
+    for _ in 0..2 {
+        preprod.request_began();
+        preprod.request_ended(RequestEnd { status: Some(503), retryable: Some(true), ..end });
+    }
     preprod.request_began();
-    preprod.request_ended(None, Duration::ZERO);
+    preprod.request_ended(RequestEnd { product: "", operation: "", status: None, ..end });
+    preprod.second_key_refused("cof", "api_key_missing");
     preprod.request_began();
     let open = preprod.connection_opened();
     preprod.certificate_expires(
@@ -29,11 +41,13 @@ fn what_happens_is_counted_under_its_environment() {
         r#"issuer_host_handshakes_total{environment="preprod",outcome="accepted",reason="",tls_version="TLSv1.3"} 1"#,
         r#"issuer_host_handshakes_total{environment="preprod",outcome="failed",reason="expired",tls_version=""} 1"#,
         r#"issuer_host_handshakes_total{environment="",outcome="failed",reason="timeout",tls_version=""} 1"#,
-        r#"issuer_host_requests_total{environment="preprod",status_class="2xx"} 1"#,
-        r#"issuer_host_requests_total{environment="preprod",status_class="none"} 1"#,
+        r#"issuer_host_requests_total{environment="preprod",product="cof",operation="notifyTokenUpdate",status_class="2xx",retryable=""} 1"#,
+        r#"issuer_host_requests_total{environment="preprod",product="cof",operation="notifyTokenUpdate",status_class="5xx",retryable="true"} 2"#,
+        r#"issuer_host_requests_total{environment="preprod",product="",operation="",status_class="none",retryable=""} 1"#,
+        r#"issuer_host_second_key_refusals_total{environment="preprod",product="cof",reason="api_key_missing"} 1"#,
         r#"issuer_host_requests_in_flight{environment="preprod"} 1"#,
         r#"issuer_host_connections{environment="preprod"} 1"#,
-        r#"issuer_host_request_duration_seconds_bucket{le="0.005",environment="preprod"} 2"#,
+        r#"issuer_host_request_duration_seconds_bucket{le="0.005",environment="preprod"} 4"#,
         r#"issuer_host_certificate_expiry_timestamp_seconds{environment="preprod",kind="client_ca"} 4000000000"#,
         r#"issuer_host_crl_next_update_timestamp_seconds{environment="preprod"} 3000000000"#,
         r#"issuer_host_resumed_handshakes_total{environment="preprod"} 1"#,

@@ -225,9 +225,10 @@ async fn serve_http1<A: Answers>(
         if let Some(error) = guard.refusal() {
             let peer = watch.client.peer();
             debug!(event = "request_refused", reason = "framing", %peer, %error, "no HTTP/1.1 request");
-            environment.metrics.request_refused(error.status());
+            let only_temporary = environment.stack.load().wants_only_temporary_refusals();
+            environment.metrics.request_refused(if only_temporary { 503 } else { error.status() });
             // The peer may have stopped listening; it is refused all the same.
-            let _ = tokio::time::timeout(linger::PATIENCE, io.finish()).await;
+            let _ = tokio::time::timeout(linger::PATIENCE, io.finish(only_temporary)).await;
         } else {
             linger::close(io.into_inner().into_inner().0).await;
         }

@@ -46,19 +46,20 @@ impl<T> GuardedIo<T> {
 impl<T: AsyncRead + AsyncWrite + Unpin> GuardedIo<T> {
     /// Ends a connection whose HTTP part is over: answers a refusal where [`GuardHandle::unanswered_refusal`] has one,
     /// shuts down, and reads on for a while, because bytes that nobody reads would let the kernel reset the connection
-    /// before the peer saw the answer. Nothing is left to do where nothing was refused. May wait for the peer: to be
-    /// called under a deadline.
+    /// before the peer saw the answer. Nothing is left to do where nothing was refused. `only_temporary` says that the peer must not
+    /// be told of what is wrong for good. May wait for the peer: to be called under a deadline.
     ///
     /// # Errors
     /// What the stream says.
-    pub async fn finish(mut self) -> io::Result<()> {
+    pub async fn finish(mut self, only_temporary: bool) -> io::Result<()> {
         /// The most that is read after a refusal, in bytes: more than the buffers of both ends usually hold.
         const LINGER_BYTES: usize = 256 * 1024;
         if self.refused.is_none() {
             return Ok(());
         }
         if let Some(refusal) = self.handle.unanswered_refusal() {
-            self.inner.write_all(refusal.response_bytes()).await?;
+            let answer = if only_temporary { FramingError::TEMPORARY } else { refusal.response_bytes() };
+            self.inner.write_all(answer).await?;
         }
         self.inner.shutdown().await?;
         let mut unread = [0; 4096];

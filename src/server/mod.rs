@@ -28,7 +28,7 @@ pub use deadline::Deadlines;
 pub use drain::{Drained, Shutdown};
 pub use listener::{BindError, bind};
 
-use crate::handler::Handler;
+use crate::handler::Dispatch;
 use crate::http::Stack;
 use crate::metrics::{EnvironmentMetrics, Metrics};
 use crate::telemetry::OncePerSecond;
@@ -41,7 +41,7 @@ pub struct Environment {
     /// Its TLS side.
     pub tls: Arc<TlsEnvironment>,
     /// Its HTTP side, as configured now: each request takes the one that is in force.
-    pub stack: ArcSwap<Stack<Handler>>,
+    pub stack: ArcSwap<Stack<Dispatch>>,
     /// Its counters.
     pub metrics: EnvironmentMetrics,
 }

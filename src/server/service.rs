@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use super::Environment;
 use super::deadline::{Activity, InFlight};
 use super::http1_guard::{Exchange, GuardHandle};
-use crate::handler::Handler;
+use crate::handler::Dispatch;
 use crate::http::Stack;
 use tower::Service as _;
 
@@ -52,10 +52,10 @@ pub(super) trait Answers: Unpin {
 pub(super) struct CurrentStack<S, F> {
     environment: Arc<Environment>,
     bind: F,
-    bound: Mutex<(Arc<Stack<Handler>>, S)>,
+    bound: Mutex<(Arc<Stack<Dispatch>>, S)>,
 }
 
-impl<S: Answer, F: Fn(&Stack<Handler>) -> S> CurrentStack<S, F> {
+impl<S: Answer, F: Fn(&Stack<Dispatch>) -> S> CurrentStack<S, F> {
     pub(super) fn new(environment: Arc<Environment>, bind: F) -> Self {
         let stack = environment.stack.load_full();
         let service = bind(&stack);
@@ -63,7 +63,7 @@ impl<S: Answer, F: Fn(&Stack<Handler>) -> S> CurrentStack<S, F> {
     }
 }
 
-impl<S: Answer, F: Fn(&Stack<Handler>) -> S + Unpin> Answers for CurrentStack<S, F> {
+impl<S: Answer, F: Fn(&Stack<Dispatch>) -> S + Unpin> Answers for CurrentStack<S, F> {
     type Service = S;
 
     fn service(&self) -> S {

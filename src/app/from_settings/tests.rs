@@ -68,7 +68,7 @@ fn no_setting_of_the_server_is_left_out_above() {
 fn the_rules_of_an_environment_arrive_in_its_options() {
     let options = |key: &str, value: &str| {
         let settings = settings_with(&format!("environments.default.{key}"), value);
-        EnvironmentOptions::from_settings(&settings.environments[0]).unwrap()
+        AppOptions::from_settings(&settings).unwrap().environments.remove(0)
     };
     assert_eq!(options("host", "a.example").host.as_deref(), Some("a.example"));
     assert_eq!(options("listen", "127.0.0.1:1").listen, ["127.0.0.1:1".parse().unwrap()]);
@@ -105,40 +105,4 @@ fn what_is_wrong_beside_a_missing_piece_is_found_and_nothing_is_said_of_the_piec
     assert_eq!(keys(&EnvironmentParts { certificate_chain: None, ..whole.clone() }), [ca]);
     let unknown = EnvironmentParts { allow_sample_certificates: true, host: None, ..whole };
     assert_eq!(keys(&unknown), [""; 0]);
-}
-
-/// A backend's certificate and key as files, read as `read` says.
-fn backend_texts_by(
-    read: impl FnMut(&PemSource) -> io::Result<Zeroizing<Vec<u8>>>,
-) -> Result<BTreeMap<&'static str, Zeroizing<Vec<u8>>>, Vec<SettingProblem>> {
-    let (certificate, key) = (PemSource::File("certificate".into()), PemSource::File("key".into()));
-    let mut problems = Vec::new();
-    let sources = [("client_certificate", &certificate), ("client_key", &key)];
-    let texts = backend_texts("preprod", &sources, read, &mut problems);
-    if problems.is_empty() { Ok(texts) } else { Err(problems) }
-}
-
-#[test]
-fn files_of_a_backend_are_read_together_until_they_rest() {
-    let text = |text: &str| Ok(Zeroizing::new(text.as_bytes().to_vec()));
-    // Another certificate is there at once, its key not before the third read.
-    let mut keys = ["old key", "old key, half of the new"].into_iter();
-    let mut certificates = ["old certificate"].into_iter();
-    let texts = backend_texts_by(|source| match source.path().and_then(|path| path.to_str()) {
-        Some("key") => text(keys.next().unwrap_or("new key")),
-        _ => text(certificates.next().unwrap_or("new certificate")),
-    });
-    let texts = texts.unwrap();
-    assert_eq!(texts["client_certificate"].as_slice(), b"new certificate");
-    assert_eq!(texts["client_key"].as_slice(), b"new key");
-
-    let mut reads = 0;
-    let problems = backend_texts_by(|source| {
-        reads += 1;
-        text(if source.path().is_some_and(|path| path.ends_with("key")) { ["a", "b"][reads / 2 % 2] } else { "same" })
-    });
-    let problems = problems.unwrap_err();
-    assert_eq!(problems.len(), 1, "{problems:?}");
-    assert_eq!(problems[0].key, "environments.preprod.backend.client_key");
-    assert!(problems[0].problem.starts_with("key: it keeps changing"), "{problems:?}");
 }

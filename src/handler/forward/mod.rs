@@ -76,6 +76,11 @@ impl Forward {
         Ok(Self(Arc::new(Backend { client, target, response_timeout, complaints, digest })))
     }
 
+    /// SHA-256 over the options that it was made from.
+    pub(crate) fn digest(&self) -> &[u8; 32] {
+        &self.0.digest
+    }
+
     /// Whether `other` was made from the same options.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.0.digest == other.0.digest

@@ -104,6 +104,11 @@ impl FramingError {
         }
     }
 
+    /// What is said in the place of [`response_bytes`](Self::response_bytes) to a peer that takes any other refusal for the end of the
+    /// matter, and drops what it had to tell.
+    pub const TEMPORARY: &'static [u8] =
+        b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n";
+
     /// A whole HTTP/1.1 response that refuses the shape and closes; to be written only where no other response is under
     /// way.
     #[must_use]

@@ -32,7 +32,7 @@ fn serve(answer_in: Duration) -> (DuplexStream, GuardHandle) {
     tokio::spawn(async move {
         let mut connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(io), service);
         let _ = (&mut connection).await;
-        let _ = connection.into_parts().io.into_inner().finish().await;
+        let _ = connection.into_parts().io.into_inner().finish(false).await;
     });
     (client, handle)
 }

@@ -114,6 +114,12 @@ impl Routes {
         &self.products
     }
 
+    /// Whether `path` lies below a base path of `product`.
+    #[must_use]
+    pub fn claims(&self, product: Product, path: &str) -> bool {
+        self.attribution.product(&attribution::collapsed(path)) == Some(product)
+    }
+
     fn path(&self, path: &str) -> Option<&Path> {
         let mut stack = [0; ON_STACK];
         match stack.get_mut(..path.len()) {

@@ -1,6 +1,6 @@
 //! What a caller of HTTP/1.1 sees of a backend, with the whole stack between them.
 
-use crate::handler::Handler;
+use crate::handler::{Dispatch, Handler};
 use crate::http::Stack;
 
 use super::*;
@@ -8,7 +8,7 @@ use super::*;
 /// A server with the whole stack before `forward`; what it says to `requests`, after which it is closed.
 async fn through_the_stack(forward: Forward, requests: &str) -> String {
     let (mut caller, server) = tokio::io::duplex(64 << 10);
-    let stack = Stack::new(crate::http::testing::options(None), Handler::Forward(forward));
+    let stack = Stack::new(crate::http::testing::options(None), Dispatch::from(Handler::Forward(forward)));
     let service = TowerToHyperService::new(stack.for_connection(crate::http::testing::context()));
     let server = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(server), service);
     let server = tokio::spawn(server);

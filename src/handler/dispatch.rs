@@ -1,0 +1,105 @@
+//! Which handler a call goes to: the token endpoint of this server, the backend that its operation names, or the environment's.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower::Service;
+
+use super::token_endpoint;
+use super::{Handler, HandlerFuture};
+use crate::auth::token_endpoint::TokenEndpoint;
+use crate::http::Call;
+use crate::thales::operation::Role;
+
+/// The handlers of an environment. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    default: Handler,
+    others: Option<Arc<Others>>,
+}
+
+/// Where calls go that do not go to the environment's handler.
+#[derive(Debug, Default)]
+pub struct Others {
+    /// The backends that operations name.
+    pub backends: BTreeMap<String, Handler>,
+    /// What answers requests for access tokens; `None` = whatever answers the rest.
+    pub token_endpoint: Option<Arc<TokenEndpoint>>,
+}
+
+impl Dispatch {
+    /// Everything goes to `default` but what `others` is for.
+    #[must_use]
+    pub fn new(default: Handler, others: Option<Arc<Others>>) -> Self {
+        Self { default: default.mounted(), others }
+    }
+}
+
+impl From<Handler> for Dispatch {
+    fn from(handler: Handler) -> Self {
+        Self::new(handler, None)
+    }
+}
+
+impl Service<Request<Body>> for Dispatch {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = DispatchFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let operation = request.extensions().get::<Call>().and_then(Call::operation);
+        if let (Some(others), Some(operation)) = (&self.others, operation) {
+            if let (Role::TokenEndpoint { expires_in }, Some(endpoint)) = (operation.role, &others.token_endpoint) {
+                let future = Box::pin(token_endpoint::answer(Arc::clone(endpoint), expires_in, request));
+                return DispatchFuture::Token { future };
+            }
+            if let Some(backend) = operation.backend.as_ref().and_then(|name| others.backends.get(name)) {
+                return DispatchFuture::Handler { future: backend.clone().call(request) };
+            }
+        }
+        DispatchFuture::Handler { future: self.default.call(request) }
+    }
+}
+
+pin_project! {
+    /// The future of [`Dispatch`].
+    #[project = DispatchFutureProjection]
+    #[allow(missing_docs)]
+    pub enum DispatchFuture {
+        /// Of a handler.
+        Handler { #[pin] future: HandlerFuture },
+        /// Of the token endpoint.
+        Token { future: BoxFuture<'static, Result<Response<Body>, Infallible>> },
+    }
+}
+
+impl std::fmt::Debug for DispatchFuture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Handler { .. } => "DispatchFuture::Handler",
+            Self::Token { .. } => "DispatchFuture::Token",
+        })
+    }
+}
+
+impl Future for DispatchFuture {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            DispatchFutureProjection::Handler { future } => future.poll(cx),
+            DispatchFutureProjection::Token { future } => future.as_mut().poll(cx),
+        }
+    }
+}

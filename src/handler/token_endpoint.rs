@@ -1,0 +1,31 @@
+//! The token endpoint as a handler: reads the request's body, which is short, and has it answered.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::body::Body;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Limited};
+
+use crate::auth::token_endpoint::{MAX_BODY, TokenEndpoint};
+use crate::http::{Problem, ProblemKind};
+use crate::thales::operation::ExpiresIn;
+
+/// Answers a request for an access token.
+pub(super) async fn answer(
+    endpoint: Arc<TokenEndpoint>,
+    expires_in: ExpiresIn,
+    request: Request<Body>,
+) -> Result<Response<Body>, Infallible> {
+    let (parts, body) = request.into_parts();
+    let body = match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            return Ok(Problem::from(ProblemKind::TooLarge).response(parts.version));
+        }
+        // What the stack in front found out is told there.
+        Err(_) => return Ok(Problem::bad_request("The body of the request could not be read.").response(parts.version)),
+    };
+    Ok(endpoint.answer(&parts.headers, &body, expires_in, SystemTime::now()).map(Body::from))
+}
