@@ -16,9 +16,9 @@ mod verification_keys;
 
 pub use api_key::{ApiKeyRefusal, ApiKeys};
 pub use bearer::{BearerOptions, BearerTokens, TokenClaims, TokenRefusal, Verdict};
-pub use jwks::{Jwks, JwksError, JwksSource};
+pub use jwks::{Jwks, JwksSource, JwksSourceError};
 pub use secret::{LiveSecret, SecretError};
 pub use signing_key::{SigningKeyError, SigningKeys};
-pub use token_endpoint::{Client, TokenEndpoint, TokenEndpointError, TokenEndpointOptions};
+pub use token_endpoint::{Client, GuessLimit, TokenEndpoint, TokenEndpointError, TokenEndpointOptions, TokenOutcome};
 
 pub use crate::outgoing::{ConnectError, Fetch, FetchError, HttpsFetch};

@@ -16,6 +16,9 @@ use super::verification_keys::{VerificationKey, VerificationKeys};
 /// Most keys at once. A rotation needs two.
 pub const MOST_SIGNING_KEYS: usize = 4;
 
+/// What begins a key with a password.
+const ENCRYPTED: &[u8] = b"-----BEGIN ENCRYPTED PRIVATE KEY-----";
+
 /// The keys of one environment: the first signs, and what any of them signed verifies. A new key is put first, and the old one
 /// is removed when the last of its tokens has expired. Replicas that share the file take each other's tokens.
 pub struct SigningKeys {
@@ -31,6 +34,10 @@ impl SigningKeys {
     /// [`SigningKeyError`] when there is no key, one that is not of that curve, one that stands there twice, or too many.
     pub fn from_pem(pem: &[u8]) -> Result<Self, SigningKeyError> {
         use_aws_lc();
+        // It would be passed over, and another key would sign than the operator believes.
+        if pem.windows(ENCRYPTED.len()).any(|label| label == ENCRYPTED) {
+            return Err(SigningKeyError::Encrypted);
+        }
         let (mut signing, mut verifying) = (None, Vec::new());
         for (index, key) in PrivateKeyDer::pem_slice_iter(pem).enumerate() {
             let key = Zeroizing::new(key.map_err(SigningKeyError::Pem)?);
@@ -103,6 +110,9 @@ pub enum SigningKeyError {
          `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256` writes it"
     )]
     None,
+    /// A key has a password.
+    #[error("a signing key has a password: take it off with `openssl pkcs8 -topk8 -nocrypt`")]
+    Encrypted,
     /// It is RSA, of another curve, or broken.
     #[error("signing key number {number} is not a key of curve P-256, the one that ES256 signs with")]
     NotP256 {
@@ -199,7 +209,8 @@ mod tests {
             error("-----BEGIN PRIVATE KEY-----\n!\n-----END PRIVATE KEY-----\n"),
             SigningKeyError::Pem(_)
         ));
-        assert!(matches!(error(&good.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")), SigningKeyError::None));
+        let encrypted = good.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+        assert!(matches!(error(&format!("{encrypted}{good}")), SigningKeyError::Encrypted));
     }
 
     #[test]

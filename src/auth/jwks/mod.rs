@@ -206,7 +206,7 @@ impl fmt::Debug for Jwks {
 
 /// Why keys could not be fetched.
 #[derive(Debug, thiserror::Error)]
-pub enum JwksError {
+enum JwksError {
     /// There is no answer.
     #[error(transparent)]
     Fetch(#[from] FetchError),

@@ -6,6 +6,7 @@ use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use super::access_token::AccessToken;
+use crate::auth::secret::LiveSecret;
 use crate::thales::operation::ExpiresIn;
 
 /// What came of a request, for logs and metrics.
@@ -43,8 +44,8 @@ pub(super) enum Refused {
 
 /// A refusal with what the operator is to know of it.
 pub(super) struct Failure {
-    pub(super) refused: Refused,
-    pub(super) outcome: TokenOutcome,
+    refused: Refused,
+    outcome: TokenOutcome,
 }
 
 impl Failure {
@@ -61,11 +62,12 @@ impl Failure {
         self
     }
 
-    pub(super) fn expired(&self) -> Option<&str> {
-        match &self.outcome {
-            TokenOutcome::Refused { expired, .. } => expired.as_deref(),
-            TokenOutcome::Issued { .. } => None,
+    /// Names the secret that was shown after its time.
+    pub(super) fn with_expired(mut self, secret: Option<&LiveSecret>) -> Self {
+        if let TokenOutcome::Refused { expired, .. } = &mut self.outcome {
+            *expired = secret.map(|secret| secret.name.clone());
         }
+        self
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 
-use super::answer::{Failure, Refused, TokenOutcome};
+use super::answer::{Failure, Refused};
 use super::options::{Client, GuessLimit};
 use super::request::Credentials;
 use super::throttle::Throttle;
@@ -21,6 +21,12 @@ struct Known {
     id_digest: [u8; 32],
     client: Client,
     throttle: Throttle,
+}
+
+impl Known {
+    fn is_somebody(&self) -> bool {
+        !self.client.id.is_empty()
+    }
 }
 
 /// A client and the secret that it showed.
@@ -44,32 +50,24 @@ impl Clients {
 
     /// The client that `shown` belongs to. While it is slowed down its secret is not even looked at.
     pub(super) fn identify(&self, shown: &Credentials, now: SystemTime) -> Result<Identified<'_>, Failure> {
-        let mut blocked = None;
-        let mut refused = Failure::of(Refused::InvalidClient);
-        for (id, secret) in &shown.ways {
-            let known = self.named(id);
-            let attempt = known.throttle.attempt(now, || {
-                let secret = Shown::new(secret);
-                match find(&known.client.secrets, now, |live| secret.is(live)) {
-                    // Nobody has no secret; a text with a digest of zeroes is not known to anybody, and must not be one.
-                    Finding::Live(secret) if !known.client.id.is_empty() => Ok(secret),
-                    Finding::Expired(secret) => Err(Some(secret)),
-                    Finding::Live(_) | Finding::None => Err(None),
-                }
-            });
-            match attempt {
-                Ok(Ok(secret)) => return Ok(Identified { client: &known.client, secret }),
-                Ok(Err(expired)) => {
-                    let (client, expired) = (known.client.id.clone(), expired.map(|secret| secret.name.clone()));
-                    let client = (!client.is_empty()).then_some(client);
-                    if refused.expired().is_none() {
-                        refused.outcome = TokenOutcome::Refused { error: "invalid_client", client, expired };
-                    }
-                }
-                Err(wait) => blocked = Some(Failure::of(Refused::SlowDown(wait)).by(&known.client.id)),
+        let named = shown.ways.iter().map(|(id, _)| self.named(id));
+        let known = named.reduce(|one, other| if one.is_somebody() { one } else { other }).unwrap_or(&self.nobody);
+        let client = &known.client;
+        let secrets: Vec<Shown> = shown.ways.iter().map(|(_, secret)| Shown::new(secret)).collect();
+        // One guess, in however many ways it can be understood.
+        let attempt = known.throttle.attempt(now, || {
+            match find(&client.secrets, now, |live| secrets.iter().fold(false, |is, shown| is | shown.is(live))) {
+                // Whatever is shown for an id that nobody has is wrong.
+                Finding::Live(secret) if known.is_somebody() => Ok(secret),
+                Finding::Expired(secret) => Err(Some(secret)),
+                Finding::Live(_) | Finding::None => Err(None),
             }
+        });
+        match attempt {
+            Ok(Ok(secret)) => Ok(Identified { client, secret }),
+            Ok(Err(expired)) => Err(Failure::of(Refused::InvalidClient).by(&client.id).with_expired(expired)),
+            Err(wait) => Err(Failure::of(Refused::SlowDown(wait)).by(&client.id)),
         }
-        Err(blocked.unwrap_or(refused))
     }
 
     /// Compares with every id, whichever it is.

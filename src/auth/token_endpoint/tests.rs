@@ -233,6 +233,20 @@ fn id_and_secret_may_be_form_urlencoded_or_not() {
 }
 
 #[test]
+fn a_right_secret_uses_nothing_up_in_either_way() {
+    let mut options = endpoint_options(&keys(&key_pem()));
+    options.clients[0].secrets = vec![secret("odd", "a+b+c+d+e+f+g+h+i")];
+    let endpoint = TokenEndpoint::new(options).unwrap();
+    for _ in 0..20 {
+        assert_eq!(answer(&endpoint, &[&basic("thales", "a+b+c+d+e+f+g+h+i")], GRANT).status, 200);
+    }
+    // Control: wrong ones do, once each.
+    for status in [[401; 10], [429; 10]].concat() {
+        assert_eq!(answer(&endpoint, &[&basic("thales", "a+b")], GRANT).status, status);
+    }
+}
+
+#[test]
 fn two_secrets_live_until_the_old_one_expires() {
     let mut options = endpoint_options(&keys(&key_pem()));
     let old = LiveSecret { expires: Some(after(60)), ..secret("old", SECRET) };

@@ -7,6 +7,7 @@ use aws_lc_rs::{hmac, signature};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use proptest::prelude::*;
 use rcgen::{KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PublicKeyData as _};
 
 use super::*;
@@ -196,5 +197,20 @@ async fn an_issuer_tells_where_its_keys_are_and_speaks_for_itself_alone() {
         let jwks = provider.jwks_of(&JwksSource::Issuer("https://idp.example".into()));
         let tokens = BearerTokens::of_identity_provider(jwks, options());
         assert_eq!(judged(&tokens, &token(&pem), now()).await.0, expected, "{issuer} {keys}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_document_makes_it_panic(
+        bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        member in "(kty|crv|x|y|n|e|k|kid|use|key_ops|alg)",
+        value in "(\"[A-Za-z0-9_=-]{0,100}\"|[1-9][0-9]{0,2}|null|\\[\\]|\\{\\})",
+    ) {
+        prop_assert!(document::keys(&bytes, 0).is_err());
+        let key = json!({"kty": "RSA", "n": URL_SAFE_NO_PAD.encode([255; 256]), "e": "AQAB", "kid": "a"});
+        prop_assert!(document::keys(one(&key).to_string().as_bytes(), 0).is_ok());
+        let changed = with(key, json!({member: serde_json::from_str::<Value>(&value).unwrap()}));
+        let _ = document::keys(one(&changed).to_string().as_bytes(), 0);
     }
 }
