@@ -2,6 +2,9 @@
 
 use thiserror::Error;
 
+/// Parameters that a template may have; no call of Thales' has more than three.
+pub(crate) const MOST_PARAMETERS: usize = 6;
+
 /// Why a path is no template.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TemplateError {
@@ -28,6 +31,9 @@ pub enum TemplateError {
     /// Two parameters of one name.
     #[error("{{{0}}} stands twice in the path")]
     RepeatedParameter(String),
+    /// More parameters than are found without an allocation.
+    #[error("{0:?} has more than {MOST_PARAMETERS} parameters")]
+    TooManyParameters(String),
     /// A parameter where none may be.
     #[error("{0:?} has a parameter, and a base path has none")]
     ParameterInBase(String),
@@ -46,6 +52,7 @@ impl TemplateError {
                 "put braces around a whole segment, as in /cards/{cardId}, with letters, digits and _ in them"
             }
             Self::RepeatedParameter(_) => "give the second one a name of its own",
+            Self::TooManyParameters(_) => "write some of them as literals, in an operation for each",
             Self::ParameterInBase(_) => "move the parameter into the path",
         }
     }
@@ -92,6 +99,9 @@ pub(crate) fn check(path: &str) -> Result<(), TemplateError> {
             return Err(TemplateError::RepeatedParameter(name.to_owned()));
         }
         seen.push(name);
+    }
+    if seen.len() > MOST_PARAMETERS {
+        return Err(TemplateError::TooManyParameters(path.to_owned()));
     }
     Ok(())
 }
@@ -144,8 +154,29 @@ mod tests {
     #[test]
     fn what_could_never_be_called_is_no_template() {
         for path in [
-            "", "tokens", "/", "/tokens/", "/a//b", "/a/./b", "/a/../b", "/a%2fb", "/a?b", "/a#b", "/a b", "/\u{e4}",
-            "/a\\b", "/{}", "/{a", "/a}", "/x{a}", "/{a}x", "/{a}{b}", "/{a-b}", "/{*rest}", "/{a}/{a}",
+            "",
+            "tokens",
+            "/",
+            "/tokens/",
+            "/a//b",
+            "/a/./b",
+            "/a/../b",
+            "/a%2fb",
+            "/a?b",
+            "/a#b",
+            "/a b",
+            "/\u{e4}",
+            "/a\\b",
+            "/{}",
+            "/{a",
+            "/a}",
+            "/x{a}",
+            "/{a}x",
+            "/{a}{b}",
+            "/{a-b}",
+            "/{*rest}",
+            "/{a}/{a}",
+            "/{a}/{b}/{c}/{d}/{e}/{f}/{g}",
         ] {
             assert!(check(path).is_err(), "{path:?}");
         }

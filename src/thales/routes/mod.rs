@@ -15,7 +15,7 @@ pub use options::{OperationOverride, RouteOptions, RouteProblem};
 use row::Row;
 
 use super::finding::Finding;
-use super::template::{self, Segment};
+use super::template::{self, MOST_PARAMETERS, Segment};
 use super::{Catalogue, Operation, Product};
 
 /// Paths up to this many bytes are matched without an allocation; the longest that Thales calls has 160 with its ids.
@@ -92,11 +92,12 @@ impl Routes {
     /// is not empty; a path with a slash more at its end is another path.
     #[must_use]
     pub fn find(&self, method: &Method, path: &str) -> Found {
-        let Some(entry) = self.path(path) else { return Found::Unknown { product: self.attribute(path) } };
+        let Some((entry, spans)) = self.path(path) else { return Found::Unknown { product: self.attribute(path) } };
         match entry.routes.iter().find(|route| route.operation.method == *method) {
             Some(route) => Found::Operation(Matched {
                 operation: Arc::clone(&route.operation),
-                parameters: Arc::clone(&route.parameters),
+                names: Arc::clone(&route.names),
+                spans,
             }),
             None => Found::MethodNotAllowed { product: entry.product, allow: entry.allow() },
         }
@@ -120,26 +121,32 @@ impl Routes {
         self.attribution.product(&attribution::collapsed(path)) == Some(product)
     }
 
-    fn path(&self, path: &str) -> Option<&Path> {
+    fn path(&self, path: &str) -> Option<(&Path, Spans)> {
         let mut stack = [0; ON_STACK];
         match stack.get_mut(..path.len()) {
             Some(lower) => {
                 lower.copy_from_slice(path.as_bytes());
                 lower.make_ascii_lowercase();
-                // Changing the case of ASCII letters leaves UTF-8 what it is.
+                // Changing the case of ASCII letters leaves UTF-8 what it is, and every byte where it is.
                 self.lower_case_path(std::str::from_utf8(lower).ok()?)
             }
             None => self.lower_case_path(&path.to_ascii_lowercase()),
         }
     }
 
-    fn lower_case_path(&self, path: &str) -> Option<&Path> {
+    fn lower_case_path(&self, path: &str) -> Option<(&Path, Spans)> {
         let matched = self.router.at(path).ok()?;
-        // The router takes `//` for an id without letters.
-        if matched.params.iter().any(|(_, id)| id.is_empty()) {
-            return None;
+        let mut spans = Spans::default();
+        for ((_, id), span) in matched.params.iter().zip(&mut spans) {
+            // The router takes `//` for an id without letters.
+            if id.is_empty() {
+                return None;
+            }
+            // An id is a piece of the path; its address tells which.
+            let start = id.as_ptr().addr() - path.as_ptr().addr();
+            *span = (start, start + id.len());
         }
-        self.paths.get(*matched.value)
+        Some((self.paths.get(*matched.value)?, spans))
     }
 
     /// Whose a path is that nobody knows.
@@ -148,7 +155,7 @@ impl Routes {
             return Some(product);
         }
         let collapsed = attribution::collapsed(path);
-        self.path(&collapsed).map(|path| path.product).or_else(|| self.attribution.product(&collapsed))
+        self.path(&collapsed).map(|(path, _)| path.product).or_else(|| self.attribution.product(&collapsed))
     }
 }
 
@@ -176,16 +183,22 @@ pub enum Found {
 pub struct Matched {
     /// The operation.
     pub operation: Arc<Operation>,
-    parameters: Arc<[Parameter]>,
+    /// The names of its parameters, in the order of the path.
+    names: Arc<[String]>,
+    spans: Spans,
 }
+
+/// Where parameters begin and end in a path, in its order.
+type Spans = [(usize, usize); MOST_PARAMETERS];
 
 impl Matched {
     /// What stands in `path`, which must be the one that was matched, in the place of the parameter `name`: exactly the bytes that
     /// were called, encoded as they were.
     #[must_use]
     pub fn parameter<'p>(&self, path: &'p str, name: &str) -> Option<&'p str> {
-        let parameter = self.parameters.iter().find(|parameter| parameter.name == name)?;
-        path.split('/').nth(parameter.segment)
+        let at = self.names.iter().position(|parameter| parameter == name)?;
+        let &(start, end) = self.spans.get(at)?;
+        path.get(start..end)
     }
 }
 
@@ -209,26 +222,15 @@ impl Path {
 #[derive(Clone, Debug)]
 struct Route {
     operation: Arc<Operation>,
-    parameters: Arc<[Parameter]>,
+    names: Arc<[String]>,
 }
 
 impl Route {
     fn of(operation: &Arc<Operation>) -> Self {
-        let path = operation.full_path();
-        let parameters = template::segments(&path).enumerate().filter_map(|(at, segment)| match segment {
-            // The first of the pieces between slashes is the empty one before the first slash.
-            Segment::Parameter(name) => Some(Parameter { name: name.to_owned(), segment: at + 1 }),
-            Segment::Literal(_) => None,
-        });
-        Self { operation: Arc::clone(operation), parameters: parameters.collect() }
+        // A base path has none.
+        let names = template::parameters(&operation.path).map(str::to_owned).collect();
+        Self { operation: Arc::clone(operation), names }
     }
-}
-
-#[derive(Clone, Debug)]
-struct Parameter {
-    name: String,
-    /// Which of the pieces between slashes it is.
-    segment: usize,
 }
 
 /// The template as the router wants it: literals in lower case, parameters by their place.
