@@ -68,7 +68,10 @@ async fn a_connection_carries_requests_for_the_name_that_it_was_opened_for_alone
         assert_eq!(neighbour.backend.arrivals("/wrong"), 0, "{}", neighbour.name);
         assert_eq!(neighbour.backend.arrivals("/right"), 10, "{}", neighbour.name);
         // Two protocols, two wrong hosts, each under the name of the environment that was asked.
-        let refused = format!(r#"issuer_host_requests_total{{environment="{}",status_class="4xx"}} 4"#, neighbour.name);
+        let refused = format!(
+            r#"issuer_host_requests_total{{environment="{}",product="tsh",operation="unknown",status_class="4xx",retryable="false"}} 4"#,
+            neighbour.name
+        );
         eventually("the refusals to be counted", async || neighbours.server.has_metric_line(&refused).await).await;
     }
 }
@@ -228,8 +231,8 @@ async fn what_happens_is_counted_under_the_environment_that_it_happens_to() {
         r#"issuer_host_handshakes_total{environment="other",outcome="accepted",reason="",tls_version="TLSv1.3"} 3"#,
         r#"issuer_host_handshakes_total{environment="one",outcome="failed",reason="unknown_issuer",tls_version=""} 1"#,
         r#"issuer_host_handshakes_total{environment="other",outcome="failed",reason="unknown_issuer",tls_version=""} 1"#,
-        r#"issuer_host_requests_total{environment="one",status_class="2xx"} 2"#,
-        r#"issuer_host_requests_total{environment="other",status_class="2xx"} 3"#,
+        r#"issuer_host_requests_total{environment="one",product="tsh",operation="unknown",status_class="2xx",retryable=""} 2"#,
+        r#"issuer_host_requests_total{environment="other",product="tsh",operation="unknown",status_class="2xx",retryable=""} 3"#,
     ] {
         eventually(line, async || neighbours.server.has_metric_line(line).await).await;
     }
