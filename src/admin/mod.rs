@@ -23,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use health::Readiness;
 pub use status::{
-    CertificateStatus, ConfigurationStatus, EnvironmentStatus, ReloadStatus, RevocationListStatus, StatusReport,
+    CertificateStatus, ConfigurationStatus, EnvironmentStatus, ReloadStatus, RevocationListStatus, SecondKeyStatus,
+    StatusReport,
 };
 
 use crate::metrics::Metrics;

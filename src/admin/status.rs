@@ -34,6 +34,17 @@ pub struct ConfigurationStatus {
     pub needs_restart: Vec<String>,
 }
 
+/// A key that callers show besides their certificate.
+#[derive(Clone, Debug, Serialize)]
+pub struct SecondKeyStatus {
+    /// What it is called in the configuration.
+    pub name: String,
+    /// From when on it is refused, RFC 3339; `null` = never.
+    pub expires: Option<String>,
+    /// Whether it is refused already.
+    pub expired: bool,
+}
+
 /// One environment.
 #[derive(Clone, Debug, Serialize)]
 pub struct EnvironmentStatus {
@@ -43,6 +54,12 @@ pub struct EnvironmentStatus {
     pub host: Option<String>,
     /// The products that Thales calls here.
     pub products: Vec<String>,
+    /// How many operations are known.
+    pub operations: usize,
+    /// The API keys that are asked for; empty = none is.
+    pub api_keys: Vec<SecondKeyStatus>,
+    /// The ids of the keys that access tokens are judged by; `null` = no token is asked for.
+    pub token_keys: Option<Vec<String>>,
     /// Number of the epoch in force, from 1.
     pub epoch: u64,
     /// When it was installed, RFC 3339.

@@ -10,8 +10,9 @@ use tracing::{error, info, warn};
 
 use super::options::{EnvironmentOptions, ServerOptions};
 use super::start::EnvironmentProblem;
+use crate::auth::ApiKeys;
 use crate::handler::Dispatch;
-use crate::http::{Stack, StackOptions};
+use crate::http::{Interpreter, Stack, StackOptions};
 use crate::metrics::{CertificateKind, Metrics, ReloadOutcome};
 use crate::pki::RevocationMode;
 use crate::server::Environment;
@@ -84,6 +85,9 @@ impl Member {
         let epoch = self.environment.tls.current();
         let revocation = epoch.judge().revocation();
         warn_of(self.name(), &self.warnings);
+        if let Some(interpreter) = &self.options.interpreter {
+            interpreter.prepare(None);
+        }
         tell_revocation(self.name(), revocation.mode, revocation.lists.lists().len());
         self.measure();
     }
@@ -146,6 +150,7 @@ impl Member {
             self.tls = (options.material_sources(server), options.epoch_options());
             let other_handler = fresh && !options.handler.is_same(&self.options.handler);
             let options = self.keeping_what_is_the_same(options, other_handler);
+            self.welcome(options.interpreter.as_deref());
             let stack = options.stack_options(server);
             if stack != self.stack || other_handler {
                 self.environment.stack.store(Arc::new(mounted(&options, &stack, &self.environment.metrics)));
@@ -168,6 +173,23 @@ impl Member {
             (options.interpreter, options.others)
         };
         EnvironmentOptions { handler, interpreter, others, ..options }
+    }
+
+    /// Gets a new interpreter ready, and tells of it.
+    fn welcome(&self, coming: Option<&Interpreter>) {
+        let before = self.options.interpreter.as_deref();
+        let Some(coming) = coming.filter(|coming| Some(*coming) != before) else { return };
+        coming.prepare(before);
+        let keys: Vec<&str> =
+            coming.options().api_keys.iter().flat_map(ApiKeys::listed).map(|(name, _)| name).collect();
+        info!(
+            event = "interpreter_reloaded",
+            environment = self.name(),
+            operations = coming.routes().operations().len(),
+            api_keys = keys.join(", "),
+            tokens = coming.options().tokens.is_some(),
+            "operations and second keys are in force"
+        );
     }
 
     /// The end of an environment that is gone from the configuration. Returns how many connections were retired.

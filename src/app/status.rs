@@ -13,8 +13,10 @@ use super::reload::ConfigurationReload;
 use super::serving::Serving;
 use crate::admin::{
     CertificateStatus, ConfigurationStatus, EnvironmentStatus, Readiness, ReloadStatus, RevocationListStatus,
-    StatusReport,
+    SecondKeyStatus, StatusReport,
 };
+use crate::auth::ApiKeys;
+use crate::http::Interpreter;
 use crate::pki::facts::CertificateFacts;
 use crate::pki::{EndorsedChain, RevocationList};
 use crate::server::Environment;
@@ -41,6 +43,7 @@ struct Subject {
     environment: Arc<Environment>,
     host: Option<String>,
     products: Vec<String>,
+    interpreter: Option<Arc<Interpreter>>,
     last: LastReload,
 }
 
@@ -97,6 +100,7 @@ impl Subject {
             environment: Arc::clone(&member.environment),
             host: member.options.host(),
             products: member.options.products.clone(),
+            interpreter: member.options.interpreter.clone(),
             last: member.last.clone(),
         }
     }
@@ -106,10 +110,16 @@ impl Subject {
         let epoch = tls.current();
         let revocation = epoch.judge().revocation();
         let now = now();
+        let options = self.interpreter.as_deref().map(Interpreter::options);
         EnvironmentStatus {
             name: tls.name().to_string(),
             host: self.host.clone(),
             products: self.products.clone(),
+            operations: options.map_or(0, |options| options.routes.operations().len()),
+            api_keys: options.and_then(|options| options.api_keys.as_ref()).map(api_keys).unwrap_or_default(),
+            token_keys: options
+                .and_then(|options| options.tokens.as_ref())
+                .map(|tokens| tokens.key_ids(SystemTime::now())),
             epoch: epoch.number(),
             installed_at: rfc3339(epoch.installed_at()),
             anchors: epoch.judge().anchors().anchors().iter().map(|anchor| certificate(&anchor.facts)).collect(),
@@ -130,6 +140,16 @@ impl Subject {
             retired_connections: metrics.retired_connections(),
         }
     }
+}
+
+fn api_keys(keys: &ApiKeys) -> Vec<SecondKeyStatus> {
+    let now = SystemTime::now();
+    let status = |(name, expires): (&str, Option<SystemTime>)| SecondKeyStatus {
+        name: name.to_owned(),
+        expires: expires.map(rfc3339),
+        expired: expires.is_some_and(|expires| expires <= now),
+    };
+    keys.listed().map(status).collect()
 }
 
 fn certificate(facts: &CertificateFacts) -> CertificateStatus {

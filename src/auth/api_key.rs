@@ -22,6 +22,11 @@ impl ApiKeys {
         Self(keys)
     }
 
+    /// The keys, as far as they may be shown: their names, and until when they are good.
+    pub fn listed(&self) -> impl Iterator<Item = (&str, Option<SystemTime>)> {
+        self.0.iter().map(|key| (key.name.as_str(), key.expires))
+    }
+
     /// The name of the key that the caller shows. With HTTP Basic the password is the key (and the user name its `username`, where
     /// it has one), or user name, colon and password together are.
     ///

@@ -35,7 +35,11 @@ fn explain(settings: &Settings, options: &AppOptions) -> Result<Explanation, Rep
         match TlsMaterial::load(&environment_options.material_sources(&options.server), now()) {
             Ok(material) => {
                 warnings.extend(material.warnings().iter().map(|warning| format!("{}: {warning}", environment.name)));
-                warnings.extend(explanation.environment(environment, &material));
+                warnings.extend(explanation.environment(
+                    environment,
+                    &material,
+                    environment_options.interpreter.as_deref(),
+                ));
             }
             Err(error) => problems.push(EnvironmentProblem::Material { environment: environment.name.clone(), error }),
         }

@@ -1,10 +1,13 @@
 //! A good configuration, told to people.
 
+mod calls;
+
 use std::fmt;
 
 use rustls_pki_types::UnixTime;
 
 use super::wrapping::wrapped;
+use crate::http::Interpreter;
 use crate::pki::facts::{CertificateFacts, minute};
 use crate::pki::pem;
 use crate::settings::{
@@ -30,7 +33,12 @@ impl Explanation {
     }
 
     /// Tells an environment; gives warnings about files that the material does not cover.
-    pub(super) fn environment(&mut self, environment: &EnvironmentSettings, material: &TlsMaterial) -> Vec<String> {
+    pub(super) fn environment(
+        &mut self,
+        environment: &EnvironmentSettings,
+        material: &TlsMaterial,
+        interpreter: Option<&Interpreter>,
+    ) -> Vec<String> {
         self.heading(&format!("environment {}", environment.name));
         self.line("product", &joined(environment.products.iter().map(|product| product.name())));
         self.line("customer", &environment.customer_id);
@@ -50,6 +58,9 @@ impl Explanation {
         self.server_chain(material.credential.facts());
         self.line("private key", &format!("{}, belongs to the chain", environment.private_key.shown()));
         let mut warnings = self.endorsed(environment, material);
+        if let Some(interpreter) = interpreter {
+            warnings.extend(self.calls(environment, interpreter));
+        }
         warnings.extend(self.backend(&environment.name, &environment.backend));
         if environment.forward_client_certificate {
             self.line("gets", "the caller's whole certificate and chain (RFC 9440), beside its identity");

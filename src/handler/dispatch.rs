@@ -16,6 +16,7 @@ use super::token_endpoint;
 use super::{Handler, HandlerFuture};
 use crate::auth::token_endpoint::TokenEndpoint;
 use crate::http::Call;
+use crate::telemetry::OncePerSecond;
 use crate::thales::operation::Role;
 
 /// The handlers of an environment. Cheap to clone.
@@ -32,6 +33,16 @@ pub struct Others {
     pub backends: BTreeMap<String, Handler>,
     /// What answers requests for access tokens; `None` = whatever answers the rest.
     pub token_endpoint: Option<Arc<TokenEndpoint>>,
+    /// So that requests for tokens that are refused do not flood the log.
+    pub(super) refusals: OncePerSecond,
+}
+
+impl Others {
+    /// Nothing goes elsewhere but what is given.
+    #[must_use]
+    pub fn new(backends: BTreeMap<String, Handler>, token_endpoint: Option<Arc<TokenEndpoint>>) -> Self {
+        Self { backends, token_endpoint, refusals: OncePerSecond::default() }
+    }
 }
 
 impl Dispatch {
@@ -61,7 +72,8 @@ impl Service<Request<Body>> for Dispatch {
         let operation = request.extensions().get::<Call>().and_then(Call::operation);
         if let (Some(others), Some(operation)) = (&self.others, operation) {
             if let (Role::TokenEndpoint { expires_in }, Some(endpoint)) = (operation.role, &others.token_endpoint) {
-                let future = Box::pin(token_endpoint::answer(Arc::clone(endpoint), expires_in, request));
+                let answer = token_endpoint::answer(Arc::clone(others), Arc::clone(endpoint), expires_in, request);
+                let future = Box::pin(answer);
                 return DispatchFuture::Token { future };
             }
             if let Some(backend) = operation.backend.as_ref().and_then(|name| others.backends.get(name)) {

@@ -8,12 +8,15 @@ use axum::body::Body;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Limited};
 
-use crate::auth::token_endpoint::{MAX_BODY, TokenEndpoint};
+use super::Others;
+use crate::auth::token_endpoint::{MAX_BODY, TokenEndpoint, TokenOutcome};
 use crate::http::{Problem, ProblemKind};
 use crate::thales::operation::ExpiresIn;
+use crate::tls::VerifiedClient;
 
 /// Answers a request for an access token.
 pub(super) async fn answer(
+    others: Arc<Others>,
     endpoint: Arc<TokenEndpoint>,
     expires_in: ExpiresIn,
     request: Request<Body>,
@@ -27,5 +30,22 @@ pub(super) async fn answer(
         // What the stack in front found out is told there.
         Err(_) => return Ok(Problem::bad_request("The body of the request could not be read.").response(parts.version)),
     };
-    Ok(endpoint.answer(&parts.headers, &body, expires_in, SystemTime::now()).map(Body::from))
+    let answer = endpoint.answer(&parts.headers, &body, expires_in, SystemTime::now());
+    if let Some(TokenOutcome::Refused { error, client, expired }) = answer.extensions().get()
+        && let Some(unsaid) = others.refusals.turn()
+    {
+        let caller = parts.extensions.get::<VerifiedClient>();
+        tracing::warn!(
+            event = "token_refused",
+            environment = caller.map(VerifiedClient::environment),
+            error,
+            client,
+            expired_secret = expired,
+            peer = caller.map(|caller| tracing::field::display(caller.peer())),
+            sha256 = caller.map(|caller| tracing::field::display(caller.identity().sha256)),
+            unsaid,
+            "a verified client got no access token"
+        );
+    }
+    Ok(answer.map(Body::from))
 }

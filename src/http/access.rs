@@ -32,6 +32,8 @@ pub(crate) struct Observed(Arc<Findings>);
 struct Findings {
     received: AtomicU64,
     ids: OnceLock<Ids>,
+    /// The name of the second key that was shown.
+    key: OnceLock<String>,
 }
 
 /// What ties the logs of several systems together.
@@ -46,6 +48,11 @@ impl Observed {
     /// So many more bytes of the body came in.
     pub(crate) fn received(&self, bytes: u64) {
         self.0.received.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// It showed the second key of this name.
+    pub(crate) fn showed(&self, key: &str) {
+        let _ = self.0.key.set(key.to_owned());
     }
 
     /// The ids that the request goes on with.
@@ -132,6 +139,7 @@ impl Drop for Line {
             peer = %client.peer(),
             subject = client.identity().subject,
             sha256 = %client.identity().sha256,
+            key = self.observed.0.key.get().map(String::as_str),
             request_id = ids.and_then(|ids| ids.request.as_deref()),
             correlation_id = ids.and_then(|ids| ids.correlation.as_deref()),
             trace_id = ids.and_then(|ids| ids.trace.as_deref()),

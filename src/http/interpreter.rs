@@ -1,7 +1,7 @@
 //! What an environment knows of the calls that Thales makes to it, and what it demands of them on top of mutual TLS.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ::http::HeaderName;
 
@@ -115,6 +115,13 @@ impl Interpreter {
     #[must_use]
     pub fn routes(&self) -> &Routes {
         &self.options.routes
+    }
+
+    /// Gets ready for calls: keys that have to be fetched are fetched, or taken over from what was in force `before`.
+    pub(crate) fn prepare(&self, before: Option<&Self>) {
+        if let Some(tokens) = &self.options.tokens {
+            tokens.prepare(before.and_then(|before| before.options.tokens.as_ref()), SystemTime::now());
+        }
     }
 
     pub(crate) fn options(&self) -> &InterpreterOptions {

@@ -13,6 +13,7 @@ use axum::body::Body;
 use futures_util::future::{BoxFuture, Either};
 use tower::{Layer, Service};
 
+use super::access::Observed;
 use super::accounting::Accounting;
 use super::call::{Call, Sensitive};
 use super::interpreter::{IdPlace, UnknownOperations};
@@ -76,7 +77,10 @@ where
                 let (mut inner, layer) = (self.inner.clone(), self.layer.clone());
                 Either::Right(Either::Right(Box::pin(async move {
                     match verdict.await {
-                        Ok(_) => inner.call(entered(request, &call, true)).await,
+                        Ok(claims) => {
+                            showed(&request, claims.holder());
+                            inner.call(entered(request, &call, true)).await
+                        }
                         Err(refusal) => {
                             let refusal = Refusal::of_token(&call, &refusal);
                             layer.tell(&refusal);
@@ -183,7 +187,10 @@ fn credential(call: &Call, product: Product, request: &Request<Body>, now: Syste
     let options = call.interpreter().options();
     match (product, &options.api_keys, &options.tokens) {
         (Product::Cof, Some(keys), _) => match keys.verify(request.headers(), now) {
-            Ok(_) => Credential::Verified,
+            Ok(key) => {
+                showed(request, key);
+                Credential::Verified
+            }
             Err(refusal) => {
                 let problem = ProblemKind::Unauthenticated("An API key that is valid here is needed.");
                 let challenge = Some(HeaderValue::from_static("APIKEY"));
@@ -192,11 +199,21 @@ fn credential(call: &Call, product: Product, request: &Request<Body>, now: Syste
             }
         },
         (Product::D1 | Product::D1Ecom, _, Some(tokens)) => match tokens.verify(request.headers(), now) {
-            Verdict::Accepted(_) => Credential::Verified,
+            Verdict::Accepted(claims) => {
+                showed(request, claims.holder());
+                Credential::Verified
+            }
             Verdict::Refused(refusal) => Credential::Refused(Refusal::of_token(call, &refusal)),
             Verdict::Pending(verdict) => Credential::Pending(verdict),
         },
         _ => Credential::NotDemanded,
+    }
+}
+
+/// Leaves the name of the key, or of who showed the token, for the line of the request.
+fn showed(request: &Request<Body>, name: &str) {
+    if let Some(observed) = request.extensions().get::<Observed>() {
+        observed.showed(name);
     }
 }
 

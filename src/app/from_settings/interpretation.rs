@@ -93,7 +93,7 @@ impl<'s> Known<'s> {
         };
         Some(Interpretation {
             interpreter: Arc::new(Interpreter::new(options)),
-            others: Arc::new(Others { backends: backends?, token_endpoint }),
+            others: Arc::new(Others::new(backends?, token_endpoint)),
         })
     }
 
@@ -220,7 +220,7 @@ impl From<&OperationSettings> for OperationOverride {
 pub(super) struct Digest(Context);
 
 impl Digest {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Context::new(&SHA256))
     }
 
@@ -230,7 +230,7 @@ impl Digest {
         self.0.update(part);
     }
 
-    fn finish(self) -> [u8; 32] {
+    pub(super) fn finish(self) -> [u8; 32] {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(self.0.finish().as_ref());
         bytes

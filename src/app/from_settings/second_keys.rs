@@ -100,7 +100,10 @@ fn jwks(
             held.remove("jwks_ca")
         }
     };
-    digest.add(ca.as_deref().map_or(&[], Vec::as_slice));
+    let trusted = ca.as_deref().map_or(&[][..], Vec::as_slice);
+    digest.add(trusted);
+    let mut trust = Digest::new();
+    trust.add(trusted);
     let fetch = match HttpsFetch::new(ca.as_deref().map(Vec::as_slice)) {
         Ok(fetch) => fetch,
         Err(error) => {
@@ -112,7 +115,7 @@ fn jwks(
         Some(url) => ("jwks_url", JwksSource::Keys(url.clone())),
         None => ("issuer", JwksSource::Issuer(provider.issuer.clone())),
     };
-    Jwks::new(&source, Arc::new(fetch)).map_err(|error| wrong(name, error.to_string())).ok()
+    Jwks::trusting(&source, Arc::new(fetch), trust.finish()).map_err(|error| wrong(name, error.to_string())).ok()
 }
 
 fn token_endpoint(

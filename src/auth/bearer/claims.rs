@@ -20,6 +20,16 @@ pub struct TokenClaims {
     pub expires: SystemTime,
 }
 
+impl TokenClaims {
+    /// Who it was issued to, for logs: the client, or else the subject. Nothing after the first 128 characters.
+    #[must_use]
+    pub fn holder(&self) -> &str {
+        const LONGEST: usize = 128;
+        let holder = self.client.as_deref().or(self.subject.as_deref()).unwrap_or_default();
+        holder.char_indices().nth(LONGEST).and_then(|(end, _)| holder.get(..end)).unwrap_or(holder)
+    }
+}
+
 /// The claims as they stand in a token. A claim that stands there twice is refused by serde.
 #[derive(Deserialize)]
 pub(super) struct RawClaims {

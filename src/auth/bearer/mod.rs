@@ -79,6 +79,26 @@ impl BearerTokens {
         Self(Arc::new(Verifier { keys, options, remembered: Remembered::default() }))
     }
 
+    /// Has the keys fetched that are not there yet, and takes those over that `before` has from the same place.
+    pub fn prepare(&self, before: Option<&Self>, now: SystemTime) {
+        let Keys::OfIdentityProvider(jwks) = &self.0.keys else { return };
+        if let Some(Keys::OfIdentityProvider(before)) = before.map(|before| &before.0.keys) {
+            jwks.adopt(before);
+        }
+        jwks.prefetch(now);
+    }
+
+    /// The ids of the keys that tokens are judged by now; of an identity provider's that have none, nothing is told.
+    #[must_use]
+    pub fn key_ids(&self, now: SystemTime) -> Vec<String> {
+        match &self.0.keys {
+            Keys::Own(keys) => keys.ids().map(str::to_owned).collect(),
+            Keys::OfIdentityProvider(jwks) => {
+                jwks.held(now).map(|keys| keys.ids().map(str::to_owned).collect()).unwrap_or_default()
+            }
+        }
+    }
+
     /// Judges the token of a request.
     pub fn verify(&self, headers: &HeaderMap, now: SystemTime) -> Verdict {
         let token = match token(headers) {

@@ -34,6 +34,7 @@ pub enum JwksSourceError {
     IssuerWithQuery,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Location {
     Keys(Uri),
     Discovered { issuer: String, configuration: Uri },

@@ -45,6 +45,8 @@ pub struct Jwks(Arc<Provider>);
 
 struct Provider {
     location: Location,
+    /// What distinguishes whom the fetch trusts; `None` = nobody knows.
+    trust: Option<[u8; 32]>,
     fetch: Arc<dyn Fetch>,
     held: ArcSwapOption<Held>,
     attempts: Mutex<Attempts>,
@@ -76,14 +78,37 @@ impl Jwks {
     /// # Errors
     /// [`JwksSourceError`] when the URL in `source` cannot be used.
     pub fn new(source: &JwksSource, fetch: Arc<dyn Fetch>) -> Result<Self, JwksSourceError> {
+        Self::with(source, fetch, None)
+    }
+
+    fn with(source: &JwksSource, fetch: Arc<dyn Fetch>, trust: Option<[u8; 32]>) -> Result<Self, JwksSourceError> {
         use_aws_lc();
         Ok(Self(Arc::new(Provider {
             location: Location::new(source)?,
+            trust,
             fetch,
             held: ArcSwapOption::empty(),
             attempts: Mutex::default(),
             failing: AtomicBool::new(false),
         })))
+    }
+
+    /// The same, told apart from keys that are fetched with other trust: `digest` is of the certificates that the identity provider's
+    /// own must chain to.
+    ///
+    /// # Errors
+    /// [`JwksSourceError`] when the URL in `source` cannot be used.
+    pub fn trusting(source: &JwksSource, fetch: Arc<dyn Fetch>, digest: [u8; 32]) -> Result<Self, JwksSourceError> {
+        Self::with(source, fetch, Some(digest))
+    }
+
+    /// Takes over what `before` holds when it comes from the same place, so that a change of something else does not depend on
+    /// the identity provider being there.
+    pub fn adopt(&self, before: &Self) {
+        let same = self.0.trust.is_some() && self.0.trust == before.0.trust && self.0.location == before.0.location;
+        if same && self.0.held.load().is_none() {
+            self.0.held.store(before.0.held.load_full());
+        }
     }
 
     /// Begins to fetch keys when there are none, so that the first call need not wait. Does nothing outside of a tokio runtime.
@@ -101,6 +126,12 @@ impl Jwks {
             self.start(now, PAUSE);
         }
         held.is_usable(now).then(|| Arc::clone(&held.keys))
+    }
+
+    /// The keys that are in use at `now`, without a thought of fetching any.
+    pub(super) fn held(&self, now: SystemTime) -> Option<Arc<VerificationKeys>> {
+        let held = self.0.held.load();
+        held.as_ref().filter(|held| held.is_usable(now)).map(|held| Arc::clone(&held.keys))
     }
 
     /// A fetch to wait for while there are no keys.
