@@ -236,3 +236,6 @@ impl Digest {
         bytes
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -172,3 +172,23 @@ fn without_a_runtime_nothing_is_fetched_and_nothing_breaks() {
     assert!(matches!(tokens.verify(&bearer(&token(&pem)), now()), Verdict::Refused(TokenRefusal::NoKeys)));
     assert_eq!(provider.asked(), 0);
 }
+
+#[tokio::test]
+async fn keys_outlive_a_change_of_what_is_beside_them_and_no_change_of_trust() {
+    let pem = key_pem();
+    let provider = FakeProvider::new(&set(&[&pem]));
+    let source = JwksSource::Keys(KEYS_URL.into());
+    let trusting = |digest: u8| {
+        let jwks = Jwks::trusting(&source, Arc::new(Client(Arc::clone(&provider))), [digest; 32]).unwrap();
+        BearerTokens::of_identity_provider(jwks, options())
+    };
+    let before = trusting(1);
+    assert_eq!(judged(&before, &token(&pem), now()).await, (None, true));
+    provider.vanish();
+
+    let (same, other) = (trusting(1), trusting(2));
+    same.prepare(Some(&before), now());
+    other.prepare(Some(&before), now());
+    assert_eq!(judged(&same, &token(&pem), now()).await, (None, false));
+    assert_eq!(judged(&other, &token(&pem), now()).await.0, Some(TokenRefusal::NoKeys));
+}
