@@ -10,9 +10,12 @@
 //!        ── server::connection  PROXY header, one deadline over everything up to the verified client
 //!        ── tls::handshake      SNI -> environment -> current epoch -> tls::judge -> VerifiedClient
 //!        ── server::watch       deadlines, retirement and drain of a live connection
-//!        ── http::stack         verdict asked first, limits, host, identity headers: one ordered list
-//!        ── handler             forward (to a backend) | embed (an axum::Router)
-//!        ── http::problem       what the caller sees when something is wrong
+//!        ── http::exchange      verdict asked first; thales::routes: which operation of which product it is
+//!        ── http::stack         limits, path, host, identity headers: one ordered list
+//!        ── http::second_key    API key, bearer token, issuer id (auth)
+//!        ── handler             forward (to a backend) | token endpoint | embed (an axum::Router)
+//!        ── http::settle        acknowledgement, or problem in the dialect of the product (thales::dialect)
+//!        ── http::access        one event, when the answer has ended
 //! ```
 //!
 //! And the way of new certificates:
@@ -49,7 +52,7 @@
 //! # }
 //! ```
 //!
-//! Modules import downwards only: `app` -> `server`, `handler`, `admin` -> `http` -> `tls` -> `pki`. `settings` is seen by `app`
+//! Modules import downwards only: `app` -> `server`, `handler`, `admin` -> `http` -> `auth`, `thales`, `tls` -> `pki`. `settings` is seen by `app`
 //! and `cli` alone; every other module takes options of its own, so that an embedder needs no file.
 
 pub mod admin;
