@@ -528,7 +528,7 @@ fn the_demo_tells_its_story_and_ends() {
     let text = text_of(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(!text.contains("WRONG") && !text.contains("panicked"), "{text}");
-    assert_eq!(text.matches("  ok ").count(), 6, "{text}");
+    assert_eq!(text.matches("  ok ").count(), 11, "{text}");
     for alert in ["certificate_required", "unknown_ca", "certificate_expired"] {
         assert!(text.contains(&format!("refused: alert {alert}")), "{text}");
     }
@@ -550,7 +550,7 @@ fn a_story_that_differs_in_one_line_ends_with_1() {
     let output = run(directory.path(), &["demo", "--once", "--certificates", "."]);
     let text = text_of(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert_eq!((text.matches("  ok ").count(), text.matches("WRONG").count()), (5, 1), "{text}");
+    assert_eq!((text.matches("  ok ").count(), text.matches("WRONG").count()), (10, 1), "{text}");
 }
 
 #[test]

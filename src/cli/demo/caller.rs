@@ -49,6 +49,7 @@ impl Caller {
         &self,
         version: &'static SupportedProtocolVersion,
         credential: ClientCredential<'_>,
+        request: Request<Full<Bytes>>,
     ) -> Result<Outcome, Error> {
         let builder = ClientConfig::builder_with_provider(crate::tls::provider())
             .with_protocol_versions(&[version])?
@@ -69,7 +70,7 @@ impl Caller {
         // A TLS 1.3 client is connected before the server has judged its certificate: only a read tells.
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let driver = tokio::spawn(connection);
-        let answer = sender.send_request(notification()?).await;
+        let answer = sender.send_request(request).await;
         match answer {
             Ok(answer) => {
                 let status = answer.status().as_u16();
@@ -86,14 +87,14 @@ impl Caller {
     }
 }
 
-/// A notification as TSH sends it; the ids are made up.
-fn notification() -> Result<Request<Full<Bytes>>, http::Error> {
-    Request::post("/issuer/igwapi/v2.0/notifyVirtualCardChange")
+/// A call as Thales makes it, with one header of its product; the ids in its body are made up.
+pub(super) fn request(path: &str, header: (&str, &str)) -> Result<Request<Full<Bytes>>, http::Error> {
+    Request::post(path)
         .header(header::HOST, "localhost")
         .header(header::CONTENT_TYPE, "application/json")
-        .header("x-issuer-id", "SAMPLE0001")
         .header("x-correlation-id", "demo")
-        .body(Full::from(r#"{"issuerCardRefId":"sample-card","virtualCardId":"sample-token","action":"ACTIVATE"}"#))
+        .header(header.0, header.1)
+        .body(Full::from(r#"{"issuerCardRefId":"sample-card","tokenId":"sample-token"}"#))
 }
 
 /// The alert in an error's chain of causes, else the error's own words.

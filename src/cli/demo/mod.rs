@@ -7,14 +7,19 @@ mod story;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use self::caller::Caller;
 use super::{Error, StopSignal, sample_pki, say};
 use crate::app::{App, AppOptions, EnvironmentOptions, ServerOptions};
+use crate::auth::{ApiKeys, LiveSecret};
 use crate::handler::Handler;
 use crate::handler::forward::{Forward, ForwardOptions};
+use crate::http::{Interpreter, InterpreterOptions};
+use crate::thales::routes::{RouteOptions, Routes};
+use crate::thales::{Catalogue, Product};
 use crate::tls::MaterialSource;
 
 /// The sample certificates of a checkout.
@@ -107,6 +112,7 @@ async fn bind(listen: SocketAddr, directory: &Path, backend: SocketAddr) -> Resu
             file("server-key.pem"),
             Handler::Forward(forward),
         );
+        let environment = EnvironmentOptions { interpreter: Some(Arc::new(interpreter()?)), ..environment };
         let server = ServerOptions { listen: vec![listen], ..ServerOptions::default() };
         Ok(AppOptions { server, admin: None, environments: vec![environment] })
     };
@@ -118,16 +124,31 @@ async fn bind(listen: SocketAddr, directory: &Path, backend: SocketAddr) -> Resu
     }
 }
 
+/// Knows the calls of an issuer and of a merchant.
+fn interpreter() -> Result<Interpreter, Error> {
+    let options = RouteOptions { products: vec![Product::Tsh, Product::Cof], ..RouteOptions::default() };
+    let routes = Routes::compile(Catalogue::built_in(), &options)
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+    let api_keys = ApiKeys::new(vec![LiveSecret::from_text("demo", story::API_KEY)?]);
+    let options = InterpreterOptions::new(routes, vec![story::ISSUER.to_owned()]);
+    Ok(Interpreter::new(InterpreterOptions { api_keys: Some(api_keys), ..options }))
+}
+
 /// Lines to copy.
 fn invitation(address: SocketAddr, directory: &Path) -> String {
     let (port, directory) = (address.port(), directory.display());
+    let (issuer, key) = (story::ISSUER, story::API_KEY);
     format!(
         "
 It goes on serving. Call it yourself, in another terminal in this directory:
 
   # admitted: a client of the sample Thales Client CA
   curl --cacert {directory}/server-ca.pem --cert {directory}/client-a-chain.pem --key {directory}/client-a-key.pem \\
-       -d '{{}}' https://localhost:{port}/issuer/igwapi/v2.0/notifyVirtualCardChange
+       -H 'x-issuer-id: {issuer}' -d '{{}}' https://localhost:{port}/issuer/igwapi/v2.0/checkCardEligibility
+
+  # the same client, as a merchant's caller; without the key, or with another one, it gets 503
+  curl -i --cacert {directory}/server-ca.pem --cert {directory}/client-a-chain.pem --key {directory}/client-a-key.pem \\
+       -H 'authorization: APIKEY {key}' -d '{{}}' https://localhost:{port}/tsh-cof/notify-token-update
 
   # refused: no certificate
   curl --cacert {directory}/server-ca.pem https://localhost:{port}/

@@ -1,11 +1,11 @@
-//! What the demo shows: who is admitted, who is refused.
+//! What the demo shows: who is admitted, who is refused, and what the calls of those who are admitted get.
 
 use std::path::Path;
 
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, SupportedProtocolVersion};
 
-use super::caller::{Caller, Outcome};
+use super::caller::{Caller, Outcome, request};
 use crate::cli::{Error, say};
 
 /// A line of the story: who calls, and what should come of it.
@@ -42,6 +42,67 @@ const STORY: [Call; 6] = [
     },
 ];
 
+/// What asks for an answer of the backend, so that one sees what it sees.
+const QUERY: &str = "/issuer/igwapi/v2.0/checkCardEligibility";
+/// The API key of the demo's merchant.
+pub(super) const API_KEY: &str = "SAMPLE-key-of-the-demo";
+/// The issuer of the demo.
+pub(super) const ISSUER: &str = "SAMPLE0001";
+
+/// A call of a client that is admitted, and what it gets.
+struct Answer {
+    what: &'static str,
+    path: &'static str,
+    header: (&'static str, &'static str),
+    status: u16,
+    /// How the answer's body begins.
+    body: &'static str,
+    why: &'static str,
+}
+
+const ANSWERS: [Answer; 5] = [
+    Answer {
+        what: "a query",
+        path: QUERY,
+        header: ("x-issuer-id", ISSUER),
+        status: 200,
+        body: "{\n",
+        why: "the backend's own answer",
+    },
+    Answer {
+        what: "a notification of tsh",
+        path: "/issuer/igwapi/v2.0/notifyVirtualCardChange",
+        header: ("x-issuer-id", ISSUER),
+        status: 200,
+        body: "",
+        why: "the acknowledgement that TSH wants",
+    },
+    Answer {
+        what: "the same, of another issuer",
+        path: "/issuer/igwapi/v2.0/notifyVirtualCardChange",
+        header: ("x-issuer-id", "ANOTHER001"),
+        status: 400,
+        body: "{\"responseCode\":911",
+        why: "refused, in the words of TSH",
+    },
+    Answer {
+        what: "a notification of cof",
+        path: "/tsh-cof/notify-token-update",
+        header: ("authorization", "APIKEY SAMPLE-key-of-the-demo"),
+        status: 204,
+        body: "",
+        why: "the backend said 200; cof wants 204",
+    },
+    Answer {
+        what: "the same, with a wrong key",
+        path: "/tsh-cof/notify-token-update",
+        header: ("authorization", "APIKEY some-other-key"),
+        status: 503,
+        body: "",
+        why: "comes again; after a 401 it would be lost",
+    },
+];
+
 /// Tells the story. `true` when every call ended as it should.
 pub(super) async fn tell(caller: &Caller, directory: &Path) -> Result<bool, Error> {
     let read = |name: String| {
@@ -55,7 +116,7 @@ pub(super) async fn tell(caller: &Caller, directory: &Path) -> Result<bool, Erro
             Some(stem) => Some((read(format!("{stem}-chain.pem"))?, read(format!("{stem}-key.pem"))?)),
         };
         let credential = files.as_ref().map(|(chain, key)| (chain.as_slice(), key.as_slice()));
-        let outcome = caller.call(call.version, credential).await?;
+        let outcome = caller.call(call.version, credential, request(QUERY, ("x-issuer-id", ISSUER))?).await?;
         let (as_it_should_be, what) = match &outcome {
             Outcome::Answered(status, body) => {
                 let seen = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
@@ -71,11 +132,35 @@ pub(super) async fn tell(caller: &Caller, directory: &Path) -> Result<bool, Erro
             Outcome::Broken(why) => (false, format!("the connection broke: {why}")),
         };
         right += usize::from(as_it_should_be);
-        let verdict = if as_it_should_be { "ok   " } else { "WRONG" };
-        say(format_args!("  {verdict}  {:<30} {what}", call.who))?;
+        told(as_it_should_be, call.who, &what)?;
     }
-    say(format_args!("\n{right} of {} calls ended as they should.", STORY.len()))?;
-    Ok(right == STORY.len())
+    say("")?;
+    let (chain, key) = (read("client-a-chain.pem".into())?, read("client-a-key.pem".into())?);
+    for answer in &ANSWERS {
+        let outcome = caller.call(&TLS13, Some((&chain, &key)), request(answer.path, answer.header)?).await?;
+        let as_it_should_be = match &outcome {
+            Outcome::Answered(status, body) if answer.body.is_empty() => *status == answer.status && body.is_empty(),
+            Outcome::Answered(status, body) => *status == answer.status && body.starts_with(answer.body.as_bytes()),
+            Outcome::Refused(_) | Outcome::Broken(_) => false,
+        };
+        let what = match (&outcome, as_it_should_be) {
+            (Outcome::Answered(status, _), true) => format!("{status}, {}", answer.why),
+            (Outcome::Answered(status, _), false) => format!("{status}, instead of {}", answer.status),
+            (Outcome::Refused(alert), _) => format!("refused: alert {}", name(*alert)),
+            (Outcome::Broken(why), _) => format!("the connection broke: {why}"),
+        };
+        right += usize::from(as_it_should_be);
+        told(as_it_should_be, answer.what, &what)?;
+    }
+    let calls = STORY.len() + ANSWERS.len();
+    say(format_args!("\n{right} of {calls} calls ended as they should."))?;
+    Ok(right == calls)
+}
+
+fn told(as_it_should_be: bool, who: &str, what: &str) -> Result<(), Error> {
+    let verdict = if as_it_should_be { "ok   " } else { "WRONG" };
+    say(format_args!("  {verdict}  {who:<30} {what}"))?;
+    Ok(())
 }
 
 /// An alert as RFC 8446 section 6 writes it, where the story knows it.
