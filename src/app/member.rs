@@ -172,7 +172,7 @@ impl Member {
         } else {
             (options.interpreter, options.others)
         };
-        EnvironmentOptions { handler, interpreter, others, ..options }
+        EnvironmentOptions { interpreter, others, handler, ..options }
     }
 
     /// Gets a new interpreter ready, and tells of it.

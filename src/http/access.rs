@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use ::http::{HeaderMap, Method, Request, Uri};
+use ::http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -16,6 +16,7 @@ use tracing::info;
 
 use super::ResponseBody;
 use super::call::Call;
+use super::correlation::correlation_id;
 use super::settle::{Outcome, Settled};
 use super::stack::Connection;
 
@@ -40,7 +41,6 @@ struct Findings {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ids {
     pub(crate) request: Option<String>,
-    pub(crate) correlation: Option<String>,
     pub(crate) trace: Option<String>,
 }
 
@@ -70,6 +70,7 @@ pub(crate) struct Line {
     uri: Uri,
     began: Instant,
     observed: Observed,
+    correlation: Option<HeaderValue>,
     settled: Option<Settled>,
     sent: u64,
     complete: bool,
@@ -87,6 +88,7 @@ impl Line {
             uri: request.uri().clone(),
             began: Instant::now(),
             observed,
+            correlation: correlation_id(request.headers()).cloned(),
             settled: None,
             sent: 0,
             complete: false,
@@ -141,7 +143,7 @@ impl Drop for Line {
             sha256 = %client.identity().sha256,
             key = self.observed.0.key.get().map(String::as_str),
             request_id = ids.and_then(|ids| ids.request.as_deref()),
-            correlation_id = ids.and_then(|ids| ids.correlation.as_deref()),
+            correlation_id = self.correlation.as_ref().and_then(|id| id.to_str().ok()),
             trace_id = ids.and_then(|ids| ids.trace.as_deref()),
             "request"
         );

@@ -39,8 +39,7 @@ impl<S> Layer<S> for CorrelationLayer {
     }
 }
 
-/// Keeps a valid `x-request-id` and `traceparent`, makes those that are absent or invalid, and echoes the request id, and a valid
-/// `x-correlation-id` with it.
+/// Keeps a valid `x-request-id` and `traceparent`, makes those that are absent or invalid, and echoes the request id.
 #[derive(Clone, Debug)]
 pub(crate) struct Correlation<S> {
     inner: S,
@@ -61,11 +60,10 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let id = pass_or_make_request_id(request.headers_mut());
         pass_or_make_traceparent(request.headers_mut());
-        let correlation = usable(request.headers(), &CORRELATION_ID).cloned();
         if let Some(observed) = request.extensions().get::<Observed>() {
             observed.identified(request.headers());
         }
-        CorrelationFuture { inner: self.inner.call(request), id: Some(id), correlation }
+        CorrelationFuture { inner: self.inner.call(request), id: Some(id) }
     }
 }
 
@@ -76,7 +74,6 @@ pin_project! {
         #[pin]
         inner: F,
         id: Option<HeaderValue>,
-        correlation: Option<HeaderValue>,
     }
 }
 
@@ -91,9 +88,6 @@ where
         let Ok(mut response) = ready!(this.inner.poll(cx));
         if let Some(id) = this.id.take() {
             response.headers_mut().insert(REQUEST_ID, id);
-        }
-        if let Some(id) = this.correlation.take() {
-            response.headers_mut().insert(CORRELATION_ID, id);
         }
         Poll::Ready(Ok(response))
     }
@@ -183,11 +177,12 @@ fn push_hex(text: &mut Vec<u8>, bytes: &[u8]) {
 pub(super) fn ids(headers: &HeaderMap) -> Ids {
     let text = |id: &HeaderValue| id.to_str().ok().map(str::to_owned);
     let trace = only(headers, &TRACEPARENT).and_then(|value| value.to_str().ok()?.split('-').nth(1).map(str::to_owned));
-    Ids {
-        request: usable(headers, &REQUEST_ID).and_then(text),
-        correlation: usable(headers, &CORRELATION_ID).and_then(text),
-        trace,
-    }
+    Ids { request: usable(headers, &REQUEST_ID).and_then(text), trace }
+}
+
+/// The caller's correlation id, as far as it may be told and echoed.
+pub(super) fn correlation_id(headers: &HeaderMap) -> Option<&HeaderValue> {
+    usable(headers, &CORRELATION_ID)
 }
 
 /// An id that may be told and echoed: there is one, it is short, and it is visible ASCII.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
-use ::http::{Request, Response};
+use ::http::{HeaderValue, Request, Response};
 use futures_util::future::Either;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
@@ -16,6 +16,7 @@ use tower::{Layer, Service};
 use super::access::{ExchangeBody, Line};
 use super::accounting::{Account, Accounting};
 use super::call::Call;
+use super::correlation::{CORRELATION_ID, correlation_id};
 use super::settle::settle;
 use super::stack::Connection;
 use super::{Problem, ProblemKind, ResponseBody};
@@ -58,12 +59,14 @@ where
         let connection = &self.layer.connection;
         // A retired verdict reaches no handler. To ask also wakes the connection, which then says goodbye.
         let retired = connection.standing().ask(SystemTime::now()).is_err();
+        let correlation = correlation_id(request.headers()).cloned();
         let interpreter = connection.interpreter();
         let call = interpreter.map(|known| Call::new(known, request.method(), request.uri().path()));
         if retired {
             let problem = Problem::from(ProblemKind::Retired);
             connection.tell_refused(problem);
-            let (response, _) = settle(problem.response(request.version()), call.as_ref());
+            let (mut response, _) = settle(problem.response(request.version()), call.as_ref());
+            response.headers_mut().extend(correlation.map(|id| (CORRELATION_ID, id)));
             return Either::Left(ready(Ok(response.map(ExchangeBody::untold))));
         }
         let account = self.layer.accounting.as_ref().map(|accounting| Account::open(accounting, call.as_ref()));
@@ -71,7 +74,7 @@ where
         if let Some(call) = &call {
             request.extensions_mut().insert(call.clone());
         }
-        Either::Right(ExchangeFuture { inner: self.inner.call(request), call, account, line })
+        Either::Right(ExchangeFuture { inner: self.inner.call(request), call, correlation, account, line })
     }
 }
 
@@ -82,6 +85,7 @@ pin_project! {
         #[pin]
         inner: F,
         call: Option<Call>,
+        correlation: Option<HeaderValue>,
         account: Option<Account>,
         line: Option<Box<Line>>,
     }
@@ -96,7 +100,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Ok(response) = ready!(this.inner.poll(cx));
-        let (response, settled) = settle(response, this.call.as_ref());
+        let (mut response, settled) = settle(response, this.call.as_ref());
+        if let Some(id) = this.correlation.take() {
+            response.headers_mut().insert(CORRELATION_ID, id);
+        }
         if let Some(account) = this.account.take() {
             account.close(settled);
         }

@@ -82,7 +82,7 @@ where
                             inner.call(entered(request, &call, true)).await
                         }
                         Err(refusal) => {
-                            let refusal = Refusal::of_token(&call, &refusal);
+                            let refusal = Refusal::of_token(&call, refusal);
                             layer.tell(&refusal);
                             Ok(refusal.response(request.version()))
                         }
@@ -119,7 +119,7 @@ impl Refusal {
         Self { product, problem: problem.into(), reason, challenge: None }
     }
 
-    fn of_token(call: &Call, refusal: &TokenRefusal) -> Self {
+    fn of_token(call: &Call, refusal: TokenRefusal) -> Self {
         let problem = match refusal {
             TokenRefusal::NoKeys => ProblemKind::IdentityProviderUnavailable,
             _ => ProblemKind::Unauthenticated("An access token that is valid here is needed."),
@@ -203,7 +203,7 @@ fn credential(call: &Call, product: Product, request: &Request<Body>, now: Syste
                 showed(request, claims.holder());
                 Credential::Verified
             }
-            Verdict::Refused(refusal) => Credential::Refused(Refusal::of_token(call, &refusal)),
+            Verdict::Refused(refusal) => Credential::Refused(Refusal::of_token(call, refusal)),
             Verdict::Pending(verdict) => Credential::Pending(verdict),
         },
         _ => Credential::NotDemanded,

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use ::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
-use ::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use ::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use ::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use axum::body::Body;
 use http_body::Body as _;
 use http_body_util::BodyExt;
 
 use super::call::Call;
-use super::correlation::{CORRELATION_ID, REQUEST_ID};
+use super::correlation::REQUEST_ID;
 use super::{Problem, ProblemKind, ResponseBody};
 use crate::thales::dialect::{Answer, Cause};
 use crate::thales::{Acknowledgement, Kind, Operation, Product};
@@ -110,6 +110,10 @@ fn written(response: Response<ResponseBody>, answer: Answer) -> Response<Respons
     for name in [CONTENT_TYPE, CONTENT_LENGTH, RETRY_AFTER] {
         parts.headers.remove(name);
     }
+    if status != StatusCode::UNAUTHORIZED {
+        // What could be shown is told where it is asked for (RFC 9110 section 11.6.1), which not every dialect does.
+        parts.headers.remove(WWW_AUTHENTICATE);
+    }
     if let Some(content_type) = content_type {
         parts.headers.insert(CONTENT_TYPE, content_type);
     }
@@ -126,7 +130,7 @@ fn acknowledged(
     let (mut parts, body) = response.into_parts();
     discard(body);
     let handler_status = parts.status;
-    parts.headers = kept(&parts.headers, &[REQUEST_ID, CORRELATION_ID]);
+    parts.headers = only_request_id(&parts.headers);
     let mut body = Body::empty();
     match operation.map(|operation| &operation.acknowledgement) {
         Some(Acknowledgement { status, headers, body: text }) => {
@@ -159,7 +163,7 @@ fn not_taken(response: Response<ResponseBody>, call: &Call) -> (Response<Respons
     discard(body);
     let handler_status = parts.status;
     let wait = parts.headers.get(RETRY_AFTER).cloned();
-    parts.headers = kept(&parts.headers, &[REQUEST_ID, CORRELATION_ID]);
+    parts.headers = only_request_id(&parts.headers);
     let answer = dialect.answer(Cause::BackendRefused, "The notification was not taken.");
     let retryable = Some(answer.retryable);
     let mut response = written(Response::from_parts(parts, Body::empty()), answer);
@@ -175,8 +179,9 @@ fn not_taken(response: Response<ResponseBody>, call: &Call) -> (Response<Respons
     (response, settled)
 }
 
-fn kept(headers: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
-    names.iter().filter_map(|name| Some((name.clone(), headers.get(name)?.clone()))).collect()
+/// What the stack has put into the answer already; the rest is the handler's.
+fn only_request_id(headers: &HeaderMap) -> HeaderMap {
+    headers.get(REQUEST_ID).map(|id| (REQUEST_ID, id.clone())).into_iter().collect()
 }
 
 /// Reads on for a while what nobody wants, so that the connection to the backend can be used again.

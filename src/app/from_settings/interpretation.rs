@@ -154,26 +154,24 @@ fn product_files(directory: &Path, problems: &mut Vec<SettingProblem>) -> Option
         None => source.read(),
     };
     let held = texts("products_dir", &named, read, problems);
-    let files = held.into_iter().filter_map(|(name, text)| match String::from_utf8(text.to_vec()) {
-        Ok(text) => Some((name.to_owned(), text)),
-        Err(_) => {
+    let mut files = Vec::new();
+    for (name, text) in held {
+        if let Ok(text) = std::str::from_utf8(&text) {
+            files.push((name.to_owned(), text.to_owned()));
+        } else {
             problems.push(problem(Path::new(name), &"it is not UTF-8; write it as TOML"));
-            None
         }
-    });
-    let files = files.collect();
+    }
     (problems.len() == before).then_some(files)
 }
 
 fn route_problem(environment: &str, found: &RouteProblem) -> SettingProblem {
-    let mut key = format!("environments.{environment}");
-    if let Some(name) = &found.operation {
+    let operation = found.operation.as_ref().map(|name| {
         let quote = if name.contains('/') { "\"" } else { "" };
-        key.push_str(&format!(".operations.{quote}{name}{quote}"));
-    }
-    if let Some(field) = found.field {
-        key.push_str(&format!(".{field}"));
-    }
+        format!(".operations.{quote}{name}{quote}")
+    });
+    let field = found.field.map(|field| format!(".{field}"));
+    let key = format!("environments.{environment}{}{}", operation.unwrap_or_default(), field.unwrap_or_default());
     SettingProblem { key, problem: format!("{}: {}", found.problem, found.remedy) }
 }
 

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use super::{Explanation, joined};
+use crate::auth::ApiKeys;
 use crate::http::{Interpreter, UnknownOperations};
 use crate::settings::{EnvironmentSettings, TokenIssuerSettings};
 use crate::thales::{Evidence, Operation, Product};
@@ -33,7 +34,7 @@ impl Explanation {
     fn api_keys(&mut self, environment: &EnvironmentSettings, interpreter: &Interpreter) -> Vec<String> {
         let now = SystemTime::now();
         let mut warnings = Vec::new();
-        let keys = interpreter.options().api_keys.iter().flat_map(|keys| keys.listed());
+        let keys = interpreter.options().api_keys.iter().flat_map(ApiKeys::listed);
         for (at, (name, expires)) in keys.enumerate() {
             let label = if at == 0 { "API keys" } else { "" };
             let until = expires.map(|expires| humantime::format_rfc3339_seconds(expires).to_string());
