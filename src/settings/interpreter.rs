@@ -6,13 +6,15 @@ use std::path::Path;
 use super::api_keys::{self, ApiKeySettings};
 use super::base_paths;
 use super::deadlines::{self, DeadlineSettings};
-use super::operations::{self, OperationSettings};
+use super::operations;
 use super::pem_source::PemSource;
 use super::reader::Section;
 use super::secret::SecretSource;
 use super::tokens::{self, TokenIssuerSettings, TokenSettings};
 use super::typed::one_of;
 use crate::thales::Product;
+use crate::thales::dialect::WrongKey;
+use crate::thales::routes::OperationOverride;
 
 /// Settings of an environment that are about calls. Their tables stand in the environment's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +32,7 @@ pub struct InterpreterSettings {
     /// `[environments.NAME.tokens]`, only with a D1 product; without them, none is asked for.
     pub tokens: Option<TokenSettings>,
     /// `[environments.NAME.operations]`, by name.
-    pub operations: Vec<OperationSettings>,
+    pub operations: Vec<OperationOverride>,
 }
 
 impl InterpreterSettings {
@@ -56,15 +58,6 @@ pub enum UnknownCall {
     Forward,
     /// It is refused.
     Reject,
-}
-
-/// What a caller of card on file gets whose API key is missing or wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WrongKey {
-    /// 503: the call is repeated, as when keys are being changed.
-    Retryable,
-    /// 401: the event is lost for good.
-    Unauthorized,
 }
 
 const UNKNOWN_CALLS: &[(&str, UnknownCall)] = &[("forward", UnknownCall::Forward), ("reject", UnknownCall::Reject)];

@@ -1,7 +1,6 @@
 //! `[environments.NAME.operations]`: what is different about operations here, and operations of the customer's own.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use ::http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use ::http::{HeaderName, HeaderValue};
@@ -13,57 +12,22 @@ use super::reader::Section;
 use super::suggestion;
 use super::typed::{Parsed, Raw, integer, list, one_of, optional_text, shown, text, words, wrong};
 use crate::thales::operation::KeyOwner;
+use crate::thales::routes::OperationOverride;
 use crate::thales::{Kind, Product};
-
-/// `[environments.NAME.operations.OPERATION]`. What is not set stays what the catalogue says; whether the rest fits it, paths and
-/// keys above all, is not known here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OperationSettings {
-    /// The operation, as it was written: letters, digits, `_`, `-`, and perhaps its product and a slash before them. No two are
-    /// the same but for case.
-    pub name: String,
-    /// Its product, one of the environment's.
-    pub product: Option<Product>,
-    /// What stands before its path; may be empty.
-    pub base_path: Option<String>,
-    /// Its verb.
-    pub method: Option<String>,
-    /// The template of its path.
-    pub path: Option<String>,
-    /// What it wants.
-    pub kind: Option<Kind>,
-    /// The status of its acknowledgement, 200 to 299.
-    pub status: Option<u16>,
-    /// The body of its acknowledgement; may be empty.
-    pub body: Option<String>,
-    /// Headers of its acknowledgement: valid names and values.
-    pub headers: Vec<(String, String)>,
-    /// The parts of the key that tells a repeat.
-    pub deduplication: Option<Vec<String>>,
-    /// Who vouches for that key.
-    pub deduplication_owner: Option<KeyOwner>,
-    /// The parts of the key of what must stay in order.
-    pub ordering: Option<Vec<String>>,
-    /// Fields of the request that are secret.
-    pub secrets: Option<Vec<String>>,
-    /// Where its calls go: a name in `[backends]`; `None` = the environment's own.
-    pub backend: Option<String>,
-    /// How long its answer may take; `None` = what its kind may.
-    pub deadline: Option<Duration>,
-}
 
 const OWNERS: &[(&str, KeyOwner)] = &[("thales", KeyOwner::Thales), ("ours", KeyOwner::Ours)];
 
 /// Headers that frame a message are set by who sends it.
 const FRAMING: [HeaderName; 3] = [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING];
 
-/// Reads the operations, in the order of their names. `backends` are the names in `[backends]`; `products` those of the
+/// Reads `[environments.NAME.operations]`, in the order of their names. What is not set stays what the catalogue says; whether the rest
+/// fits it, paths and keys above all, is not known here. No two names are the same but for case. `backends` are the names in `[backends]`; `products` those of the
 /// environment, where they could be read.
 pub(super) fn read(
     section: &mut Section<'_>,
     products: Option<&[Product]>,
     backends: &[String],
-) -> Option<Vec<OperationSettings>> {
+) -> Option<Vec<OperationOverride>> {
     let mut seen: BTreeMap<String, String> = BTreeMap::new();
     let operations = section.each_within("operations", |name, section| {
         let operation = read_operation(name, section, products, backends);
@@ -82,7 +46,7 @@ fn read_operation(
     section: &mut Section<'_>,
     products: Option<&[Product]>,
     backends: &[String],
-) -> Option<OperationSettings> {
+) -> Option<OperationOverride> {
     let name = check_name(section, products, name);
     let product = product(section, products);
     let base_path = section.optional("base_path", optional_text);
@@ -99,7 +63,7 @@ fn read_operation(
     let secrets = section.optional("secrets", list(',', text));
     let backend = backend(section, backends);
     let deadline = section.optional("deadline", duration(DEADLINE));
-    Some(OperationSettings {
+    Some(OperationOverride {
         name: name?,
         product: product?,
         base_path: base_path?,

@@ -12,12 +12,9 @@ use super::{SettingProblem, second_keys};
 use crate::files;
 use crate::handler::{Handler, Others};
 use crate::http::{Interpreter, InterpreterOptions, KindDeadlines, UnknownOperations};
-use crate::settings::{
-    BackendSettings, EnvironmentSettings, OperationSettings, PemSource, Settings, UnknownCall, WrongKey,
-};
+use crate::settings::{BackendSettings, EnvironmentSettings, PemSource, Settings, UnknownCall};
 use crate::thales::catalogue::Catalogue;
-use crate::thales::dialect;
-use crate::thales::routes::{OperationOverride, RouteOptions, RouteProblem, Routes};
+use crate::thales::routes::{RouteOptions, RouteProblem, Routes};
 
 /// No file of operations may be longer, in bytes.
 const LONGEST_PRODUCTS_FILE: u64 = 1 << 20;
@@ -82,10 +79,7 @@ impl<'s> Known<'s> {
                 query: settings.deadlines.query,
                 command: settings.deadlines.command,
             },
-            wrong_key: match settings.wrong_key {
-                WrongKey::Retryable => dialect::WrongKey::Retryable,
-                WrongKey::Unauthorized => dialect::WrongKey::Unauthorized,
-            },
+            wrong_key: settings.wrong_key,
             api_keys: api_keys?,
             tokens,
             digest: Some(digest.finish()),
@@ -101,7 +95,7 @@ impl<'s> Known<'s> {
         let options = RouteOptions {
             products: environment.products.clone(),
             base_paths: environment.interpreter.base_paths.clone(),
-            overrides: environment.interpreter.operations.iter().map(OperationOverride::from).collect(),
+            overrides: environment.interpreter.operations.clone(),
         };
         match Routes::compile(&self.catalogue, &options) {
             Ok(routes) => Some(routes),
@@ -173,45 +167,6 @@ fn route_problem(environment: &str, found: &RouteProblem) -> SettingProblem {
     let field = found.field.map(|field| format!(".{field}"));
     let key = format!("environments.{environment}{}{}", operation.unwrap_or_default(), field.unwrap_or_default());
     SettingProblem { key, problem: format!("{}: {}", found.problem, found.remedy) }
-}
-
-impl From<&OperationSettings> for OperationOverride {
-    fn from(settings: &OperationSettings) -> Self {
-        let OperationSettings {
-            name,
-            product,
-            base_path,
-            method,
-            path,
-            kind,
-            status,
-            body,
-            headers,
-            deduplication,
-            deduplication_owner,
-            ordering,
-            secrets,
-            backend,
-            deadline,
-        } = settings.clone();
-        Self {
-            name,
-            product,
-            base_path,
-            method,
-            path,
-            kind,
-            status,
-            body,
-            headers,
-            deduplication,
-            deduplication_owner,
-            ordering,
-            secrets,
-            backend,
-            deadline,
-        }
-    }
 }
 
 /// SHA-256 over everything that something was made from.

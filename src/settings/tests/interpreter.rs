@@ -6,10 +6,11 @@ use zeroize::Zeroizing;
 
 use super::super::{
     ClientSecretSettings, DeadlineSettings, InterpreterSettings, PemSource, Product, SecretSource, TokenClientSettings,
-    TokenIssuerSettings, UnknownCall, WrongKey,
+    TokenIssuerSettings, UnknownCall,
 };
 use super::{MINIMAL, Place, load, sole_problem};
 use crate::thales::Kind;
+use crate::thales::dialect::WrongKey;
 use crate::thales::operation::KeyOwner;
 
 /// The first moment of 2027-01-31.

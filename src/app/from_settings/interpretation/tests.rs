@@ -10,7 +10,7 @@ use super::super::{AppOptions, EnvironmentOptions};
 use super::*;
 use crate::settings::Sources;
 use crate::thales::routes::Found;
-use crate::thales::{Kind, Product};
+use crate::thales::{Kind, Product, dialect};
 
 /// Of a file with what every environment needs, `more` of the environment's own, and `further` tables.
 fn options(directory: &TempDir, product: &str, more: &str, further: &str) -> Result<EnvironmentOptions, String> {
