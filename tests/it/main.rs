@@ -34,6 +34,7 @@ mod interop;
 mod interop_resumption;
 mod isolation;
 mod lifecycle;
+mod operations;
 mod proxy_protocol;
 mod reload;
 mod reload_broken_files;

@@ -26,6 +26,8 @@ type Body = UnsyncBoxBody<Bytes, io::Error>;
 pub(crate) enum Answer {
     /// This status and body, once the request was read to its end.
     Fixed(StatusCode, &'static str),
+    /// The same with headers of the test's own.
+    Whole(Response<Bytes>),
     /// The request's body, while it arrives.
     Echo,
     /// 200, but only once the gate lets the request pass.
@@ -152,6 +154,11 @@ async fn respond(request: Request<Incoming>, state: Arc<State>) -> io::Result<Re
         Answer::Fixed(status, text) => {
             record(request, &state).await?;
             Ok(whole(status, text))
+        }
+        Answer::Whole(response) => {
+            record(request, &state).await?;
+            let never = |never: Infallible| match never {};
+            Ok(response.map(|body| Full::new(body).map_err(never).boxed_unsync()))
         }
         Answer::Echo => Ok(Response::new(request.into_body().map_err(io::Error::other).boxed_unsync())),
         Answer::Held(gate) => {

@@ -3,6 +3,7 @@
 pub(crate) mod backend;
 pub(crate) mod caller;
 pub(crate) mod control;
+pub(crate) mod deaf;
 pub(crate) mod door;
 pub(crate) mod frames;
 pub(crate) mod gate;

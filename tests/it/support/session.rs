@@ -11,6 +11,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
@@ -45,16 +46,23 @@ pub(crate) fn request(method: &str, path: &str) -> Builder {
 impl Session {
     pub(crate) async fn over(stream: TlsStream<TcpStream>) -> Result<Self, Refusal> {
         let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        let io = TokioIo::new(stream);
         if h2 {
-            let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await.map_err(|_| Refusal::Closed)?;
-            let task = tokio::spawn(async move { drop(connection.await) });
-            Ok(Self { sender: Sender::Two(sender), task })
-        } else {
-            let (sender, connection) = http1::handshake(io).await.map_err(|_| Refusal::Closed)?;
-            let task = tokio::spawn(async move { drop(connection.await) });
-            Ok(Self { sender: Sender::One(sender), task })
+            return Self::h2(stream).await;
         }
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|_| Refusal::Closed)?;
+        let task = tokio::spawn(async move { drop(connection.await) });
+        Ok(Self { sender: Sender::One(sender), task })
+    }
+
+    /// HTTP/2 over anything.
+    pub(crate) async fn h2<S>(stream: S) -> Result<Self, Refusal>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let io = TokioIo::new(stream);
+        let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await.map_err(|_| Refusal::Closed)?;
+        let task = tokio::spawn(async move { drop(connection.await) });
+        Ok(Self { sender: Sender::Two(sender), task })
     }
 
     /// Sends a request with a whole body and reads the whole answer.
