@@ -1,11 +1,17 @@
 //! Logs: one line per event on standard error, for people or as JSON.
 
+mod json;
+
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use tracing::Dispatch;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use json::JsonLines;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,13 +41,24 @@ pub enum TelemetryError {
 /// # Errors
 /// [`TelemetryError`]; nothing is installed then.
 pub fn init(format: Format, level: &str) -> Result<(), TelemetryError> {
+    let lines = dispatch(format, level, std::io::stderr().is_terminal(), std::io::stderr)?;
+    lines.try_init().map_err(|_| TelemetryError::Installed)
+}
+
+/// A logger that nobody uses yet, and that writes to `writer`, in colours where lines are for people and `colours` are wanted.
+///
+/// # Errors
+/// [`TelemetryError::Level`].
+pub fn dispatch<W>(format: Format, level: &str, colours: bool, writer: W) -> Result<Dispatch, TelemetryError>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_new(level).map_err(|_| TelemetryError::Level(level.to_owned()))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let installed = match format {
-        Format::Human => lines.with_ansi(std::io::stderr().is_terminal()).with_target(false).finish().try_init(),
-        Format::Json => lines.json().flatten_event(true).with_span_list(false).finish().try_init(),
-    };
-    installed.map_err(|_| TelemetryError::Installed)
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    Ok(match format {
+        Format::Human => lines.with_ansi(colours).with_target(false).into(),
+        Format::Json => lines.with_ansi(false).event_format(JsonLines).into(),
+    })
 }
 
 /// Lets one line a second pass: what a stranger, or a backend that is down, can cause must not become a flood of lines.
