@@ -52,5 +52,6 @@ mod tls_garbage;
 mod tls_names;
 mod tls_resumption;
 mod tls_versions;
+mod tokens;
 mod watch;
 mod weak_keys;

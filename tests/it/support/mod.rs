@@ -8,6 +8,8 @@ pub(crate) mod door;
 pub(crate) mod frames;
 pub(crate) mod gate;
 pub(crate) mod hello;
+pub(crate) mod identity_provider;
+pub(crate) mod jwt;
 pub(crate) mod neighbours;
 pub(crate) mod pki;
 pub(crate) mod raw;
@@ -15,6 +17,7 @@ pub(crate) mod returning;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod steady;
+pub(crate) mod token_door;
 pub(crate) mod tool;
 
 pub(crate) use backend::{Answer, Backend};

@@ -10,6 +10,8 @@ use super::{Authority, Backend, Caller, Identity, QUIET, Server, Session, Spec};
 pub(crate) struct Neighbour {
     pub(crate) name: &'static str,
     pub(crate) host: &'static str,
+    /// As TOML.
+    pub(crate) product: &'static str,
     /// Keys of its table beside those that every one has.
     pub(crate) more: &'static str,
     pub(crate) clients: Authority,
@@ -31,7 +33,17 @@ impl Neighbour {
         let client = clients.client("client");
         let servers = Authority::root(&format!("Server Root of {name}"));
         let server = servers.intermediate(&format!("Server CA of {name}")).issue(Spec::server(host));
-        Self { name, host, more: "", clients, client, servers, server, backend: Backend::http1().await }
+        Self {
+            name,
+            host,
+            product: "\"tsh\"",
+            more: "",
+            clients,
+            client,
+            servers,
+            server,
+            backend: Backend::http1().await,
+        }
     }
 
     /// Puts its files into `directory`.
@@ -44,11 +56,11 @@ impl Neighbour {
 
     /// Its table.
     pub(crate) fn table(&self) -> String {
-        let Self { name, host, more, .. } = self;
+        let Self { name, host, product, more, .. } = self;
         format!(
             r#"
 [environments.{name}]
-product = "tsh"
+product = {product}
 customer_id = "ISSUER0001"
 host = "{host}"
 client_ca = "{name}-ca.pem"
