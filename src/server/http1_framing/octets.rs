@@ -10,9 +10,19 @@ pub(super) fn value_run(bytes: &[u8]) -> usize {
     run(bytes, |word| below::<0x20>(word) | equal::<DEL>(word), |byte| byte >= 0x20 && byte != DEL)
 }
 
-/// The length of the run of octets at the start of `bytes` that may stand in a request target: 0x21 to 0x7e.
+/// The length of the run of octets at the start of `bytes` that may stand in a request target: 0x21 to 0x7e without those that no
+/// URI holds and the parser behind refuses in words of its own, and without the fragment, which it cuts off (RFC 9112 section 3.2).
 pub(super) fn target_run(bytes: &[u8]) -> usize {
-    run(bytes, |word| below::<0x21>(word) | equal::<DEL>(word) | (word & HIGHEST), |byte| byte.is_ascii_graphic())
+    let stops = |word| {
+        let out_of_range = below::<0x21>(word) | equal::<DEL>(word) | (word & HIGHEST);
+        let in_no_uri = equal::<b'"'>(word) | equal::<b'<'>(word) | equal::<b'>'>(word) | equal::<b'`'>(word);
+        out_of_range | in_no_uri | equal::<b'#'>(word)
+    };
+    run(bytes, stops, is_target)
+}
+
+fn is_target(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'"' | b'#' | b'<' | b'>' | b'`')
 }
 
 /// The length of the token (RFC 9110 section 5.6.2) at the start of `bytes`.
@@ -101,10 +111,20 @@ mod tests {
                 bytes[place] = byte;
                 let stop = |goes_on: bool| if goes_on { 20 } else { place };
                 assert_eq!(value_run(&bytes), stop(byte >= 0x20 && byte != DEL), "{byte:#x} at {place}");
-                assert_eq!(target_run(&bytes), stop((0x21..=0x7e).contains(&byte)), "{byte:#x} at {place}");
+                let target = (0x21..=0x7e).contains(&byte) && !b"\"#<>`".contains(&byte);
+                assert_eq!(target_run(&bytes), stop(target), "{byte:#x} at {place}");
                 let token = byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
                 assert_eq!(token_run(&bytes), stop(token), "{byte:#x} at {place}");
             }
+        }
+    }
+
+    #[test]
+    fn a_target_that_is_taken_here_is_taken_by_the_parser_behind_as_a_whole() {
+        for byte in (0..=u8::MAX).filter(|byte| is_target(*byte)) {
+            let byte = char::from(byte);
+            let target = format!("/a{byte}b?c{byte}d");
+            assert_eq!(target.parse::<http::Uri>().unwrap().to_string(), target);
         }
     }
 
@@ -113,7 +133,7 @@ mod tests {
         fn runs_end_where_a_plain_loop_ends(bytes in any::<Vec<u8>>()) {
             let plain = |goes_on: fn(u8) -> bool| bytes.iter().take_while(|byte| goes_on(**byte)).count();
             prop_assert_eq!(value_run(&bytes), plain(|byte| byte >= 0x20 && byte != DEL));
-            prop_assert_eq!(target_run(&bytes), plain(|byte| (0x21..=0x7e).contains(&byte)));
+            prop_assert_eq!(target_run(&bytes), plain(is_target));
             prop_assert_eq!(token_run(&bytes), plain(is_token));
         }
     }
