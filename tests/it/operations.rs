@@ -3,6 +3,7 @@
 //! from the API descriptions.
 
 mod causes;
+mod cof;
 mod example;
 mod overrides;
 mod passing;
