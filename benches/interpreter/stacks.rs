@@ -103,6 +103,7 @@ fn service(
 > {
     let handler = service_fn(|_: Request<Body>| ready(Ok(Response::new(Body::empty()))));
     let options = StackOptions {
+        max_header_size: 64 * 1024,
         host: Some(HOST.to_owned()),
         max_body_size: 1 << 20,
         body_timeout: Duration::from_secs(30),

@@ -190,6 +190,7 @@ impl EnvironmentOptions {
     pub(super) fn stack_options(&self, server: &ServerOptions) -> StackOptions {
         StackOptions {
             host: self.host.clone(),
+            max_header_size: server.max_header_size,
             max_body_size: server.max_body_size,
             body_timeout: server.body_timeout,
             request_timeout: server.deadlines.request,

@@ -1,6 +1,5 @@
 //! One event for each request: who called what, and how it was answered. No query, no header, no body: they may be secret.
 
-use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -16,7 +15,7 @@ use tracing::info;
 
 use super::ResponseBody;
 use super::call::Call;
-use super::correlation::correlation_id;
+use super::correlation::{TRACEPARENT, correlation_id, trace_id};
 use super::settle::{Outcome, Settled};
 use super::stack::Connection;
 
@@ -32,16 +31,9 @@ pub(crate) struct Observed(Arc<Findings>);
 #[derive(Debug, Default)]
 struct Findings {
     received: AtomicU64,
-    ids: OnceLock<Ids>,
+    trace: OnceLock<String>,
     /// The name of the second key that was shown.
     key: OnceLock<String>,
-}
-
-/// What ties the logs of several systems together.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Ids {
-    pub(crate) request: Option<String>,
-    pub(crate) trace: Option<String>,
 }
 
 impl Observed {
@@ -55,9 +47,11 @@ impl Observed {
         let _ = self.0.key.set(key.to_owned());
     }
 
-    /// The ids that the request goes on with.
-    pub(crate) fn identified(&self, headers: &HeaderMap) {
-        let _ = self.0.ids.set(super::correlation::ids(headers));
+    /// The trace that the request goes on in.
+    pub(crate) fn traced(&self, headers: &HeaderMap) {
+        if let Some(trace) = headers.get(TRACEPARENT).and_then(trace_id) {
+            let _ = self.0.trace.set(trace.to_owned());
+        }
     }
 }
 
@@ -71,6 +65,9 @@ pub(crate) struct Line {
     began: Instant,
     observed: Observed,
     correlation: Option<HeaderValue>,
+    /// As the caller sent it; what the request goes on with is observed.
+    traceparent: Option<HeaderValue>,
+    request_id: Option<HeaderValue>,
     settled: Option<Settled>,
     sent: u64,
     complete: bool,
@@ -89,14 +86,18 @@ impl Line {
             began: Instant::now(),
             observed,
             correlation: correlation_id(request.headers()).cloned(),
+            traceparent: request.headers().get(TRACEPARENT).cloned(),
+            request_id: None,
             settled: None,
             sent: 0,
             complete: false,
         })
     }
 
-    pub(crate) fn settled(&mut self, settled: Settled) {
+    /// The answer is there, with the id that the request is known by.
+    pub(crate) fn settled(&mut self, settled: Settled, request_id: Option<&HeaderValue>) {
         self.settled = Some(settled);
+        self.request_id = request_id.cloned();
     }
 }
 
@@ -106,8 +107,8 @@ impl Drop for Line {
         let operation = self.call.as_ref().and_then(Call::operation);
         // Of a call that is known, the template is enough, and holds no card.
         let path = match operation {
-            Some(operation) => Cow::Owned(operation.full_path()),
-            None => without_numbers(self.uri.path().get(..MAX_PATH).unwrap_or(self.uri.path())),
+            Some(operation) => operation.full_path(),
+            None => tellable(self.uri.path()),
         };
         let outcome = match &self.settled {
             Some(_) if !self.complete => "abandoned",
@@ -118,7 +119,8 @@ impl Drop for Line {
             Some(Settled { outcome: Outcome::Problem(name), .. }) => Some(*name),
             _ => None,
         };
-        let ids = self.observed.0.ids.get();
+        let trace = self.observed.0.trace.get().map(String::as_str);
+        let trace = trace.or_else(|| self.traceparent.as_ref().and_then(trace_id));
         info!(
             event = "request",
             environment = client.environment(),
@@ -126,8 +128,8 @@ impl Drop for Line {
             operation = self.call.as_ref().map(Call::name),
             kind = operation.map(|operation| operation.kind.name()),
             method = self.method.as_str(),
-            // Quoted: a path is the caller's, and must not pass for a line of ours.
-            path = ?path,
+            // Of an unknown call it is the caller's; text is escaped, so that it cannot pass for a line of ours.
+            path,
             outcome,
             problem,
             status = self.settled.map(|settled| settled.status.as_u16()),
@@ -142,34 +144,67 @@ impl Drop for Line {
             subject = client.identity().subject,
             sha256 = %client.identity().sha256,
             key = self.observed.0.key.get().map(String::as_str),
-            request_id = ids.and_then(|ids| ids.request.as_deref()),
+            request_id = self.request_id.as_ref().and_then(|id| id.to_str().ok()),
             correlation_id = self.correlation.as_ref().and_then(|id| id.to_str().ok()),
-            trace_id = ids.and_then(|ids| ids.trace.as_deref()),
+            trace_id = trace,
             "request"
         );
     }
 }
 
-/// `path` without numbers that could be those of cards.
-fn without_numbers(path: &str) -> Cow<'_, str> {
-    let is_digit = |c: &char| c.is_ascii_digit();
-    if !path.split(|c: char| !c.is_ascii_digit()).any(|run| run.len() > LONGEST_NUMBER) {
-        return Cow::Borrowed(path);
-    }
-    let mut told = String::with_capacity(path.len());
-    let mut rest = path.chars().peekable();
-    while let Some(first) = rest.next() {
-        if !first.is_ascii_digit() {
-            told.push(first);
-            continue;
+/// A path as it may be told: without numbers that could be those of cards, however they are spelt, and not too long.
+fn tellable(path: &str) -> String {
+    let plain = plain_digits(path);
+    let mut told = String::with_capacity(plain.len().min(MAX_PATH));
+    let mut rest = plain.as_str();
+    while let Some(first) = rest.chars().next() {
+        if told.len() >= MAX_PATH {
+            told.push_str("...");
+            break;
         }
-        let mut run = String::from(first);
-        while let Some(digit) = rest.next_if(is_digit) {
-            run.push(digit);
-        }
-        told.push_str(if run.len() > LONGEST_NUMBER { "[number]" } else { &run });
+        let (length, digits) = number(rest);
+        let Some((piece, after)) = rest.split_at_checked(if length > 0 { length } else { first.len_utf8() }) else {
+            break;
+        };
+        told.push_str(if digits > LONGEST_NUMBER { "[number]" } else { piece });
+        rest = after;
     }
-    Cow::Owned(told)
+    told
+}
+
+/// Digits that were written as percent-encodings become digits.
+fn plain_digits(path: &str) -> String {
+    let mut plain = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(at) = rest.find('%') {
+        let (before, encoded) = rest.split_at(at);
+        plain.push_str(before);
+        let (piece, digit) = match encoded.as_bytes() {
+            [b'%', b'3', digit @ b'0'..=b'9', ..] => (3, Some(char::from(*digit))),
+            _ => (1, None),
+        };
+        plain.push(digit.unwrap_or('%'));
+        rest = encoded.get(piece..).unwrap_or_default();
+    }
+    plain.push_str(rest);
+    plain
+}
+
+/// How many bytes a number takes at the beginning of `text`, with single separators as people write them between its digits, and
+/// how many digits it has.
+fn number(text: &str) -> (usize, usize) {
+    const SEPARATORS: [&str; 6] = ["-", ".", "_", "+", " ", "%20"];
+    let (mut length, mut digits) = (0, 0);
+    loop {
+        let rest = text.get(length..).unwrap_or_default();
+        let separator = SEPARATORS.iter().find_map(|separator| rest.strip_prefix(separator).map(|_| separator.len()));
+        let skipped = separator.filter(|_| digits > 0).unwrap_or(0);
+        if !rest.as_bytes().get(skipped).is_some_and(u8::is_ascii_digit) {
+            return (length, digits);
+        }
+        length += skipped + 1;
+        digits += 1;
+    }
 }
 
 pin_project! {
@@ -191,10 +226,6 @@ impl ExchangeBody {
             line.complete = ended;
         }
         body
-    }
-
-    pub(crate) fn untold(inner: ResponseBody) -> Self {
-        Self { inner, line: None }
     }
 }
 
@@ -234,9 +265,27 @@ mod tests {
 
     #[test]
     fn a_path_is_told_without_numbers_of_cards() {
-        assert_eq!(without_numbers("/cards/4000000000000002/x1"), "/cards/[number]/x1");
-        assert_eq!(without_numbers("/v2/issuers/0012345678/cards"), "/v2/issuers/0012345678/cards");
-        assert_eq!(without_numbers("/400000000002"), "/[number]");
-        assert_eq!(without_numbers("/40000000000"), "/40000000000");
+        for (path, told) in [
+            ("/cards/4000000000000002/x1", "/cards/[number]/x1"),
+            ("/v2/issuers/0012345678/cards", "/v2/issuers/0012345678/cards"),
+            ("/400000000002", "/[number]"),
+            ("/40000000000", "/40000000000"),
+            ("/4000-0000-0000-0002", "/[number]"),
+            ("/4000%200000%200000%200002x", "/[number]x"),
+            ("/%34%30%30%30000000000002", "/[number]"),
+            ("/2026-11-22/v1.0", "/2026-11-22/v1.0"),
+            ("/a-1--2.b%2", "/a-1--2.b%2"),
+        ] {
+            assert_eq!(tellable(path), told, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_long_path_is_cut_and_no_number_with_it() {
+        let long = format!("/{}/4000000000000002/{}", "q".repeat(MAX_PATH - 6), "r".repeat(1000));
+        let told = tellable(&long);
+        assert!(told.len() < MAX_PATH + 16 && told.ends_with("...") && !told.contains("4000"), "{told}");
+        let wide = format!("/{}", "\u{e9}".repeat(10_000));
+        assert!(tellable(&wide).len() < MAX_PATH + 16);
     }
 }

@@ -11,7 +11,7 @@ use crate::thales::Product;
 
 /// Counts the requests of an environment.
 pub trait Accounting: Send + Sync + fmt::Debug {
-    /// A request has come in on a connection whose verdict holds.
+    /// A request has come in.
     fn began(&self);
 
     /// That request has its response head, or none, when the caller went before there was one. Called exactly once for each

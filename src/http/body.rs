@@ -12,12 +12,14 @@ use ::http::{Request, Response, Version};
 use axum::body::Body as HandlerBody;
 use bytes::{Buf, Bytes};
 use futures_util::future::Either;
+use futures_util::task::AtomicWaker;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower::{BoxError, Layer, Service};
 
 use super::access::Observed;
+use super::call::Call;
 use super::{Problem, ProblemKind, ResponseBody, hop_by_hop, identity_headers};
 
 /// Why a request's body ended before its end.
@@ -53,7 +55,8 @@ impl<S> Layer<S> for BodyBoundsLayer {
 
 /// Refuses a body that is known to be too large before a byte of it is read (so that no `100 Continue` is sent), bounds any
 /// other, and answers 413 or 408 when a bound was reached before the response head was there, whatever the handler made of
-/// the body's error. From here on the body has the type that handlers take.
+/// the body's error. What a backend says of a notification before the whole of it has left is held back until then: to acknowledge
+/// what nobody has would lose it. From here on the body has the type that handlers take.
 #[derive(Clone, Debug)]
 pub(crate) struct BodyBounds<S> {
     bounds: BodyBoundsLayer,
@@ -87,7 +90,9 @@ where
             let observed = parts.extensions.get::<Observed>().cloned();
             (HandlerBody::new(BoundedBody::new(body, self.bounds, Arc::clone(&outcome), observed)), Some(outcome))
         };
-        Either::Right(BodyBoundsFuture { inner: self.inner.call(Request::from_parts(parts, body)), outcome, version })
+        let holds_back = outcome.is_some() && parts.extensions.get::<Call>().is_some_and(Call::is_notification);
+        let inner = self.inner.call(Request::from_parts(parts, body));
+        Either::Right(BodyBoundsFuture { inner, outcome, version, holds_back, held: None })
     }
 }
 
@@ -104,6 +109,9 @@ pin_project! {
         inner: F,
         outcome: Option<Arc<Outcome>>,
         version: Version,
+        // Whether a success waits for the end of the request's body.
+        holds_back: bool,
+        held: Option<Response<ResponseBody>>,
     }
 }
 
@@ -115,28 +123,73 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.inner.poll(cx));
-        Poll::Ready(match this.outcome.as_ref().and_then(|outcome| outcome.problem()) {
-            Some(problem) => Ok(problem.response(*this.version)),
-            None => response,
-        })
+        let response = match this.held.take() {
+            Some(response) => response,
+            None => match ready!(this.inner.poll(cx)) {
+                Ok(response) => response,
+            },
+        };
+        let Some(outcome) = this.outcome else { return Poll::Ready(Ok(response)) };
+        if let Some(problem) = outcome.problem() {
+            return Poll::Ready(Ok(problem.response(*this.version)));
+        }
+        let passed_on = response.extensions().get::<FromBackend>().is_some();
+        if !(*this.holds_back && passed_on && response.status().is_success()) {
+            return Poll::Ready(Ok(response));
+        }
+        match outcome.poll_end(cx) {
+            Poll::Pending => {
+                *this.held = Some(response);
+                Poll::Pending
+            }
+            Poll::Ready(BodyEnd::Whole) => Poll::Ready(Ok(response)),
+            Poll::Ready(BodyEnd::Problem(problem)) => Poll::Ready(Ok(problem.response(*this.version))),
+        }
     }
 }
 
+/// Marks a response that came from a backend, which got the request's body from here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FromBackend;
+
 /// What the body found out, for the future that waits for the response.
 #[derive(Debug, Default)]
-struct Outcome(AtomicU8);
+struct Outcome {
+    state: AtomicU8,
+    waiting: AtomicWaker,
+}
+
+/// How a body ended.
+enum BodyEnd {
+    Whole,
+    Problem(Problem),
+}
 
 impl Outcome {
     const TOO_LARGE: u8 = 1;
     const TIMED_OUT: u8 = 2;
+    /// It ended as it should.
+    const WHOLE: u8 = 3;
+    /// It broke, or whoever read it stopped before its end.
+    const CUT: u8 = 4;
 
+    /// Records what came first.
     fn record(&self, outcome: u8) {
-        self.0.store(outcome, Ordering::Release);
+        let _ = self.state.compare_exchange(0, outcome, Ordering::AcqRel, Ordering::Acquire);
+        self.waiting.wake();
+    }
+
+    fn poll_end(&self, cx: &Context<'_>) -> Poll<BodyEnd> {
+        self.waiting.register(cx.waker());
+        match self.state.load(Ordering::Acquire) {
+            0 => Poll::Pending,
+            Self::WHOLE => Poll::Ready(BodyEnd::Whole),
+            _ => Poll::Ready(BodyEnd::Problem(self.problem().unwrap_or(ProblemKind::BackendBroken.into()))),
+        }
     }
 
     fn problem(&self) -> Option<Problem> {
-        match self.0.load(Ordering::Acquire) {
+        match self.state.load(Ordering::Acquire) {
             Self::TOO_LARGE => Some(ProblemKind::TooLarge.into()),
             Self::TIMED_OUT => Some(ProblemKind::BodyTimeout.into()),
             _ => None,
@@ -147,7 +200,7 @@ impl Outcome {
 pin_project! {
     /// A body within bounds. The deadline is absolute, from the first poll; its timer is made when a poll first finds the body
     /// waiting, so that a body which is already there costs none.
-    struct BoundedBody<B> {
+    struct BoundedBody<B: Body> {
         #[pin]
         inner: B,
         left: u64,
@@ -159,9 +212,18 @@ pin_project! {
         observed: Option<Observed>,
         ended: bool,
     }
+
+    impl<B: Body> PinnedDrop for BoundedBody<B> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            // Who has the announced length does not ask for the end.
+            let whole = !*this.ended && this.inner.is_end_stream();
+            this.outcome.record(if whole { Outcome::WHOLE } else { Outcome::CUT });
+        }
+    }
 }
 
-impl<B> BoundedBody<B> {
+impl<B: Body> BoundedBody<B> {
     fn new(inner: B, bounds: BodyBoundsLayer, outcome: Arc<Outcome>, observed: Option<Observed>) -> Self {
         let BodyBoundsLayer { max_size, timeout } = bounds;
         Self { inner, left: max_size, timeout, deadline: None, timer: None, outcome, observed, ended: false }
@@ -215,6 +277,12 @@ where
             polled
         };
         *this.ended = matches!(&polled, Poll::Ready(None | Some(Err(_))));
+        match &polled {
+            Poll::Ready(None) => this.outcome.record(Outcome::WHOLE),
+            Poll::Ready(Some(Err(_))) => this.outcome.record(Outcome::CUT),
+            Poll::Ready(Some(Ok(_))) if this.inner.is_end_stream() => this.outcome.record(Outcome::WHOLE),
+            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
+        }
         polled
     }
 

@@ -8,6 +8,7 @@ use ::http::{HeaderValue, Method};
 
 use super::interpreter::Interpreter;
 use crate::thales::dialect::Dialect;
+use crate::thales::operation::Role;
 use crate::thales::routes::{Found, Matched};
 use crate::thales::{Kind, Operation, Product};
 
@@ -51,6 +52,11 @@ impl Call {
         }
     }
 
+    /// Whether it is a call of `product`, or of nobody knows which product and that one is among them.
+    pub(crate) fn may_be_of(&self, product: Product) -> bool {
+        self.product().map_or_else(|| self.interpreter.routes().products().contains(&product), |own| own == product)
+    }
+
     /// The operation's name, or `unknown`.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -61,6 +67,12 @@ impl Call {
     #[must_use]
     pub fn kind(&self) -> Option<Kind> {
         self.operation().map(|operation| operation.kind)
+    }
+
+    /// Whether a success is an acknowledgement, rather than an answer.
+    pub(crate) fn is_notification(&self) -> bool {
+        let is_token_request = self.operation().is_some_and(|operation| operation.role != Role::Business);
+        !is_token_request && (self.kind() == Some(Kind::Notification) || self.product() == Some(Product::Cof))
     }
 
     /// The methods that its path knows, where its own is none of them.

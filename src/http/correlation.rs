@@ -13,7 +13,7 @@ use tower::{Layer, Service};
 use uuid::Uuid;
 
 use super::ResponseBody;
-use super::access::{Ids, Observed};
+use super::access::Observed;
 
 /// The caller's id of the request, or ours.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -61,7 +61,7 @@ where
         let id = pass_or_make_request_id(request.headers_mut());
         pass_or_make_traceparent(request.headers_mut());
         if let Some(observed) = request.extensions().get::<Observed>() {
-            observed.identified(request.headers());
+            observed.traced(request.headers());
         }
         CorrelationFuture { inner: self.inner.call(request), id: Some(id) }
     }
@@ -97,10 +97,7 @@ fn pass_or_make_request_id(headers: &mut HeaderMap) -> HeaderValue {
     if let Some(id) = usable(headers, &REQUEST_ID) {
         return id.clone();
     }
-    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-    let text: &str = new_uuid().hyphenated().encode_lower(&mut text);
-    // Hexadecimal digits and hyphens: always a header value.
-    let id = HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("-"));
+    let id = new_request_id();
     headers.insert(REQUEST_ID, id.clone());
     id
 }
@@ -173,11 +170,23 @@ fn push_hex(text: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// The ids that a request goes on with.
-pub(super) fn ids(headers: &HeaderMap) -> Ids {
-    let text = |id: &HeaderValue| id.to_str().ok().map(str::to_owned);
-    let trace = only(headers, &TRACEPARENT).and_then(|value| value.to_str().ok()?.split('-').nth(1).map(str::to_owned));
-    Ids { request: usable(headers, &REQUEST_ID).and_then(text), trace }
+/// The trace of a valid `traceparent`.
+pub(super) fn trace_id(traceparent: &HeaderValue) -> Option<&str> {
+    let valid = is_traceparent(traceparent.as_bytes());
+    traceparent.to_str().ok().filter(|_| valid)?.split('-').nth(1)
+}
+
+/// The id that the caller gave its request, where it can be kept.
+pub(super) fn request_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    usable(headers, &REQUEST_ID).cloned()
+}
+
+/// An id of a request that brought none.
+pub(super) fn new_request_id() -> HeaderValue {
+    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    let text: &str = new_uuid().hyphenated().encode_lower(&mut text);
+    // Hexadecimal digits and hyphens: always a header value.
+    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("-"))
 }
 
 /// The caller's correlation id, as far as it may be told and echoed.

@@ -16,7 +16,7 @@ use tower::{Layer, Service};
 use super::access::{ExchangeBody, Line};
 use super::accounting::{Account, Accounting};
 use super::call::Call;
-use super::correlation::{CORRELATION_ID, correlation_id};
+use super::correlation::{CORRELATION_ID, REQUEST_ID, correlation_id, new_request_id, request_id};
 use super::settle::settle;
 use super::stack::Connection;
 use super::{Problem, ProblemKind, ResponseBody};
@@ -59,22 +59,22 @@ where
         let connection = &self.layer.connection;
         // A retired verdict reaches no handler. To ask also wakes the connection, which then says goodbye.
         let retired = connection.standing().ask(SystemTime::now()).is_err();
-        let correlation = correlation_id(request.headers()).cloned();
+        let ids =
+            Ids { request: request_id(request.headers()), correlation: correlation_id(request.headers()).cloned() };
         let interpreter = connection.interpreter();
         let call = interpreter.map(|known| Call::new(known, request.method(), request.uri().path()));
+        let account = self.layer.accounting.as_ref().map(|accounting| Account::open(accounting, call.as_ref()));
+        let line = connection.tells_access().then(|| Line::begin(connection, &mut request, call.as_ref()));
+        let ending = Ending { call, ids, account, line };
         if retired {
             let problem = Problem::from(ProblemKind::Retired);
             connection.tell_refused(problem);
-            let (mut response, _) = settle(problem.response(request.version()), call.as_ref());
-            response.headers_mut().extend(correlation.map(|id| (CORRELATION_ID, id)));
-            return Either::Left(ready(Ok(response.map(ExchangeBody::untold))));
+            return Either::Left(ready(Ok(ending.of(problem.response(request.version())))));
         }
-        let account = self.layer.accounting.as_ref().map(|accounting| Account::open(accounting, call.as_ref()));
-        let line = connection.tells_access().then(|| Line::begin(connection, &mut request, call.as_ref()));
-        if let Some(call) = &call {
+        if let Some(call) = &ending.call {
             request.extensions_mut().insert(call.clone());
         }
-        Either::Right(ExchangeFuture { inner: self.inner.call(request), call, correlation, account, line })
+        Either::Right(ExchangeFuture { inner: self.inner.call(request), ending: Some(ending) })
     }
 }
 
@@ -84,10 +84,7 @@ pin_project! {
     pub(crate) struct ExchangeFuture<F> {
         #[pin]
         inner: F,
-        call: Option<Call>,
-        correlation: Option<HeaderValue>,
-        account: Option<Account>,
-        line: Option<Box<Line>>,
+        ending: Option<Ending>,
     }
 }
 
@@ -100,17 +97,48 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Ok(response) = ready!(this.inner.poll(cx));
-        let (mut response, settled) = settle(response, this.call.as_ref());
-        if let Some(id) = this.correlation.take() {
-            response.headers_mut().insert(CORRELATION_ID, id);
+        Poll::Ready(Ok(match this.ending.take() {
+            Some(ending) => ending.of(response),
+            // Polled again after its end.
+            None => response.map(|body| ExchangeBody::new(body, None)),
+        }))
+    }
+}
+
+/// What is left to do when the answer is there.
+#[derive(Debug)]
+struct Ending {
+    call: Option<Call>,
+    ids: Ids,
+    account: Option<Account>,
+    line: Option<Box<Line>>,
+}
+
+/// The ids by which the caller knows its request, as far as they can be echoed.
+#[derive(Debug)]
+struct Ids {
+    request: Option<HeaderValue>,
+    correlation: Option<HeaderValue>,
+}
+
+impl Ending {
+    fn of(self, response: Response<ResponseBody>) -> Response<ExchangeBody> {
+        let Self { call, ids, account, mut line } = self;
+        let (mut response, settled) = settle(response, call.as_ref());
+        let headers = response.headers_mut();
+        if let Some(id) = ids.correlation {
+            headers.insert(CORRELATION_ID, id);
         }
-        if let Some(account) = this.account.take() {
+        if !headers.contains_key(REQUEST_ID) {
+            // It was refused before it was given one.
+            headers.insert(REQUEST_ID, ids.request.unwrap_or_else(new_request_id));
+        }
+        if let Some(account) = account {
             account.close(settled);
         }
-        let line = this.line.take().map(|mut line| {
-            line.settled(settled);
-            line
-        });
-        Poll::Ready(Ok(response.map(|body| ExchangeBody::new(body, line))))
+        if let Some(line) = &mut line {
+            line.settled(settled, response.headers().get(REQUEST_ID));
+        }
+        response.map(|body| ExchangeBody::new(body, line))
     }
 }

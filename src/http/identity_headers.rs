@@ -102,8 +102,8 @@ const PREFIXES: [&str; 8] = [
     "x-ssl-",
     "x-tls-client-",
 ];
-/// Framing under another spelling, which a backend may take for the real one.
-const FRAMING: [&str; 2] = ["content-length", "transfer-encoding"];
+/// Framing, and the id that was checked, under another spelling, which a backend may take for the real one.
+const FRAMING: [&str; 3] = ["content-length", "transfer-encoding", "x-issuer-id"];
 
 /// Whether `name` starts with `wanted`, where every separator is like every other: CGI and its heirs turn `-` and `_`, and
 /// some of them `.` too, into one and the same. Names are in lower case already.
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use crate::http::testing;
 
-    const FORGED: [&str; 31] = [
+    const FORGED: [&str; 32] = [
         "client-cert",
         "Client-Cert-Chain",
         "client_cert",
@@ -171,6 +171,7 @@ mod tests {
         "x-http-method-override",
         "transfer_encoding",
         "content_length",
+        "x_issuer_id",
     ];
 
     #[test]

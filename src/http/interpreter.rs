@@ -30,6 +30,8 @@ pub struct InterpreterOptions {
     pub api_keys: Option<ApiKeys>,
     /// What judges the bearer tokens of `d1` and `d1-ecom`; `None` = mutual TLS is enough.
     pub tokens: Option<BearerTokens>,
+    /// Whether requests for tokens are answered here, and so need none.
+    pub issues_tokens: bool,
     /// A digest of everything that this was made from, so that one that would be the same can be left in place with what it
     /// remembers; `None` = it is like no other.
     pub digest: Option<[u8; 32]>,
@@ -47,6 +49,7 @@ impl InterpreterOptions {
             wrong_key: WrongKey::Retryable,
             api_keys: None,
             tokens: None,
+            issues_tokens: false,
             digest: None,
         }
     }
@@ -84,8 +87,9 @@ pub struct Interpreter {
     options: InterpreterOptions,
     /// Where a call that no operation knows names its issuer, by product.
     id_places: Vec<(Product, IdPlace)>,
-    /// So that callers who are refused do not flood the log.
-    refusals: OncePerSecond,
+    /// So that callers who are refused do not flood the log: for the sake of a key or token, or for another reason, since a wrong id
+    /// should not hide a wrong key.
+    refusals: [OncePerSecond; 2],
 }
 
 /// Where an issuer's id stands in a call of a product that no operation knows.
@@ -108,7 +112,7 @@ impl Interpreter {
             let place = id_place(operation).map(|place| (operation.product, place));
             id_places.extend(place.filter(|place| !id_places.contains(place)));
         }
-        Self { options, id_places, refusals: OncePerSecond::default() }
+        Self { options, id_places, refusals: Default::default() }
     }
 
     /// The operations that it knows.
@@ -128,8 +132,9 @@ impl Interpreter {
         &self.options
     }
 
-    pub(crate) fn refusals(&self) -> &OncePerSecond {
-        &self.refusals
+    pub(crate) fn refusals(&self, of_a_key: bool) -> &OncePerSecond {
+        let [others, keys] = &self.refusals;
+        if of_a_key { keys } else { others }
     }
 
     pub(crate) fn id_places(&self, product: Product) -> impl Iterator<Item = &IdPlace> {

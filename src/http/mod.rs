@@ -21,6 +21,7 @@ pub mod correlation;
 mod deadline;
 mod exchange;
 mod gate;
+mod head_size;
 mod hop_by_hop;
 mod host;
 mod identity_headers;

@@ -14,11 +14,25 @@ pub(crate) fn refuse_unclean(parts: &mut Parts, _: &Connection) -> Result<(), Pr
     reason.map_or(Ok(()), |reason| Err(Problem::bad_request(reason)))
 }
 
-/// Where operations are matched, refuses a path that spells a letter, a digit, `-`, `.`, `_` or `~` as a percent-encoding (RFC 3986
-/// section 2.3): it would be one operation here, and another for a backend that decodes it.
+/// Where operations are matched, refuses a path that would be one operation here and another for some backends: one that spells a
+/// letter, a digit, `-`, `.`, `_` or `~` as a percent-encoding (RFC 3986 section 2.3), for those that decode it, and one with path
+/// parameters (section 3.3), for those that take them off.
 pub(crate) fn refuse_disguised(parts: &mut Parts, connection: &Connection) -> Result<(), Problem> {
-    let disguised = connection.interpreter().is_some() && disguised(parts.uri.path());
-    if disguised { Err(Problem::bad_request("The path encodes a character that needs no encoding.")) } else { Ok(()) }
+    let path = parts.uri.path();
+    if connection.interpreter().is_none() {
+        Ok(())
+    } else if disguised(path) {
+        Err(Problem::bad_request("The path encodes a character that needs no encoding."))
+    } else if has_parameters(path) {
+        Err(Problem::bad_request("The path holds a semicolon, which no operation has."))
+    } else {
+        Ok(())
+    }
+}
+
+fn has_parameters(path: &str) -> bool {
+    path.contains(';')
+        || path.split('%').skip(1).any(|encoded| encoded.get(..2).is_some_and(|hex| hex.eq_ignore_ascii_case("3b")))
 }
 
 fn disguised(path: &str) -> bool {
@@ -179,6 +193,12 @@ mod tests {
         for path in ["/abc", "/a%20b", "/caf%C3%A9", "/%7Btoken%7D", "/a%25b", "/a%2", "/%"] {
             assert!(!disguised(path), "{path}");
         }
+    }
+
+    #[test]
+    fn path_parameters_are_seen_however_they_are_spelt() {
+        assert!(has_parameters("/a;b=c/d") && has_parameters("/a%3Bb") && has_parameters("/a/%3b"));
+        assert!(!has_parameters("/a%3a/b%3") && !has_parameters("/3b"));
     }
 
     #[test]

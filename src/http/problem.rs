@@ -36,6 +36,8 @@ pub enum ProblemKind {
     MethodNotAllowed,
     /// The keys by which tokens are judged cannot be had.
     IdentityProviderUnavailable,
+    /// The head is larger than the limit.
+    HeadTooLarge,
     /// The body is larger than the limit.
     TooLarge,
     /// The body did not arrive within its deadline.
@@ -111,7 +113,7 @@ impl Problem {
             ProblemKind::UnknownOperation => Cause::UnknownOperation,
             ProblemKind::MethodRefused | ProblemKind::MethodNotAllowed => Cause::MethodNotAllowed,
             ProblemKind::IdentityProviderUnavailable => Cause::IdentityProviderUnavailable,
-            ProblemKind::TooLarge => Cause::TooLarge,
+            ProblemKind::HeadTooLarge | ProblemKind::TooLarge => Cause::TooLarge,
             ProblemKind::BodyTimeout => Cause::BodyTimeout,
             ProblemKind::RequestTimeout | ProblemKind::BackendTimeout => Cause::BackendTimeout,
             ProblemKind::BackendUnavailable => Cause::BackendUnavailable,
@@ -219,6 +221,8 @@ impl Entry {
                     .detail("Access tokens cannot be judged now.")
                     .retry_after("5")
             }
+            ProblemKind::HeadTooLarge => Self::new(431, "head-too-large", "Request header fields too large")
+                .detail("The head of the request is larger than the limit."),
             ProblemKind::TooLarge => Self::new(413, "too-large", "Content too large")
                 .detail("The body of the request is larger than the limit.")
                 .closes(),
@@ -299,6 +303,7 @@ mod tests {
             (ProblemKind::UnknownOperation, 404),
             (ProblemKind::MethodNotAllowed, 405),
             (ProblemKind::IdentityProviderUnavailable, 503),
+            (ProblemKind::HeadTooLarge, 431),
             (ProblemKind::TooLarge, 413),
             (ProblemKind::BodyTimeout, 408),
             (ProblemKind::RequestTimeout, 504),

@@ -146,7 +146,7 @@ fn admit(call: &Call, request: &Request<Body>) -> Admission {
     let products = own.as_ref().map_or(interpreter.routes().products(), std::slice::from_ref);
     let mut verified = false;
     let mut pending = None;
-    if !is_token_request(call) {
+    if !(interpreter.options().issues_tokens && is_token_request(call)) {
         for product in products {
             match credential(call, *product, request, SystemTime::now()) {
                 Credential::NotDemanded => {}
@@ -222,21 +222,26 @@ fn issuer_id(call: &Call, product: Product, request: &Request<Body>) -> Result<(
     let check = Check { call, product, request };
     match call.matched() {
         Some(matched) => match &matched.operation.issuer_id {
-            None => Ok(()),
+            // Of an operation that an operator added nobody may know where it names its issuer.
+            None => check.behind_any(),
             Some(IssuerId::Header(name)) => check.header(name, true),
             Some(IssuerId::OptionalHeader(name)) => check.header(name, false),
             Some(IssuerId::Path(parameter)) => {
                 check.is_ours(matched.parameter(request.uri().path(), parameter).unwrap_or_default().as_bytes())
             }
         },
-        None => call.interpreter().id_places(product).try_for_each(|place| match place {
-            // Of what lies elsewhere nobody knows that it has such a header.
-            IdPlace::Header(name) => {
-                check.header(name, call.interpreter().routes().claims(product, request.uri().path()))
-            }
-            IdPlace::OptionalHeader(name) => check.header(name, false),
-            IdPlace::Behind(segment) => check.behind(segment),
-        }),
+        None => call
+            .interpreter()
+            .id_places(product)
+            .try_for_each(|place| match place {
+                // Of what lies elsewhere nobody knows that it has such a header.
+                IdPlace::Header(name) => {
+                    check.header(name, call.interpreter().routes().claims(product, request.uri().path()))
+                }
+                IdPlace::OptionalHeader(name) => check.header(name, false),
+                IdPlace::Behind(_) => Ok(()),
+            })
+            .and_then(|()| check.behind_any()),
     }
 }
 
@@ -263,7 +268,15 @@ impl Check<'_> {
         }
     }
 
-    /// Of a path that no operation knows: every id behind such a segment.
+    /// Where an operation does not say in which place of its path it names its issuer: all places in which the product's others do.
+    fn behind_any(&self) -> Result<(), Refusal> {
+        self.call.interpreter().id_places(self.product).try_for_each(|place| match place {
+            IdPlace::Behind(segment) => self.behind(segment),
+            IdPlace::Header(_) | IdPlace::OptionalHeader(_) => Ok(()),
+        })
+    }
+
+    /// Every id behind such a segment.
     fn behind(&self, segment: &str) -> Result<(), Refusal> {
         let path = self.request.uri().path();
         let (before, after) = (path.split('/'), path.split('/').skip(1));
@@ -301,11 +314,16 @@ fn entered(mut request: Request<Body>, call: &Call, verified: bool) -> Request<B
 impl SecondKeyLayer {
     /// Counts a refusal, and says it once a second: a wrong key may be a rotation under way, or somebody who should not be there.
     fn tell(&self, refusal: &Refusal) {
+        if matches!(refusal.problem.kind(), ProblemKind::MethodNotAllowed | ProblemKind::UnknownOperation) {
+            // Nothing about keys: the requests' own numbers and lines tell of it.
+            return;
+        }
         if let (Some(accounting), Some(product)) = (&self.accounting, refusal.product) {
             accounting.second_key_refused(product, refusal.reason);
         }
         let Some(interpreter) = self.connection.interpreter() else { return };
-        if let Some(unsaid) = interpreter.refusals().turn() {
+        let of_a_key = matches!(refusal.problem.kind(), ProblemKind::Unauthenticated(_));
+        if let Some(unsaid) = interpreter.refusals(of_a_key).turn() {
             let client = self.connection.client();
             tracing::warn!(
                 event = "second_key_refused",

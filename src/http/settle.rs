@@ -13,7 +13,10 @@ use super::call::Call;
 use super::correlation::REQUEST_ID;
 use super::{Problem, ProblemKind, ResponseBody};
 use crate::thales::dialect::{Answer, Cause};
-use crate::thales::{Acknowledgement, Kind, Operation, Product};
+use crate::thales::{Acknowledgement, Operation, Product};
+
+/// Longest wait of a backend that is passed on, in seconds: an hour without events is a fault, and no advice.
+const LONGEST_WAIT: u32 = 60 * 60;
 
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,20 +64,16 @@ pub(crate) fn settle(mut response: Response<ResponseBody>, call: Option<&Call>) 
             let (outcome, retryable) = (Outcome::Problem(problem.name()), Some(problem.retryable()));
             (response, Settled { status, outcome, retryable, handler_status: None })
         }
-        (None, Some(call)) if is_acknowledged(call) && status.is_success() => acknowledged(response, call.operation()),
+        (None, Some(call)) if call.is_notification() && status.is_success() => acknowledged(response, call.operation()),
         (None, Some(call)) if takes_no_backend_status(call) => not_taken(response, call),
         (None, _) => (response, Settled { status, outcome: Outcome::Answered, retryable: None, handler_status: None }),
     }
 }
 
-/// Whether a success of the handler is told in the operation's own words.
-fn is_acknowledged(call: &Call) -> bool {
-    call.kind() == Some(Kind::Notification) || takes_no_backend_status(call)
-}
-
-/// Merchant tokenization drops an event for good on a status that it does not know as temporary, whoever it comes from.
+/// Merchant tokenization drops an event for good on a status that it does not know as temporary, whoever it comes from. A call that
+/// no product claims may be one of its own, with a base path that was misspelt.
 fn takes_no_backend_status(call: &Call) -> bool {
-    call.product() == Some(Product::Cof)
+    call.may_be_of(Product::Cof)
 }
 
 fn refused(mut response: Response<ResponseBody>, problem: Problem, call: &Call) -> (Response<ResponseBody>, Settled) {
@@ -162,13 +161,14 @@ fn not_taken(response: Response<ResponseBody>, call: &Call) -> (Response<Respons
     let (mut parts, body) = response.into_parts();
     discard(body);
     let handler_status = parts.status;
-    let wait = parts.headers.get(RETRY_AFTER).cloned();
+    let wait = parts.headers.get(RETRY_AFTER).and_then(|wait| wait.to_str().ok()?.parse().ok());
+    let wait: Option<u32> = wait.filter(|seconds| *seconds <= LONGEST_WAIT);
     keep_request_id(&mut parts.headers);
     let answer = dialect.answer(Cause::BackendRefused, "The notification was not taken.");
     let retryable = Some(answer.retryable);
     let mut response = written(Response::from_parts(parts, Body::empty()), answer);
-    if let Some(wait) = wait {
-        response.headers_mut().insert(RETRY_AFTER, wait);
+    if let Some(seconds) = wait {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     let settled = Settled {
         status: response.status(),

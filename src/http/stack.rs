@@ -20,7 +20,7 @@ use super::gate::{Check, GateLayer};
 use super::identity_headers::IdentityHeaders;
 use super::interpreter::Interpreter;
 use super::second_key::SecondKeyLayer;
-use super::{Problem, ResponseBody, content_length, hop_by_hop, host, identity_headers, method, path};
+use super::{Problem, ResponseBody, content_length, head_size, hop_by_hop, host, identity_headers, method, path};
 use crate::thales::dialect::Cause;
 use crate::tls::hosts::without_trailing_dot;
 use crate::tls::{Standing, VerifiedClient};
@@ -30,6 +30,9 @@ use crate::tls::{Standing, VerifiedClient};
 pub struct StackOptions {
     /// The host, or wildcard of hosts, that requests must be for; without one any single valid host is taken.
     pub host: Option<String>,
+    /// Largest head of an HTTP/2 request, in bytes of its decoded header list (RFC 9113 section 6.5.2). That of HTTP/1.1 is bounded
+    /// before it is parsed.
+    pub max_header_size: u32,
     /// Largest body of a request, in bytes.
     pub max_body_size: u64,
     /// From the first wish to read a request's body to its end.
@@ -66,6 +69,7 @@ pub struct Stack<H> {
 /// What is asked of, and done to, a request's head, in this order: each may rely on those before it. Hop-by-hop fields go before
 /// identity is set, so that no `connection` field can name what we set.
 const HEAD: &[Check] = &[
+    head_size::refuse_large,
     method::refuse,
     content_length::refuse_several,
     path::refuse_unclean,
@@ -174,6 +178,11 @@ impl Connection {
     /// The environment's host, without a trailing dot.
     pub(crate) fn host(&self) -> Option<&str> {
         self.options.host.as_deref()
+    }
+
+    /// Largest head of an HTTP/2 request, in bytes.
+    pub(crate) fn max_header_size(&self) -> u32 {
+        self.options.max_header_size
     }
 
     pub(crate) fn identity_headers(&self) -> &IdentityHeaders {

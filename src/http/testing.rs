@@ -51,6 +51,7 @@ pub(crate) fn context() -> ConnectionContext {
 pub(crate) fn options(host: Option<&str>) -> StackOptions {
     StackOptions {
         host: host.map(str::to_owned),
+        max_header_size: 4096,
         max_body_size: 1024,
         body_timeout: Duration::from_secs(10),
         request_timeout: Duration::from_secs(30),

@@ -179,7 +179,7 @@ async fn serve(admitted: Admitted<TcpStream, Arc<Environment>>, local: SocketAdd
     let watch = Watch { door, rules, client, standing: &standing, activity: &activity };
     match protocol {
         Protocol::Http1 => serve_http1(stream, service, &environment, &watch).await,
-        Protocol::Http2 => serve_http2(stream, service, &watch).await,
+        Protocol::Http2 => serve_http2(stream, service, &environment, &watch).await,
     }
     if standing.is_retired() {
         environment.metrics.connection_retired();
@@ -251,15 +251,26 @@ fn wire(guard: &GuardHandle) -> Wire {
     Wire { head_began: (seen.phase == Phase::Head && seen.open == 0).then_some(seen.since), oldest_request: None }
 }
 
-async fn serve_http2<A: Answers>(stream: TlsStream<TcpStream>, service: Counted<A>, watch: &Watch<'_>) {
+/// How many times the limit a head of HTTP/2 may have before the library refuses it by itself.
+const HEAD_LEEWAY: u32 = 4;
+
+async fn serve_http2<A: Answers>(
+    stream: TlsStream<TcpStream>,
+    service: Counted<A>,
+    environment: &Environment,
+    watch: &Watch<'_>,
+) {
     let limits = &watch.rules.http2;
+    // A head beyond the limit is answered 431 by the library itself. Where that would cost an event it is let through as far as the
+    // stack, which refuses it in the words of the product.
+    let leeway = if environment.stack.load().wants_only_temporary_refusals() { HEAD_LEEWAY } else { 1 };
     let (io, seen) = ObservedIo::new(stream);
     let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.max_concurrent_streams)
         .max_pending_accept_reset_streams(limits.max_pending_resets)
         .max_local_error_reset_streams(limits.max_local_resets)
-        .max_header_list_size(limits.max_header_list_size)
+        .max_header_list_size(limits.max_header_list_size.saturating_mul(leeway))
         .initial_stream_window_size(limits.stream_window)
         .initial_connection_window_size(limits.connection_window)
         .serve_connection(TokioIo::new(io), service);

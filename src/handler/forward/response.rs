@@ -16,6 +16,7 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{Backend, failure};
+use crate::http::body::FromBackend;
 use crate::http::{Problem, ProblemKind, strip_response};
 
 pin_project! {
@@ -97,6 +98,7 @@ fn passed_on(response: Response<Incoming>, backend: &Arc<Backend>, version: Vers
     strip_response(&mut parts.headers);
     parts.version = Version::HTTP_11;
     parts.extensions.clear();
+    parts.extensions.insert(FromBackend);
     let body = if body.is_end_stream() {
         HandlerBody::empty()
     } else {

@@ -115,10 +115,17 @@ impl Routes {
         &self.products
     }
 
-    /// Whether `path` lies below a base path of `product`.
+    /// Whether `path` lies below a base path of `product`, or would be one of its operations without what stands at its end: some
+    /// servers take slashes and blanks off there.
     #[must_use]
     pub fn claims(&self, product: Product, path: &str) -> bool {
-        self.attribution.product(&attribution::collapsed(path)) == Some(product)
+        let collapsed = attribution::collapsed(path);
+        let mut trimmed = collapsed.as_str();
+        while let Some(shorter) = ["/", "%20", "%09", "."].iter().find_map(|ending| trimmed.strip_suffix(ending)) {
+            trimmed = shorter;
+        }
+        self.attribution.product(&collapsed) == Some(product)
+            || self.path(trimmed).is_some_and(|(path, _)| path.product == product)
     }
 
     fn path(&self, path: &str) -> Option<(&Path, Spans)> {
