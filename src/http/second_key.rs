@@ -279,7 +279,7 @@ impl Check<'_> {
     /// Every id behind such a segment.
     fn behind(&self, segment: &str) -> Result<(), Refusal> {
         let path = self.request.uri().path();
-        let (before, after) = (path.split('/'), path.split('/').skip(1));
+        let (before, after) = (path.split('/').map(name), path.split('/').skip(1).map(name));
         before
             .zip(after)
             .filter(|(before, after)| before.eq_ignore_ascii_case(segment) && !after.is_empty())
@@ -298,6 +298,13 @@ impl Check<'_> {
     fn refusal(&self, problem: ProblemKind, reason: &'static str) -> Refusal {
         Refusal::new(Some(self.product), problem, reason)
     }
+}
+
+/// A segment without its path parameters (RFC 3986 section 3.3), which some backends take off.
+fn name(segment: &str) -> &str {
+    let encoded = segment.to_ascii_lowercase().find("%3b");
+    let end = segment.find(';').into_iter().chain(encoded).min();
+    end.and_then(|end| segment.get(..end)).unwrap_or(segment)
 }
 
 /// `request` as it goes on: without a credential that was verified, and marked when its body is a secret.

@@ -8,6 +8,8 @@ use super::super::testing::{call, connection, interpreter_options};
 use super::*;
 use crate::auth::api_key::ApiKeys;
 use crate::auth::secret::LiveSecret;
+use crate::thales::routes::{OperationOverride, RouteOptions, Routes};
+use crate::thales::{Catalogue, Kind};
 
 const COF: &str = "/tsh-cof/notify-token-update";
 const KEY: &str = "APIKEY 0123456789abcdef-one";
@@ -100,6 +102,47 @@ async fn the_issuer_that_a_call_names_has_to_be_one_of_ours() {
     // Of calls that no operation knows, too.
     assert_eq!(ask_d1("/notifications/d1/v3/Issuers/ISSUER0001/news").await.0, 200);
     assert_eq!(ask_d1("/notifications/d1/v3/Issuers/ISSUER0002/news").await.0, 404);
+}
+
+#[tokio::test]
+async fn what_some_backends_take_off_a_path_does_not_hide_whose_call_it_is() {
+    let ask_as = |product: Product, path: &'static str| ask(interpreter_options(&[product]), Method::POST, path, &[]);
+    for path in [
+        "/notifications/d1/v2/issuers;a/ISSUER0002/cards",
+        "/notifications/d1/v2/issuers%3Ba=b/ISSUER0002;c/cards",
+        "/notifications/d1/v2/issuers/ISSUER0002%3bx/cards/",
+    ] {
+        assert_eq!(ask_as(Product::D1, path).await.0, 404, "{path}");
+        let own: &'static str = Box::leak(path.replace("0002", "0001").into_boxed_str());
+        assert_eq!(ask_as(Product::D1, own).await.0, 200, "control: {own}");
+    }
+    // Where calls lie that need the header, it is needed, however the path is adorned.
+    for path in ["/issuer;a=b/igwapi/v2.0/sendOTP", "/issuer/igwapi/v2.0;/sendOTP", "/issuer/igwapi/v2.0/sendOTP/"] {
+        assert_eq!(ask_as(Product::Tsh, path).await.0, 400, "{path}");
+    }
+    for path in ["/notifyVirtualCardChange/", "/notifyVirtualCardChange;x", "/NotifyVirtualCardChange%20"] {
+        assert_eq!(ask_as(Product::TshAuxiliary, path).await.0, 400, "{path}");
+    }
+    assert_eq!(ask_as(Product::Tsh, "/nobody/knows;a=b").await.0, 200, "control");
+}
+
+#[tokio::test]
+async fn an_operation_without_a_place_for_its_issuer_is_held_to_those_of_its_siblings() {
+    let own = OperationOverride {
+        name: "newOp".into(),
+        method: Some("POST".into()),
+        path: Some("/notifications/d1/v2/issuers/{other}/x".into()),
+        kind: Some(Kind::Notification),
+        ..OperationOverride::default()
+    };
+    let known = || {
+        let options =
+            RouteOptions { products: vec![Product::D1], overrides: vec![own.clone()], ..RouteOptions::default() };
+        let routes = Routes::compile(Catalogue::built_in(), &options).unwrap();
+        InterpreterOptions::new(routes, vec!["ISSUER0001".into()])
+    };
+    assert_eq!(ask(known(), Method::POST, "/notifications/d1/v2/issuers/ISSUER0001/x", &[]).await.0, 200);
+    assert_eq!(ask(known(), Method::POST, "/notifications/d1/v2/issuers/ISSUER0002/x", &[]).await.0, 404);
 }
 
 #[tokio::test]

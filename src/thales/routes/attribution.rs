@@ -36,14 +36,24 @@ impl Attribution {
     }
 }
 
-/// `path` in lower case, with one slash for every row of slashes, backslashes and encodings of either. Such paths are refused;
-/// this is what they were probably meant to be.
+/// `path` as servers read it that are less strict: in lower case, without path parameters (RFC 3986 section 3.3), with one slash for
+/// every row of slashes, backslashes and encodings of either. Most such paths are refused; this is what they were probably meant to be.
 pub(super) fn collapsed(path: &str) -> String {
-    let lower = path.to_ascii_lowercase().replace("%2f", "/").replace("%5c", "/").replace('\\', "/");
+    let lower =
+        path.to_ascii_lowercase().replace("%2f", "/").replace("%5c", "/").replace('\\', "/").replace("%3b", ";");
     let mut collapsed = String::with_capacity(lower.len());
+    let mut in_parameters = false;
     for character in lower.chars() {
-        if character != '/' || !collapsed.ends_with('/') {
-            collapsed.push(character);
+        match character {
+            '/' => {
+                in_parameters = false;
+                if !collapsed.ends_with('/') {
+                    collapsed.push('/');
+                }
+            }
+            ';' => in_parameters = true,
+            _ if in_parameters => {}
+            _ => collapsed.push(character),
         }
     }
     collapsed

@@ -128,6 +128,13 @@ impl Routes {
             || self.path(trimmed).is_some_and(|(path, _)| path.product == product)
     }
 
+    /// Whether `path` is an operation's, or lies below a base path of any product.
+    #[must_use]
+    pub fn is_anybodys(&self, path: &str) -> bool {
+        let collapsed = attribution::collapsed(path);
+        self.path(&collapsed).is_some() || self.attribution.product(&collapsed).is_some()
+    }
+
     fn path(&self, path: &str) -> Option<(&Path, Spans)> {
         let mut stack = [0; ON_STACK];
         match stack.get_mut(..path.len()) {

@@ -42,7 +42,7 @@ async fn arrives_and_is_answered(served: &Served, caller: &mut Conversation<'_>,
         expect(&event, row, &[("handler_status", Value::Null)]);
     }
     expect(&event, row, &[("operation", row.name.into()), ("product", row.product.into()), ("kind", row.kind.into())]);
-    expect(&event, row, &[("method", row.verb.into()), ("path", format!("{:?}", row.path).into())]);
+    expect(&event, row, &[("method", row.verb.into()), ("path", row.path.into())]);
     expect(&event, row, &[("problem", Value::Null), ("retryable", Value::Null)]);
     expect(&event, row, &[("bytes_in", call.body.len().into())]);
     if let Some(id) = call.headers.get("x-correlation-id") {
