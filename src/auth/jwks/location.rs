@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use http::Uri;
+use http::uri::Scheme;
 use serde::Deserialize;
 
 use super::{JwksError, document};
@@ -69,18 +70,23 @@ impl Location {
 
     /// The URL of the keys.
     pub(super) async fn keys(&self, fetch: &dyn Fetch) -> Result<Uri, JwksError> {
-        let (issuer, configuration) = match self {
+        let (issuer, at) = match self {
             Self::Keys(url) => return Ok(url.clone()),
             Self::Discovered { issuer, configuration } => (issuer, configuration),
         };
-        let answer = document::get(fetch, configuration.clone()).await?;
+        let answer = document::get(fetch, at.clone()).await?;
         let configuration: Configuration =
             serde_json::from_slice(answer.body()).map_err(|_| JwksError::Malformed("OpenID configuration"))?;
         // Section 4.3: byte for byte.
         if configuration.issuer != *issuer {
             return Err(JwksError::Issuer);
         }
-        Ok(trustworthy(&configuration.jwks_uri)?)
+        let keys = trustworthy(&configuration.jwks_uri)?;
+        // What an issuer says may not take its keys to a place that is less safe than its own: http is for an issuer on this machine.
+        if keys.scheme() == Some(&Scheme::HTTP) && at.scheme() != Some(&Scheme::HTTP) {
+            return Err(JwksSourceError::NotHttps.into());
+        }
+        Ok(keys)
     }
 }
 

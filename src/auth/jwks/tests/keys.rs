@@ -181,6 +181,28 @@ async fn what_is_no_set_of_keys_leaves_none() {
 }
 
 #[tokio::test]
+async fn an_issuer_moves_its_keys_to_http_only_where_it_is_on_this_machine_and_without_tls_itself() {
+    const LOCAL: &str = "http://127.0.0.1:8080";
+    const LOCAL_KEYS: &str = "http://127.0.0.1:8080/keys";
+    let pem = key_pem();
+    for (issuer, keys, expected) in [
+        ("https://idp.example", LOCAL_KEYS, Some(TokenRefusal::NoKeys)),
+        ("https://localhost", LOCAL_KEYS, Some(TokenRefusal::NoKeys)),
+        (LOCAL, LOCAL_KEYS, None),
+        (LOCAL, KEYS_URL, None),
+        ("https://idp.example", KEYS_URL, None),
+    ] {
+        let provider = FakeProvider::new(&set(&[&pem]));
+        let configuration = format!("{issuer}/.well-known/openid-configuration");
+        provider.put(&configuration, &json!({"issuer": issuer, "jwks_uri": keys}));
+        provider.put(LOCAL_KEYS, &set(&[&pem]));
+        let tokens =
+            BearerTokens::of_identity_provider(provider.jwks_of(&JwksSource::Issuer(issuer.into())), options());
+        assert_eq!(judged(&tokens, &token(&pem), now()).await.0, expected, "{issuer} {keys}");
+    }
+}
+
+#[tokio::test]
 async fn an_issuer_tells_where_its_keys_are_and_speaks_for_itself_alone() {
     const CONFIGURATION: &str = "https://idp.example/.well-known/openid-configuration";
     let pem = key_pem();
