@@ -25,7 +25,7 @@ pub use claims::TokenClaims;
 pub use refusal::TokenRefusal;
 
 use super::authorization::{Authorization, NotOne};
-use super::jwks::{Flight, Jwks};
+use super::jwks::Jwks;
 use super::secret::sha256;
 use super::signing_key::SigningKeys;
 use super::verification_keys::VerificationKeys;
@@ -107,38 +107,37 @@ impl BearerTokens {
         };
         match &self.0.keys {
             Keys::Own(keys) => self.0.judge(token, keys.verifying(), now).into(),
-            Keys::OfIdentityProvider(jwks) => match jwks.keys(now) {
-                None => self.once_fetched(jwks.fetch_first(now), jwks, token, now, TokenRefusal::NoKeys),
-                Some(keys) => match self.0.judge(token, &keys, now) {
-                    Err(refusal @ TokenRefusal::UnknownKey) => {
-                        self.once_fetched(jwks.fetch_again(now), jwks, token, now, refusal)
-                    }
-                    judged => judged.into(),
-                },
+            Keys::OfIdentityProvider(jwks) => match self.0.judge_by(jwks, token, now) {
+                Err(TokenRefusal::NoKeys) => self.once_fetched(jwks, token, now),
+                judged => judged.into(),
             },
         }
     }
 
-    /// Judges `token` when a fetch is done; `otherwise` where there is none to wait for.
-    fn once_fetched(
-        &self,
-        fetch: Option<Flight>,
-        jwks: &Jwks,
-        token: &[u8],
-        now: SystemTime,
-        otherwise: TokenRefusal,
-    ) -> Verdict {
-        let Some(fetch) = fetch else { return Verdict::Refused(otherwise) };
+    /// Judges `token` when keys were fetched. Where none may be fetched yet, nobody waits for it: the caller may ask again.
+    fn once_fetched(&self, jwks: &Jwks, token: &[u8], now: SystemTime) -> Verdict {
+        let Some(fetch) = jwks.fetch(now) else { return Verdict::Refused(TokenRefusal::NoKeys) };
         let (verifier, jwks, token) = (Arc::clone(&self.0), jwks.clone(), Zeroizing::new(token.to_vec()));
         Verdict::Pending(Box::pin(async move {
             fetch.await;
-            let keys = jwks.keys(now).ok_or(TokenRefusal::NoKeys)?;
-            verifier.judge(&token, &keys, now)
+            verifier.judge_by(&jwks, &token, now)
         }))
     }
 }
 
 impl Verifier {
+    /// Judges `token` by the keys of an identity provider that are in use. That its key does not exist is final, and is said of keys
+    /// that are as new as the token alone; older ones do not know.
+    fn judge_by(&self, jwks: &Jwks, token: &[u8], now: SystemTime) -> Result<Arc<TokenClaims>, TokenRefusal> {
+        // Asked before the keys are taken: newer ones may come in between, and nothing may be said of those in the name of these.
+        let fresh = jwks.are_fresh(now);
+        let keys = jwks.keys(now).ok_or(TokenRefusal::NoKeys)?;
+        match self.judge(token, &keys, now) {
+            Err(TokenRefusal::UnknownKey) if !fresh => Err(TokenRefusal::NoKeys),
+            judged => judged,
+        }
+    }
+
     /// Judges `token` by one set of keys.
     fn judge(&self, token: &[u8], keys: &VerificationKeys, now: SystemTime) -> Result<Arc<TokenClaims>, TokenRefusal> {
         let digest = sha256(token);

@@ -44,8 +44,9 @@ pub enum TokenRefusal {
     /// It does not reach as far as this call.
     #[error("the access token lacks the scope that is demanded")]
     Scope,
-    /// The identity provider's keys are not there and cannot be fetched: nothing is known of the token.
-    #[error("the keys of the identity provider cannot be fetched")]
+    /// The identity provider's keys are not there, or older than a token that names another one, and cannot be fetched now: nothing is
+    /// known of the token.
+    #[error("the keys of the identity provider that the token is to be judged by cannot be fetched now")]
     NoKeys,
 }
 

@@ -1,7 +1,8 @@
 //! The keys of an identity provider: fetched, kept as long as their headers say, and fetched again when a token names another one.
 //!
 //! A request waits for a fetch only while there are no keys, or when it names a key that is not known. Otherwise keys are fetched
-//! in the background before they are stale, and stay in use for a day when that fails.
+//! in the background before they are stale, and stay in use for a day when that fails. That a key does not exist is said only by a fetch
+//! that went well and is no older than the token that names it.
 
 mod document;
 mod freshness;
@@ -38,6 +39,9 @@ const STALE_IF_ERROR: Duration = Duration::from_secs(24 * 60 * 60);
 const PAUSE: Duration = Duration::from_secs(10);
 /// Between fetches while there are none.
 const PAUSE_WITHOUT_KEYS: Duration = Duration::from_secs(1);
+/// How long before the arrival of a token keys may have been fetched, to say that there is none of its id. Less than the pause, in which
+/// a key may be published that nobody asks for: whoever made up an id just before would have its tokens refused for good.
+const FRESH: Duration = Duration::from_secs(2);
 
 /// The keys of one identity provider. Cheap to clone; clones share the keys.
 #[derive(Clone)]
@@ -134,14 +138,15 @@ impl Jwks {
         held.as_ref().filter(|held| held.is_usable(now)).map(|held| Arc::clone(&held.keys))
     }
 
-    /// A fetch to wait for while there are no keys.
-    pub(super) fn fetch_first(&self, now: SystemTime) -> Option<Flight> {
-        self.start(now, PAUSE_WITHOUT_KEYS)
+    /// Whether the keys are so new that a token which arrived at `now` and names none of them names none that there is.
+    pub(super) fn are_fresh(&self, now: SystemTime) -> bool {
+        self.0.held.load().as_ref().is_some_and(|held| held.is_fresh(now))
     }
 
-    /// A fetch to wait for when a token names a key that is not among those in use. `None` = there was one just now.
-    pub(super) fn fetch_again(&self, now: SystemTime) -> Option<Flight> {
-        self.start(now, PAUSE)
+    /// A fetch to wait for when there are no keys, or when a token names another one. `None` = there was one just now.
+    pub(super) fn fetch(&self, now: SystemTime) -> Option<Flight> {
+        let pause = if self.held(now).is_some() { PAUSE } else { PAUSE_WITHOUT_KEYS };
+        self.start(now, pause)
     }
 
     /// The fetch that is under way, or a new one unless the last is younger than `pause`.
@@ -224,6 +229,12 @@ impl Held {
     fn is_usable(&self, now: SystemTime) -> bool {
         // A clock that was set back has to catch up, which says nothing against the keys.
         now.duration_since(self.fetched).unwrap_or_default() < self.lifetime.saturating_add(STALE_IF_ERROR)
+    }
+
+    fn is_fresh(&self, now: SystemTime) -> bool {
+        // Either may be the earlier one: the fetch that a token waits for may have been begun for another that came just after it. But a
+        // clock that was set back says nothing of keys that it makes come from the future.
+        now.duration_since(self.fetched).unwrap_or_else(|error| error.duration()) <= FRESH
     }
 }
 

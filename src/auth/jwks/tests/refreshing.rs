@@ -74,7 +74,7 @@ async fn a_new_key_is_taken_at_once_and_an_invented_one_costs_a_fetch_every_ten_
     assert_eq!(provider.asked(), 2);
     let unknown = Some(TokenRefusal::UnknownKey);
     for _ in 0..5 {
-        assert_eq!(judged(&tokens, &token(&invented), after(19)).await, (unknown, false));
+        assert_eq!(judged(&tokens, &token(&invented), after(19)).await, (Some(TokenRefusal::NoKeys), false));
     }
     assert_eq!(provider.asked(), 2);
     assert_eq!(judged(&tokens, &token(&invented), after(20)).await, (unknown, true));
@@ -82,6 +82,62 @@ async fn a_new_key_is_taken_at_once_and_an_invented_one_costs_a_fetch_every_ten_
     assert_eq!(provider.asked(), 3);
     // A clock that is set back is no reason to wait.
     assert_eq!(judged(&tokens, &token(&invented), after(5)).await, (unknown, true));
+}
+
+#[tokio::test]
+async fn a_new_key_is_put_off_and_not_refused_while_the_pause_lasts_that_an_invented_one_began() {
+    let (old, new, invented) = (key_pem(), key_pem(), key_pem());
+    let provider = FakeProvider::new(&set(&[&old]));
+    let tokens = provider.tokens();
+    assert_eq!(judged(&tokens, &token(&old), now()).await, (None, true));
+    let unknown = Some(TokenRefusal::UnknownKey);
+    assert_eq!(judged(&tokens, &token(&invented), after(100)).await, (unknown, true));
+    // Control: the keys are as new as the token, give or take the two seconds that one may take to get here.
+    assert_eq!(judged(&tokens, &token(&invented), after(102)).await, (unknown, false));
+    provider.put(KEYS_URL, &set(&[&new]));
+    for seconds in [103, 109] {
+        assert_eq!(judged(&tokens, &token(&new), after(seconds)).await, (Some(TokenRefusal::NoKeys), false));
+    }
+    assert_eq!(provider.asked(), 2);
+    assert_eq!(judged(&tokens, &token(&new), after(110)).await, (None, true));
+    assert_eq!(judged(&tokens, &token(&invented), after(120)).await, (unknown, true));
+}
+
+#[tokio::test]
+async fn a_new_key_is_put_off_and_not_refused_while_the_provider_fails() {
+    let (old, new) = (key_pem(), key_pem());
+    let provider = FakeProvider::new(&set(&[&old]));
+    let tokens = provider.tokens();
+    assert_eq!(judged(&tokens, &token(&old), now()).await, (None, true));
+    let none = Some(TokenRefusal::NoKeys);
+    provider.put_document(KEYS_URL, StatusCode::INTERNAL_SERVER_ERROR, "");
+    assert_eq!(judged(&tokens, &token(&new), after(20)).await, (none, true));
+    assert_eq!(judged(&tokens, &token(&new), after(21)).await, (none, false));
+    provider.vanish();
+    assert_eq!(judged(&tokens, &token(&new), after(30)).await, (none, true));
+    assert_eq!(judged(&tokens, &token(&old), after(30)).await, (None, false));
+    // A clock that was set back does not make the keys of before any newer.
+    assert_eq!(judged(&tokens, &token(&new), now() - Duration::from_secs(60)).await, (none, true));
+    // Control: the provider is there again, and does not know the key.
+    provider.put(KEYS_URL, &set(&[&old]));
+    assert_eq!(judged(&tokens, &token(&new), after(40)).await, (Some(TokenRefusal::UnknownKey), true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_that_began_long_before_a_token_came_does_not_say_that_its_key_is_none() {
+    let (old, new) = (key_pem(), key_pem());
+    let provider = FakeProvider::closed();
+    provider.put(KEYS_URL, &set(&[&old]));
+    let tokens = provider.tokens();
+    let waiting = |seconds| match tokens.verify(&bearer(&token(&new)), after(seconds)) {
+        Verdict::Pending(future) => future,
+        other => panic!("{other:?}"),
+    };
+    let (first, soon, late) = (waiting(0), waiting(2), waiting(3));
+    provider.gate.add_permits(1);
+    let unknown = Some(TokenRefusal::UnknownKey);
+    assert_eq!((first.await.err(), soon.await.err()), (unknown, unknown));
+    assert_eq!(late.await.err(), Some(TokenRefusal::NoKeys));
 }
 
 #[tokio::test]
@@ -108,7 +164,7 @@ async fn the_same_set_again_keeps_what_is_remembered() {
     let jwks = provider.jwks();
     for (now, asked) in [(now(), 1), (after(479), 1), (after(480), 2), (after(481), 2)] {
         if jwks.keys(now).is_none() {
-            jwks.fetch_first(now);
+            jwks.fetch(now);
         }
         settle(&jwks).await;
         assert_eq!((jwks.keys(now).unwrap().generation, provider.asked()), (0, asked));
