@@ -35,6 +35,8 @@ const MAX_DOCUMENT: usize = 256 * 1024;
 const DEADLINE: Duration = Duration::from_secs(5);
 /// How long keys stay in use after they are stale.
 const STALE_IF_ERROR: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long keys stay in use at the most, from their fetch on: whatever their headers say, a key that was withdrawn goes in a day or so.
+const LONGEST_USE: Duration = Duration::from_secs(25 * 60 * 60);
 /// Between fetches while there are keys: whoever makes up ids of keys must not make us call the identity provider each time.
 const PAUSE: Duration = Duration::from_secs(10);
 /// Between fetches while there are none.
@@ -228,7 +230,8 @@ impl Held {
 
     fn is_usable(&self, now: SystemTime) -> bool {
         // A clock that was set back has to catch up, which says nothing against the keys.
-        now.duration_since(self.fetched).unwrap_or_default() < self.lifetime.saturating_add(STALE_IF_ERROR)
+        let age = now.duration_since(self.fetched).unwrap_or_default();
+        age < self.lifetime.saturating_add(STALE_IF_ERROR).min(LONGEST_USE)
     }
 
     fn is_fresh(&self, now: SystemTime) -> bool {

@@ -195,6 +195,21 @@ async fn keys_stay_in_use_for_a_day_while_the_provider_is_away() {
 }
 
 #[tokio::test]
+async fn keys_of_a_long_life_stay_in_use_for_twenty_five_hours_at_the_most() {
+    const HOUR: u64 = 60 * 60;
+    let provider = FakeProvider::new(&set(&[&key_pem()]));
+    provider.documents.lock().unwrap().get_mut(KEYS_URL).unwrap().max_age = 100 * 60 * 60;
+    let jwks = provider.jwks();
+    jwks.prefetch(now());
+    settle(&jwks).await;
+    provider.vanish();
+    for (seconds, usable) in [(24 * HOUR, true), (25 * HOUR - 1, true), (25 * HOUR, false), (48 * HOUR, false)] {
+        assert_eq!(jwks.keys(after(seconds)).is_some(), usable, "{seconds}");
+        settle(&jwks).await;
+    }
+}
+
+#[tokio::test]
 async fn a_provider_that_is_away_from_the_start_is_asked_once_a_second() {
     let pem = key_pem();
     let provider = FakeProvider::new(&set(&[&pem]));
