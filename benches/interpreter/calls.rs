@@ -82,7 +82,7 @@ pub(crate) fn tokens() -> Result<(BearerTokens, String), Error> {
     let form = HeaderValue::from_static("application/x-www-form-urlencoded");
     let asked = format!("grant_type=client_credentials&client_id={CLIENT}&client_secret={SECRET}");
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, form)]);
-    let answer = endpoint.answer(&headers, asked.as_bytes(), ExpiresIn::Number, now);
+    let answer = endpoint.answer(&headers, asked.as_bytes(), &[7; 32], ExpiresIn::Number, now);
     let body: serde_json::Value = serde_json::from_slice(answer.body())?;
     let token = body.get("access_token").and_then(serde_json::Value::as_str);
     let authorization = format!("Bearer {}", token.ok_or("the token endpoint issued nothing")?);

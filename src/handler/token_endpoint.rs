@@ -30,11 +30,13 @@ pub(super) async fn answer(
         // What the stack in front found out is told there.
         Err(_) => return Ok(Problem::bad_request("The body of the request could not be read.").response(parts.version)),
     };
-    let answer = endpoint.answer(&parts.headers, &body, expires_in, SystemTime::now());
+    let caller = parts.extensions.get::<VerifiedClient>();
+    // Where there is no door in front that verifies them, all callers are one.
+    let certificate = caller.map_or([0; 32], |caller| *caller.identity().sha256.as_bytes());
+    let answer = endpoint.answer(&parts.headers, &body, &certificate, expires_in, SystemTime::now());
     if let Some(TokenOutcome::Refused { error, client, expired }) = answer.extensions().get()
         && let Some(unsaid) = others.refusals.turn()
     {
-        let caller = parts.extensions.get::<VerifiedClient>();
         tracing::warn!(
             event = "token_refused",
             environment = caller.map(VerifiedClient::environment),

@@ -144,8 +144,12 @@ async fn who_guesses_is_told_to_wait_and_nobody_else_is() {
     let other = basic("other", "another-long-secret-text");
     let other = session.send(token_request(D1_TOKEN, Some(&other), "grant_type=client_credentials")).await.unwrap();
     assert_eq!(other.status, 200, "{other:?}");
-    // Ids that nobody has are slowed down as well, all together, so that guessing tells nothing of who there is.
+    // Ids that nobody has are slowed down as well, so that guessing tells nothing of who there is.
     assert_eq!(json(&guess_until_slowed(&mut session, "nobody").await), json(&slowed));
+    // Whoever has another certificate has guesses of its own.
+    let other = door.pki.issuing.client("other");
+    let mut session = door.stranger().presenting(&other).session().await.unwrap();
+    assert_eq!(ask(&mut session, D1_TOKEN, SECRET).await.status, 200);
 }
 
 async fn guess_until_slowed(session: &mut Session, client: &str) -> Reply {

@@ -13,14 +13,14 @@ use crate::auth::secret::{Finding, LiveSecret, Shown, find, sha256};
 /// All clients of an endpoint.
 pub(super) struct Clients {
     known: Vec<Known>,
-    /// Stands for every id that nobody has: as slow as one that somebody has, and slowed down like one.
+    /// Stands for every id that nobody has: as slow as one that somebody has.
     nobody: Known,
+    throttle: Throttle,
 }
 
 struct Known {
     id_digest: [u8; 32],
     client: Client,
-    throttle: Throttle,
 }
 
 impl Known {
@@ -37,25 +37,34 @@ pub(super) struct Identified<'c> {
 
 impl Clients {
     pub(super) fn new(clients: Vec<Client>, guesses: GuessLimit) -> Self {
-        let known = |client: Client| Known {
-            id_digest: sha256(client.id.as_bytes()),
-            client,
-            throttle: Throttle::new(guesses),
-        };
+        let known = |client: Client| Known { id_digest: sha256(client.id.as_bytes()), client };
         let most = clients.iter().map(|client| client.secrets.len()).max().unwrap_or(1);
         let nothing = LiveSecret { name: String::new(), username: None, digest: [0; 32], expires: None };
         let nobody = Client { id: String::new(), secrets: vec![nothing; most], scopes: Vec::new() };
-        Self { known: clients.into_iter().map(known).collect(), nobody: known(nobody) }
+        Self {
+            known: clients.into_iter().map(known).collect(),
+            nobody: known(nobody),
+            throttle: Throttle::new(guesses),
+        }
     }
 
-    /// The client that `shown` belongs to. While it is slowed down its secret is not even looked at.
-    pub(super) fn identify(&self, shown: &Credentials, now: SystemTime) -> Result<Identified<'_>, Failure> {
-        let named = shown.ways.iter().map(|(id, _)| self.named(id));
+    /// The client that `shown` belongs to. While the `caller`, told by the SHA-256 of its certificate, is slowed down at it, the secret is
+    /// not even looked at.
+    pub(super) fn identify(
+        &self,
+        shown: &Credentials,
+        caller: &[u8; 32],
+        now: SystemTime,
+    ) -> Result<Identified<'_>, Failure> {
+        let mut ids: Vec<_> = shown.ways.iter().map(|(id, _)| sha256(id.as_bytes())).collect();
+        ids.dedup();
+        let named = ids.iter().map(|id| self.named(id));
         let known = named.reduce(|one, other| if one.is_somebody() { one } else { other }).unwrap_or(&self.nobody);
         let client = &known.client;
         let secrets: Vec<Shown> = shown.ways.iter().map(|(_, secret)| Shown::new(secret)).collect();
-        // One guess, in however many ways it can be understood.
-        let attempt = known.throttle.attempt(now, || {
+        // One guess, in however many ways it can be understood. It counts for each id that it can name, so that no way to write one
+        // has an allowance of its own.
+        let attempt = self.throttle.attempt(caller, &ids, now, || {
             match find(&client.secrets, now, |live| secrets.iter().fold(false, |is, shown| is | shown.is(live))) {
                 // Whatever is shown for an id that nobody has is wrong.
                 Finding::Live(secret) if known.is_somebody() => Ok(secret),
@@ -71,11 +80,10 @@ impl Clients {
     }
 
     /// Compares with every id, whichever it is.
-    fn named(&self, id: &str) -> &Known {
-        let digest = sha256(id.as_bytes());
+    fn named(&self, digest: &[u8; 32]) -> &Known {
         let mut named = &self.nobody;
         for known in &self.known {
-            if verify_slices_are_equal(&known.id_digest, &digest).is_ok() {
+            if verify_slices_are_equal(&known.id_digest, digest).is_ok() {
                 named = known;
             }
         }

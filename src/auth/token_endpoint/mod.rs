@@ -51,19 +51,33 @@ impl TokenEndpoint {
         Ok(Self { options, clients })
     }
 
-    /// Answers a POST with these headers and this body, which should not be longer than [`MAX_BODY`]. What came of it is in the
-    /// extensions of the answer, as [`TokenOutcome`].
-    pub fn answer(&self, headers: &HeaderMap, body: &[u8], expires_in: ExpiresIn, now: SystemTime) -> Response<Bytes> {
-        match self.issue(headers, body, now) {
+    /// Answers a POST with these headers and this body, which should not be longer than [`MAX_BODY`]. `caller` is the SHA-256 of the
+    /// certificate that it came with: who guesses is slowed down by itself. What came of it is in the extensions of the answer, as
+    /// [`TokenOutcome`].
+    pub fn answer(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        caller: &[u8; 32],
+        expires_in: ExpiresIn,
+        now: SystemTime,
+    ) -> Response<Bytes> {
+        match self.issue(headers, body, caller, now) {
             Ok((issued, outcome)) => answer::success(&issued, expires_in, outcome),
             Err(failure) => answer::failure(failure),
         }
     }
 
-    fn issue(&self, headers: &HeaderMap, body: &[u8], now: SystemTime) -> Result<(AccessToken, TokenOutcome), Failure> {
+    fn issue(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        caller: &[u8; 32],
+        now: SystemTime,
+    ) -> Result<(AccessToken, TokenOutcome), Failure> {
         let request = TokenRequest::parse(headers, body)?;
         let shown = request.credentials(self.options.credentials_in_body)?;
-        let Identified { client, secret } = self.clients.identify(&shown, now)?;
+        let Identified { client, secret } = self.clients.identify(&shown, caller, now)?;
         let outcome = |error: Refused| Failure::of(error).by(&client.id);
         match request.grant_type.as_deref() {
             Some("client_credentials") => {}

@@ -21,7 +21,7 @@ pub struct TokenEndpointOptions {
     pub lifetime: Duration,
     /// Whether id and secret may stand in the body. RFC 6749 section 2.3.1 advises against it.
     pub credentials_in_body: bool,
-    /// How fast secrets may be guessed, for each client by itself.
+    /// How fast secrets may be guessed, by each caller and for each client id that it gives by itself.
     pub guesses: GuessLimit,
     /// Who may have tokens.
     pub clients: Vec<Client>,

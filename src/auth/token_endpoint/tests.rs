@@ -1,6 +1,7 @@
 //! The endpoint as its clients see it: RFC 6749 in a table, rotation of secrets, guessing.
 
-use std::num::NonZeroU32;
+mod guessing;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use crate::auth::{BearerTokens, LiveSecret, SigningKeys, Verdict};
 
 const SECRET: &str = "correct-horse-battery";
 const OTHER: &str = "staple-battery-horse";
+/// The SHA-256 of a certificate.
+const CALLER: [u8; 32] = [7; 32];
 const GRANT: &str = "grant_type=client_credentials";
 
 fn client(id: &str, secrets: Vec<LiveSecret>) -> Client {
@@ -60,7 +63,11 @@ struct Answer {
 }
 
 fn answer_at(endpoint: &TokenEndpoint, headers: &HeaderMap, body: &str, now: SystemTime) -> Answer {
-    let response = endpoint.answer(headers, body.as_bytes(), ExpiresIn::Number, now);
+    answer_to(endpoint, &CALLER, headers, body, now)
+}
+
+fn answer_to(endpoint: &TokenEndpoint, caller: &[u8; 32], headers: &HeaderMap, body: &str, now: SystemTime) -> Answer {
+    let response = endpoint.answer(headers, body.as_bytes(), caller, ExpiresIn::Number, now);
     assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
     assert_eq!(response.headers()[PRAGMA], "no-cache");
     assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
@@ -98,7 +105,8 @@ fn a_client_gets_a_token_that_verifies() {
 
 #[test]
 fn expires_in_is_text_for_those_who_want_it() {
-    let answer = endpoint().answer(&headers(&[&basic("thales", SECRET)]), GRANT.as_bytes(), ExpiresIn::Text, now());
+    let answer =
+        endpoint().answer(&headers(&[&basic("thales", SECRET)]), GRANT.as_bytes(), &CALLER, ExpiresIn::Text, now());
     let json: Value = serde_json::from_slice(answer.body()).unwrap();
     assert_eq!(json["expires_in"], json!("600"));
 }
@@ -233,20 +241,6 @@ fn id_and_secret_may_be_form_urlencoded_or_not() {
 }
 
 #[test]
-fn a_right_secret_uses_nothing_up_in_either_way() {
-    let mut options = endpoint_options(&keys(&key_pem()));
-    options.clients[0].secrets = vec![secret("odd", "a+b+c+d+e+f+g+h+i")];
-    let endpoint = TokenEndpoint::new(options).unwrap();
-    for _ in 0..20 {
-        assert_eq!(answer(&endpoint, &[&basic("thales", "a+b+c+d+e+f+g+h+i")], GRANT).status, 200);
-    }
-    // Control: wrong ones do, once each.
-    for status in [[401; 10], [429; 10]].concat() {
-        assert_eq!(answer(&endpoint, &[&basic("thales", "a+b")], GRANT).status, status);
-    }
-}
-
-#[test]
 fn two_secrets_live_until_the_old_one_expires() {
     let mut options = endpoint_options(&keys(&key_pem()));
     let old = LiveSecret { expires: Some(after(60)), ..secret("old", SECRET) };
@@ -261,52 +255,6 @@ fn two_secrets_live_until_the_old_one_expires() {
     assert_eq!(outcome(&refused), &expected);
     // The caller sees what anybody sees.
     assert_eq!(refused.json, at(&SECRET.to_uppercase(), after(60)).json);
-}
-
-#[test]
-fn guesses_are_slowed_down_for_each_client_by_itself() {
-    let mut options = endpoint_options(&keys(&key_pem()));
-    options.guesses = GuessLimit { burst: NonZeroU32::new(3).unwrap(), period: Duration::from_millis(1500) };
-    let endpoint = TokenEndpoint::new(options).unwrap();
-    let at = |id: &str, text: &str, now| answer_at(&endpoint, &headers(&[&basic(id, text)]), GRANT, now);
-    // What succeeds uses nothing up.
-    for _ in 0..10 {
-        assert_eq!(at("thales", SECRET, now()).status, 200);
-    }
-    for _ in 0..3 {
-        assert_eq!(at("thales", OTHER, now()).status, 401);
-    }
-    // Not even the right one is looked at now.
-    let blocked = at("thales", SECRET, now());
-    assert_eq!((blocked.status, &blocked.response.headers()[RETRY_AFTER]), (429, &"2".parse().unwrap()));
-    assert_eq!(blocked.json["error"], "temporarily_unavailable");
-    assert_eq!(at("other", OTHER, now()).status, 200);
-    assert_eq!(at("nobody", SECRET, now()).status, 401);
-    // A clock that is set back does not help, and one that goes on does.
-    assert_eq!(at("thales", SECRET, now() - Duration::from_secs(3600)).status, 429);
-    let mut clock = now() - Duration::from_secs(3600);
-    clock += Duration::from_millis(1400);
-    assert_eq!(at("thales", SECRET, clock).status, 429);
-    clock += Duration::from_millis(100);
-    assert_eq!(at("thales", SECRET, clock).status, 200);
-    // One guess for each period from here on.
-    assert_eq!(at("thales", OTHER, clock).status, 401);
-    assert_eq!(at("thales", OTHER, clock).status, 429);
-    clock += Duration::from_secs(60);
-    for status in [401, 401, 401, 429] {
-        assert_eq!(at("thales", OTHER, clock).status, status);
-    }
-}
-
-#[test]
-fn ids_that_nobody_has_share_one_allowance() {
-    let endpoint = endpoint();
-    let status = |id: &str| answer(&endpoint, &[&basic(id, OTHER)], GRANT).status;
-    let statuses: Vec<u16> = (0..11).map(|number| status(&format!("nobody{number}"))).collect();
-    assert_eq!(statuses[..10], [401; 10]);
-    assert_eq!(statuses[10], 429);
-    // Control: one that somebody has is on its own.
-    assert_eq!(answer(&endpoint, &[&basic("thales", SECRET)], GRANT).status, 200);
 }
 
 #[test]
@@ -345,10 +293,10 @@ proptest! {
     ) {
         let endpoint = endpoint();
         let mut headers = headers(&[&basic("thales", &String::from_utf8_lossy(&authorization))]);
-        let response = endpoint.answer(&headers, &body, ExpiresIn::Text, now());
+        let response = endpoint.answer(&headers, &body, &CALLER, ExpiresIn::Text, now());
         prop_assert!(response.status().is_client_error());
         headers.insert(AUTHORIZATION, format!("Basic {}", STANDARD.encode(&authorization)).parse().unwrap());
-        let response = endpoint.answer(&headers, GRANT.as_bytes(), ExpiresIn::Text, now());
+        let response = endpoint.answer(&headers, GRANT.as_bytes(), &CALLER, ExpiresIn::Text, now());
         prop_assert_eq!(response.status().as_u16(), 401);
     }
 }

@@ -156,8 +156,8 @@ secret = "0123456789abcdef-secret"
     let mut headers = shown("Basic dGhhbGVzOjAxMjM0NTY3ODlhYmNkZWYtc2VjcmV0");
     headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
     let now = SystemTime::now();
-    let answer =
-        endpoint.answer(&headers, b"grant_type=client_credentials", crate::thales::operation::ExpiresIn::Text, now);
+    let form = b"grant_type=client_credentials";
+    let answer = endpoint.answer(&headers, form, &[7; 32], crate::thales::operation::ExpiresIn::Text, now);
     assert_eq!(answer.status(), 200);
     let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
     assert_eq!(body["expires_in"], "900");
