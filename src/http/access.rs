@@ -110,6 +110,7 @@ impl Drop for Line {
             Some(operation) => operation.full_path(),
             None => tellable(self.uri.path()),
         };
+        let method = if operation.is_some() { self.method.as_str() } else { registered(&self.method) };
         let outcome = match &self.settled {
             Some(_) if !self.complete => "abandoned",
             Some(settled) => settled.outcome.name(),
@@ -127,7 +128,7 @@ impl Drop for Line {
             product = self.call.as_ref().and_then(Call::product).map(crate::thales::Product::name),
             operation = self.call.as_ref().map(Call::name),
             kind = operation.map(|operation| operation.kind.name()),
-            method = self.method.as_str(),
+            method,
             // Of an unknown call it is the caller's; text is escaped, so that it cannot pass for a line of ours.
             path,
             outcome,
@@ -150,6 +151,22 @@ impl Drop for Line {
             "request"
         );
     }
+}
+
+/// The name of a method that everybody knows. Any other is the caller's own text.
+fn registered(method: &Method) -> &str {
+    const REGISTERED: [Method; 9] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::DELETE,
+        Method::CONNECT,
+        Method::OPTIONS,
+        Method::TRACE,
+        Method::PATCH,
+    ];
+    if REGISTERED.contains(method) { method.as_str() } else { "other" }
 }
 
 /// A path as it may be told: without numbers that could be those of cards, however they are spelt, and not too long.
@@ -278,6 +295,12 @@ mod tests {
         ] {
             assert_eq!(tellable(path), told, "{path}");
         }
+    }
+
+    #[test]
+    fn a_method_of_the_callers_own_is_not_repeated() {
+        assert_eq!(registered(&Method::PATCH), "PATCH");
+        assert_eq!(registered(&Method::from_bytes(b"4000000000000002").unwrap()), "other");
     }
 
     #[test]
