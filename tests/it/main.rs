@@ -45,6 +45,7 @@ mod reload_under_load;
 mod resumption_matrix;
 mod retirement;
 mod revocation;
+mod rotation;
 mod secrets;
 mod starvation;
 mod status;
