@@ -128,8 +128,10 @@ impl Member {
         }
     }
 
-    /// Puts in force what was prepared, with the `options` that it was prepared by; or leaves both as they are. `fresh` says that the
-    /// options were read anew, so that a router in them may be another.
+    /// Puts in force what was prepared, with the `options` that it was prepared by; or leaves the material and what goes with it as
+    /// they are. What becomes of calls is put in force in either case: a key that leaked must be withdrawable while certificates are
+    /// being changed and do not fit together yet. `fresh` says that the options were read anew, so that a router in them may be
+    /// another.
     pub(super) fn commit(
         &mut self,
         options: EnvironmentOptions,
@@ -142,24 +144,33 @@ impl Member {
             Ok(prepared) => self.environment.tls.commit(prepared),
             Err(problem) => ReloadReport::Kept { problem },
         };
-        if !matches!(report, ReloadReport::Kept { .. }) {
+        let options = if matches!(report, ReloadReport::Kept { .. }) {
+            let EnvironmentOptions { products, interpreter, others, handler, .. } = options;
+            EnvironmentOptions { products, interpreter, others, handler, ..self.options.clone() }
+        } else {
             if options.revocation != self.options.revocation {
                 let lists = self.environment.tls.current().judge().revocation().lists.lists().len();
                 tell_revocation(self.name(), options.revocation, lists);
             }
             self.tls = (options.material_sources(server), options.epoch_options());
-            let other_handler = fresh && !options.handler.is_same(&self.options.handler);
-            let options = self.keeping_what_is_the_same(options, other_handler);
-            self.welcome(options.interpreter.as_deref());
-            let stack = options.stack_options(server);
-            if stack != self.stack || other_handler {
-                self.environment.stack.store(Arc::new(mounted(&options, &stack, &self.environment.metrics)));
-                self.stack = stack;
-            }
-            self.options = options;
-        }
+            options
+        };
+        self.apply(options, server, fresh);
         self.tell(&report, trigger);
         report
+    }
+
+    /// Puts options in force whose material is in force already.
+    fn apply(&mut self, options: EnvironmentOptions, server: &ServerOptions, fresh: bool) {
+        let other_handler = fresh && !options.handler.is_same(&self.options.handler);
+        let options = self.keeping_what_is_the_same(options, other_handler);
+        self.welcome(options.interpreter.as_deref());
+        let stack = options.stack_options(server);
+        if stack != self.stack || other_handler {
+            self.environment.stack.store(Arc::new(mounted(&options, &stack, &self.environment.metrics)));
+            self.stack = stack;
+        }
+        self.options = options;
     }
 
     /// `options` with the parts of those in force that would be the same: a pool of connections that serves the same backend in the

@@ -69,9 +69,9 @@ impl Serving {
         Reloaded { environments: self.commit(prepared, false, trigger), restart: BTreeSet::new() }
     }
 
-    /// Other options, and the material of every environment as they say. An environment whose material is not good stays as it is,
-    /// as a whole; the others go on. Which environments there are, and by which names they are reached, changes as a whole or not
-    /// at all.
+    /// Other options, and the material of every environment as they say. An environment whose material is not good keeps it, with
+    /// its name, its listeners and its rules for callers' certificates; the others go on. Which environments there are, and by which
+    /// names they are reached, changes as a whole or not at all.
     ///
     /// # Errors
     /// A new environment that is not good, or environments that could not be told apart; nothing was changed then.

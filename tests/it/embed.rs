@@ -254,7 +254,7 @@ async fn a_program_that_says_how_its_options_are_read_again_changes_them_while_i
 async fn an_environment_that_is_kept_is_still_reached_although_the_server_is_to_listen_elsewhere() {
     let pki = Pki::new();
     let files = Files::of(&pki);
-    let mut elsewhere = files.options(answering("second"));
+    let mut elsewhere = files.options(answering("received"));
     elsewhere.server.listen = vec![([127, 0, 0, 9], 0).into()];
     let app = App::bind(files.options(answering("received"))).await.unwrap();
     let source = ConfigurationSource::new(Vec::new(), move || {

@@ -41,6 +41,7 @@ mod reload_broken_files;
 mod reload_configuration;
 mod reload_membership;
 mod reload_reading;
+mod reload_second_keys;
 mod reload_under_load;
 mod resumption_matrix;
 mod retirement;
