@@ -161,6 +161,21 @@ fn create(
 fn put(operation: &mut Operation, own: &OperationOverride) -> Result<(), Vec<Finding>> {
     let mut findings = Vec::new();
     let mut keep = |finding: Finding| findings.push(finding);
+    if matches!(operation.role, Role::TokenEndpoint { .. }) {
+        let given = [
+            ("kind", own.kind.is_some()),
+            ("status", own.status.is_some()),
+            ("body", own.body.is_some()),
+            ("headers", !own.headers.is_empty()),
+        ];
+        for (field, _) in given.into_iter().filter(|(_, given)| *given) {
+            keep(Finding::new(
+                field,
+                format!("{} asks for an access token, and whoever makes tokens answers it", operation.name),
+                format!("leave {field} away"),
+            ));
+        }
+    }
     if let Some(text) = &own.method {
         match reading::method(text) {
             Ok(method) => operation.method = method,

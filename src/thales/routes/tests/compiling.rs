@@ -302,3 +302,25 @@ fn keys_name_only_parameters_of_their_own_path() {
         }
     }
 }
+
+#[test]
+fn how_a_request_for_a_token_is_answered_cannot_be_changed() {
+    let asked = |product, name: &str| {
+        let answer = OperationOverride {
+            kind: Some(Kind::Notification),
+            status: Some(200),
+            body: Some("{}".into()),
+            headers: vec![("x-a".into(), "b".into())],
+            ..own(name)
+        };
+        with(&[product], vec![answer])
+    };
+    for (product, name) in [(Product::D1, "getToken"), (Product::D1Ecom, "getAccessToken")] {
+        let problems = asked(product, name).unwrap_err();
+        let fields: Vec<_> = problems.iter().filter_map(|problem| problem.field).collect();
+        assert_eq!(fields, ["kind", "status", "body", "headers"], "{problems:#?}");
+        let elsewhere = OperationOverride { path: Some("/token".into()), backend: Some("idp".into()), ..own(name) };
+        assert!(with(&[product], vec![elsewhere]).is_ok(), "control: where it is asked for, and whom");
+    }
+    assert!(asked(Product::Cof, "notifyTokenUpdate").is_ok(), "control: an operation of the customer's");
+}
