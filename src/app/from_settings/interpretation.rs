@@ -14,7 +14,8 @@ use crate::handler::{Handler, Others};
 use crate::http::{Interpreter, InterpreterOptions, KindDeadlines, UnknownOperations};
 use crate::settings::{BackendSettings, EnvironmentSettings, PemSource, Settings, UnknownCall};
 use crate::thales::catalogue::Catalogue;
-use crate::thales::routes::{RouteOptions, RouteProblem, Routes};
+use crate::thales::operation::Role;
+use crate::thales::routes::{OperationOverride, RouteOptions, RouteProblem, Routes};
 
 /// No file of operations may be longer, in bytes.
 const LONGEST_PRODUCTS_FILE: u64 = 1 << 20;
@@ -22,8 +23,6 @@ const LONGEST_PRODUCTS_FILE: u64 = 1 << 20;
 /// What all environments share: what is known of Thales' calls, and the backends that operations may name.
 pub(super) struct Known<'s> {
     catalogue: Catalogue,
-    /// The operator's files, by their names: part of what an interpreter is made from.
-    files: Vec<(String, String)>,
     backends: BTreeMap<&'s str, &'s BackendSettings>,
 }
 
@@ -42,7 +41,7 @@ impl<'s> Known<'s> {
         };
         let backends = settings.backends.iter().map(|(name, backend)| (name.as_str(), backend)).collect();
         match Catalogue::with_files(&files) {
-            Ok(catalogue) => Some(Self { catalogue, files, backends }),
+            Ok(catalogue) => Some(Self { catalogue, backends }),
             Err(found) => {
                 problems.extend(
                     found.iter().map(|found| SettingProblem { key: "products_dir".into(), problem: found.to_string() }),
@@ -62,13 +61,35 @@ impl<'s> Known<'s> {
         let mut digest = Digest::new();
         // Names, paths and durations; secrets do not show in it, and come with what was read.
         digest.add(format!("{:?} {:?} {settings:?}", environment.products, environment.issuer_ids).as_bytes());
-        digest.add(format!("{:?} {:?} {:?}", self.files, environment.host, environment.name).as_bytes());
+        digest.add(format!("{:?} {:?}", environment.host, environment.name).as_bytes());
 
         let routes = self.routes(environment, problems);
+        // Not the files of operations: most of what they say is about products of others.
+        digest.add(format!("{:?}", routes.as_ref().map(Routes::operations)).as_bytes());
         let api_keys = second_keys::api_keys(environment, &mut digest, problems);
         let tokens = second_keys::tokens(environment, &mut digest, problems);
         let backends = self.backends(environment, &mut digest, problems);
         let (tokens, token_endpoint) = tokens?;
+        if token_endpoint.is_some() {
+            let wrong = settings.operations.iter().filter(|own| {
+                own.backend.is_some() && routes.as_ref().is_some_and(|routes| names_token_endpoint(own, routes))
+            });
+            let before = problems.len();
+            problems.extend(wrong.map(|own| {
+                route_problem(
+                    &environment.name,
+                    &RouteProblem {
+                        operation: Some(own.name.clone()),
+                        field: Some("backend"),
+                        problem: "this server makes the tokens, so no backend is asked for one".to_owned(),
+                        remedy: "leave backend away, or take the token's signing key out of the environment".to_owned(),
+                    },
+                )
+            }));
+            if problems.len() > before {
+                return None;
+            }
+        }
         let options = InterpreterOptions {
             unknown: match settings.unknown {
                 UnknownCall::Forward => UnknownOperations::Forward,
@@ -126,6 +147,13 @@ impl<'s> Known<'s> {
         }
         (backends.len() == named.len()).then_some(backends)
     }
+}
+
+/// Whether an override is about a request for an access token.
+fn names_token_endpoint(own: &OperationOverride, routes: &Routes) -> bool {
+    let name = own.name.rsplit('/').next().unwrap_or_default();
+    let mut operations = routes.operations().iter();
+    operations.any(|row| matches!(row.role, Role::TokenEndpoint { .. }) && row.name.eq_ignore_ascii_case(name))
 }
 
 /// The operator's files of operations, in the order of their names.

@@ -186,3 +186,47 @@ key = "hunter3"
     }
     assert!(!problems.contains("hunter"), "{problems}");
 }
+
+#[test]
+fn a_file_about_another_product_leaves_an_interpreter_what_it_is() {
+    let directory = directory();
+    let made = |product: &str| options(&directory, product, "", "").unwrap().interpreter.unwrap();
+    let first = [made("\"cof\""), made("\"d1\"")];
+    let text = r#"
+product = "d1"
+[[operation]]
+name = "notifySomethingNew"
+api = "ours"
+summary = "Something new"
+method = "POST"
+path = "/something-new"
+kind = "notification"
+"#;
+    std::fs::write(directory.path().join("products/own.toml"), text).unwrap();
+    assert_eq!(first[0], made("\"cof\""));
+    assert_ne!(first[1], made("\"d1\""), "control: its own product");
+}
+
+#[test]
+fn a_request_for_a_token_has_no_backend_where_this_server_makes_tokens() {
+    let directory = directory();
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    std::fs::write(directory.path().join("signing.pem"), key.serialize_pem()).unwrap();
+    let elsewhere = r#"
+[environments.preprod.operations.getToken]
+backend = "other"
+[backends.other]
+url = "http://127.0.0.1:8081"
+"#;
+    let made_here = r#"
+[environments.preprod.tokens]
+signing_key_file = "signing.pem"
+[environments.preprod.tokens.clients.thales.secrets.current]
+secret = "0123456789abcdef-secret"
+"#;
+    let problem = options(&directory, "\"d1\"", "", &format!("{made_here}{elsewhere}")).unwrap_err();
+    assert!(problem.starts_with("environments.preprod.operations.getToken.backend: "), "{problem}");
+    options(&directory, "\"d1\"", "", made_here).unwrap();
+    options(&directory, "\"d1\"", "", elsewhere)
+        .unwrap_or_else(|problem| panic!("control: tokens of others: {problem}"));
+}
