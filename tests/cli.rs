@@ -176,6 +176,45 @@ fn an_explanation_tells_what_is_configured_what_each_file_holds_and_what_expires
 }
 
 #[test]
+fn second_keys_that_are_good_for_nobody_or_the_same_are_warned_of() {
+    let operator = Operator::new();
+    operator.edit("product = \"tsh\"", "product = [\"cof\", \"d1\"]");
+    let signing_key = operator.clients.issue(Spec::client("signs"));
+    operator.write("signing.pem", &signing_key.key_pem());
+    let secrets = r#"
+[environments.preprod.api_keys.old]
+key = "0123456789abcdef-key"
+expires = "2020-01-01T00:00:00Z"
+[environments.preprod.tokens]
+signing_key_file = "signing.pem"
+[environments.preprod.tokens.clients.thales.secrets.old]
+secret = "0123456789abcdef-secret"
+expires = "2020-01-01T00:00:00Z"
+[environments.preprod.tokens.clients.thales.secrets.new]
+secret = "0123456789abcdef-secret"
+[environments.preprod.backend]"#;
+    operator.edit("[environments.preprod.backend]", secrets);
+    let text = operator.is_warned();
+    for word in [
+        "all API keys have expired",
+        "preprod: the secret old of the client thales expired at 2020-01-01T00:00:00Z",
+        "(secrets: new; old, EXPIRED at 2020-01-01T00:00:00Z)",
+        "the secrets new and old of the client thales are the same",
+        "go to the backend, once they have shown the second key",
+    ] {
+        assert!(text.contains(word), "{word} is missing:\n{text}");
+    }
+    assert!(!text.contains("the API keys"), "control: one key is like no other: {text}");
+
+    operator
+        .edit("api_keys.old]", "api_keys.new]\nkey = \"0123456789abcdef-key\"\n[environments.preprod.api_keys.old]");
+    let text = operator.is_warned();
+    assert!(text.contains("the API keys new and old are the same"), "{text}");
+    assert!(!text.contains("all API keys have expired"), "control: one of them is good: {text}");
+    assert!(!text.contains("0123456789abcdef"), "{text}");
+}
+
+#[test]
 fn an_ordinary_configuration_deserves_no_warning() {
     let operator = Operator::new();
     operator.write("endorsed.pem", &operator.servers.pem());
