@@ -13,7 +13,8 @@ pub use from_settings::{SettingProblem, SettingProblems};
 pub(crate) use from_settings::{material_problem, problems_of, product_paths};
 pub use options::{AppOptions, EnvironmentOptions, ServerOptions};
 pub use reload::{
-    ConfigurationReload, ConfigurationSource, Configured, EnvironmentReload, Membership, Reload, Reloader, ServerEnded,
+    ConfigurationReload, ConfigurationSource, Configured, EnvironmentReload, Membership, Refused, Reload, Reloader,
+    ServerEnded,
 };
 pub use start::{EnvironmentProblem, StartError};
 

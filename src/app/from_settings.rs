@@ -5,6 +5,7 @@ mod interpretation;
 mod second_keys;
 mod texts;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
@@ -52,16 +53,35 @@ impl AppOptions {
     /// # Errors
     /// All settings that cannot be used. Certificates and keys of the environments are read later, by [`App::bind`](super::App::bind).
     pub fn from_settings(settings: &Settings) -> Result<Self, SettingProblems> {
+        let (options, refused) = Self::of_good_environments(settings);
+        if refused.is_empty() {
+            return Ok(options);
+        }
         let mut problems = Vec::new();
-        let known = Known::of(settings, &mut problems);
-        let mut environments = Vec::new();
+        for problem in refused.into_values().flatten() {
+            // What environments share is wrong for each of them.
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+        Err(SettingProblems(problems))
+    }
+
+    /// The server that settings describe without the environments that something is wrong with; and what that is, by their names.
+    pub(crate) fn of_good_environments(settings: &Settings) -> (Self, BTreeMap<String, Vec<SettingProblem>>) {
+        let mut shared = Vec::new();
+        let known = Known::of(settings, &mut shared);
+        let (mut environments, mut refused) = (Vec::new(), BTreeMap::new());
         for environment in &settings.environments {
-            environments.extend(EnvironmentOptions::from_settings(environment, known.as_ref(), &mut problems));
+            let mut problems = shared.clone();
+            match EnvironmentOptions::from_settings(environment, known.as_ref(), &mut problems) {
+                Some(options) if problems.is_empty() => environments.push(options),
+                _ => {
+                    refused.insert(environment.name.clone(), problems);
+                }
+            }
         }
-        if !problems.is_empty() {
-            return Err(SettingProblems(problems));
-        }
-        Ok(Self { server: settings.into(), admin: Some(settings.admin.listen), environments })
+        (Self { server: settings.into(), admin: Some(settings.admin.listen), environments }, refused)
     }
 
     /// Puts another handler in the place of an environment's backend: your own axum router, say. `None` when there is no such

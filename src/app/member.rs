@@ -12,7 +12,7 @@ use super::options::{EnvironmentOptions, ServerOptions};
 use super::start::EnvironmentProblem;
 use crate::auth::ApiKeys;
 use crate::handler::Dispatch;
-use crate::http::{Interpreter, Stack, StackOptions};
+use crate::http::{Interpreter, InterpreterOptions, Stack, StackOptions};
 use crate::metrics::{CertificateKind, Metrics, ReloadOutcome};
 use crate::pki::RevocationMode;
 use crate::server::Environment;
@@ -46,9 +46,13 @@ pub(super) struct LastReload {
     /// `None`: the start.
     pub(super) trigger: Option<Trigger>,
     pub(super) outcome: ReloadOutcome,
-    /// Why the epoch before stayed.
+    /// Why the epoch before stayed, or what was configured before.
     pub(super) problem: Option<String>,
 }
+
+/// What callers are asked for beside their certificate, and whether they are.
+const SECOND_KEYS: [(&str, fn(&InterpreterOptions) -> bool); 2] =
+    [("API key", |options| options.api_keys.is_some()), ("access token", |options| options.tokens.is_some())];
 
 impl Member {
     /// Loads the material, checks it, and builds the first epoch.
@@ -131,11 +135,12 @@ impl Member {
     /// Puts in force what was prepared, with the `options` that it was prepared by; or leaves the material and what goes with it as
     /// they are. What becomes of calls is put in force in either case: a key that leaked must be withdrawable while certificates are
     /// being changed and do not fit together yet. `fresh` says that the options were read anew, so that a router in them may be
-    /// another.
+    /// another; `refused` is what is wrong with other ones, so that these are those in force.
     pub(super) fn commit(
         &mut self,
         options: EnvironmentOptions,
         prepared: Result<Prepared, ReloadProblem>,
+        refused: Option<&str>,
         server: &ServerOptions,
         fresh: bool,
         trigger: Trigger,
@@ -156,7 +161,7 @@ impl Member {
             options
         };
         self.apply(options, server, fresh);
-        self.tell(&report, trigger);
+        self.tell(&report, refused, trigger);
         report
     }
 
@@ -201,6 +206,16 @@ impl Member {
             tokens = coming.options().tokens.is_some(),
             "operations and second keys are in force"
         );
+        for (second_key, present) in SECOND_KEYS {
+            if before.is_some_and(|before| present(before.options())) && !present(coming.options()) {
+                warn!(
+                    event = "second_key_gone",
+                    environment = self.name(),
+                    second_key,
+                    "callers need no {second_key} any more: whoever has a good certificate is served"
+                );
+            }
+        }
     }
 
     /// The end of an environment that is gone from the configuration. Returns how many connections were retired.
@@ -211,53 +226,60 @@ impl Member {
     }
 
     /// Log, metrics and status. What has been said is not said again with each poll.
-    fn tell(&mut self, report: &ReloadReport, trigger: Trigger) {
+    fn tell(&mut self, report: &ReloadReport, refused: Option<&str>, trigger: Trigger) {
         let environment = self.options.name.as_str();
-        let (outcome, problem) = match report {
-            ReloadReport::Unchanged => (ReloadOutcome::Unchanged, None),
-            ReloadReport::Installed { .. } => (ReloadOutcome::Installed, None),
-            ReloadReport::Kept { problem } => (ReloadOutcome::Kept, Some(problem.to_string())),
+        let of_material = match report {
+            ReloadReport::Kept { problem } => Some(problem.to_string()),
+            ReloadReport::Unchanged | ReloadReport::Installed { .. } => None,
+        };
+        let problems: Vec<&str> = refused.into_iter().chain(of_material.as_deref()).collect();
+        let problem = (!problems.is_empty()).then(|| problems.join("\n"));
+        let outcome = match report {
+            _ if problem.is_some() => ReloadOutcome::Kept,
+            ReloadReport::Installed { .. } => ReloadOutcome::Installed,
+            ReloadReport::Unchanged | ReloadReport::Kept { .. } => ReloadOutcome::Unchanged,
         };
         self.environment.metrics.reloaded(outcome);
-        match report {
-            ReloadReport::Installed {
+        if let ReloadReport::Installed {
+            from,
+            to,
+            anchors_added,
+            anchors_removed,
+            leaf_changed,
+            connections_retired,
+            warnings,
+        } = report
+        {
+            info!(
+                event = "reloaded",
+                environment,
+                trigger = trigger.as_str(),
                 from,
                 to,
-                anchors_added,
-                anchors_removed,
+                anchors_added = %Subjects(anchors_added),
+                anchors_removed = %Subjects(anchors_removed),
                 leaf_changed,
                 connections_retired,
-                warnings,
-            } => {
-                info!(
-                    event = "reloaded",
-                    environment,
-                    trigger = trigger.as_str(),
-                    from,
-                    to,
-                    anchors_added = %Subjects(anchors_added),
-                    anchors_removed = %Subjects(anchors_removed),
-                    leaf_changed,
-                    connections_retired,
-                    "epoch {to} is in force"
-                );
-                warn_of(environment, warnings);
-                self.measure();
-            }
-            ReloadReport::Kept { problem: what } if problem != self.last.problem => {
+                "epoch {to} is in force"
+            );
+            warn_of(environment, warnings);
+            self.measure();
+        }
+        match &problem {
+            Some(what) if problem != self.last.problem => {
                 let epoch = self.environment.tls.current().number();
-                error!(
-                    event = "reload_refused",
-                    environment,
-                    trigger = trigger.as_str(),
-                    epoch,
-                    "epoch {epoch} stays in force: {what}"
-                );
+                let stays = match (refused, of_material) {
+                    (None, _) => format!("epoch {epoch} stays"),
+                    (Some(_), None) => "what was configured before stays".to_owned(),
+                    (Some(_), Some(_)) => format!("epoch {epoch} and what was configured before stay"),
+                };
+                let trigger = trigger.as_str();
+                error!(event = "reload_refused", environment, trigger, epoch, "{stays} in force: {what}");
             }
-            ReloadReport::Unchanged if self.last.problem.is_some() => {
+            None if matches!(report, ReloadReport::Unchanged) && self.last.problem.is_some() => {
                 info!(event = "reload_healed", environment, trigger = trigger.as_str(), "the files are good again");
             }
-            ReloadReport::Kept { .. } | ReloadReport::Unchanged => {}
+            _ => {}
         }
         if outcome != ReloadOutcome::Unchanged || self.last.problem.is_some() {
             self.last = LastReload { at: SystemTime::now(), trigger: Some(trigger), outcome, problem };

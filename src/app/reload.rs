@@ -38,8 +38,9 @@ impl Reload {
     /// Whether anything was found that is not good, so that something old stays in force.
     #[must_use]
     pub fn has_problem(&self) -> bool {
-        let kept =
-            |report: &EnvironmentReload| matches!(report, EnvironmentReload::Material(ReloadReport::Kept { .. }));
+        let kept = |report: &EnvironmentReload| {
+            matches!(report, EnvironmentReload::Material(ReloadReport::Kept { .. }) | EnvironmentReload::Refused(_))
+        };
         matches!(self.configuration, Some(ConfigurationReload::Kept { .. })) || self.environments.values().any(kept)
     }
 }
@@ -66,6 +67,8 @@ pub enum ConfigurationReload {
 pub enum EnvironmentReload {
     /// It was there before and is there now.
     Material(ReloadReport),
+    /// It was there before, and what the configuration says of it now is not good.
+    Refused(Refused),
     /// It came or left.
     Membership(Membership),
 }
@@ -80,6 +83,16 @@ impl From<Membership> for EnvironmentReload {
     fn from(membership: Membership) -> Self {
         Self::Membership(membership)
     }
+}
+
+/// What a reload did to an environment of which the configuration says what is not good: its options stay.
+#[derive(Debug, Serialize)]
+#[serde(tag = "outcome", rename = "kept")]
+pub struct Refused {
+    /// What is wrong, and what to do.
+    pub problem: String,
+    /// What became of its certificates, as the options say that stay.
+    pub material: ReloadReport,
 }
 
 /// How an environment came or left.
@@ -106,6 +119,9 @@ pub struct ConfigurationSource {
 pub struct Configured {
     /// What the server shall be from now on.
     pub options: AppOptions,
+    /// What is wrong with environments that are not among the options although they are configured, by their names: one that runs
+    /// keeps its options.
+    pub refused: BTreeMap<String, String>,
     /// Keys that differ from what the server was started with and that only a start can change.
     pub needs_restart: Vec<String>,
     /// Every file that it was read from, those of certificates of environments aside.
@@ -272,9 +288,16 @@ impl State {
     fn read_and_reload(&mut self, trigger: Trigger) -> (Option<ConfigurationReload>, Reloaded) {
         let Some(source) = &mut self.source else { return (None, self.serving.reload_material(trigger)) };
         let problem = match (source.read)() {
-            Ok(Configured { options, needs_restart, files }) => {
-                source.files = files;
-                match self.serving.reconfigure(options, trigger) {
+            Ok(Configured { options, refused, needs_restart, files }) => {
+                if refused.is_empty() {
+                    source.files = files;
+                } else {
+                    // Files that were found before may be what is missing now.
+                    source.files.extend(files);
+                    source.files.sort();
+                    source.files.dedup();
+                }
+                match self.serving.reconfigure(options, &refused, trigger) {
                     Ok(mut reloaded) => {
                         reloaded.restart.extend(needs_restart);
                         let needs_restart = std::mem::take(&mut reloaded.restart);

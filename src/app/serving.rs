@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::member::Member;
 use super::options::{AppOptions, EnvironmentOptions, ServerOptions};
-use super::reload::{EnvironmentReload, Membership};
+use super::reload::{EnvironmentReload, Membership, Refused};
 use super::start::EnvironmentProblem;
 use crate::metrics::Metrics;
 use crate::server::limits::{HandshakeSlots, Permits};
@@ -66,21 +66,25 @@ impl Serving {
         let server = self.server.clone();
         let wanted = self.members.iter().map(|member| member.options.clone()).collect();
         let prepared = self.prepare(wanted, &server);
-        Reloaded { environments: self.commit(prepared, false, trigger), restart: BTreeSet::new() }
+        let environments = self.commit(prepared, &BTreeMap::new(), false, trigger);
+        Reloaded { environments, restart: BTreeSet::new() }
     }
 
     /// Other options, and the material of every environment as they say. An environment whose material is not good keeps it, with
     /// its name, its listeners and its rules for callers' certificates; the others go on. Which environments there are, and by which
-    /// names they are reached, changes as a whole or not at all.
+    /// names they are reached, changes as a whole or not at all. One that is `refused` keeps its options, and its material is looked
+    /// at as these say.
     ///
     /// # Errors
     /// A new environment that is not good, or environments that could not be told apart; nothing was changed then.
     pub(super) fn reconfigure(
         &mut self,
         options: AppOptions,
+        refused: &BTreeMap<String, String>,
         trigger: Trigger,
     ) -> Result<Reloaded, Vec<EnvironmentProblem>> {
-        let AppOptions { server, environments: wanted, .. } = options;
+        let AppOptions { server, environments: mut wanted, .. } = options;
+        wanted.extend(self.refused(refused)?);
         self.wanted = wanted.iter().flat_map(|options| options.material_sources(&server).files()).collect();
         let leaving = |member: &Member| !wanted.iter().any(|options| options.name == member.name());
         let leaving: Vec<String> =
@@ -107,7 +111,7 @@ impl Serving {
         self.permits.set_total(server.max_connections);
         self.slots.set_limits(server.handshake_limits());
         self.server = server;
-        let mut environments = self.commit(prepared, true, trigger);
+        let mut environments = self.commit(prepared, refused, true, trigger);
         for member in coming {
             info!(event = "environment_added", environment = member.name(), "an environment has come");
             member.announce();
@@ -127,6 +131,20 @@ impl Serving {
             environments.insert(environment.to_owned(), Membership::Removed { connections_retired }.into());
         }
         Ok(Reloaded { environments, restart })
+    }
+
+    /// The options in force of environments that are refused.
+    fn refused(&self, refused: &BTreeMap<String, String>) -> Result<Vec<EnvironmentOptions>, Vec<EnvironmentProblem>> {
+        let (mut staying, mut problems) = (Vec::new(), Vec::new());
+        for (name, problem) in refused {
+            match self.members.iter().find(|member| member.name() == name) {
+                Some(member) => staying.push(member.options.clone()),
+                None => {
+                    problems.push(EnvironmentProblem::Refused { environment: name.clone(), problem: problem.clone() })
+                }
+            }
+        }
+        if problems.is_empty() { Ok(staying) } else { Err(problems) }
     }
 
     /// Writes out where each environment listens. One that asks for an address that is not open keeps its old ones; a new one has to
@@ -229,12 +247,23 @@ impl Serving {
         Err(kept.chain(problems).collect())
     }
 
-    fn commit(&mut self, looked: Vec<Looked>, fresh: bool, trigger: Trigger) -> BTreeMap<String, EnvironmentReload> {
+    fn commit(
+        &mut self,
+        looked: Vec<Looked>,
+        refused: &BTreeMap<String, String>,
+        fresh: bool,
+        trigger: Trigger,
+    ) -> BTreeMap<String, EnvironmentReload> {
         let mut environments = BTreeMap::new();
         for Looked { at, options, prepared } in looked {
             if let Some(member) = self.members.get_mut(at) {
-                let report = member.commit(options, prepared, &self.server, fresh, trigger);
-                environments.insert(member.name().to_owned(), report.into());
+                let refused = refused.get(member.name()).map(String::as_str);
+                let material = member.commit(options, prepared, refused, &self.server, fresh, trigger);
+                let report = match refused {
+                    None => material.into(),
+                    Some(problem) => EnvironmentReload::Refused(Refused { problem: problem.to_owned(), material }),
+                };
+                environments.insert(member.name().to_owned(), report);
             }
         }
         environments

@@ -69,6 +69,13 @@ pub enum EnvironmentProblem {
         /// Why.
         problem: String,
     },
+    /// It is new, and what the configuration says of it is not good.
+    Refused {
+        /// Which environment.
+        environment: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// Its name chooses more than one environment of a listener.
     Ambiguous {
         /// Which environments.
@@ -94,6 +101,7 @@ impl fmt::Display for EnvironmentProblem {
             Self::Kept { environment, problem } => {
                 write!(f, "environment {environment} has to stay as it is: {problem}")
             }
+            Self::Refused { environment, problem } => write!(f, "environment {environment}: {problem}"),
             Self::Ambiguous { environments: (one, other), address } => write!(
                 f,
                 "environments {one} and {other} cannot be told apart on {address}: \

@@ -47,11 +47,12 @@ pub(super) fn files(sources: &Sources, settings: &Settings) -> Vec<PathBuf> {
 }
 
 /// Reads the configuration again, from where it was read at the start; what differs from `started` and needs a restart is told by
-/// its key.
+/// its key. What is wrong with an environment harms no other.
 pub(super) fn again(sources: Sources, started: Settings) -> impl FnMut() -> Result<Configured, String> + Send {
     let mut said_something = started.origins.name_a_file();
+    let mut warned = started.warnings.clone();
     move || {
-        let (settings, options) = load(&sources).map_err(|report| report.to_string())?;
+        let settings = Settings::load(&sources).map_err(|report| with_what_it_names(report).to_string())?;
         if said_something && !settings.origins.name_a_file() {
             let file = sources.file.as_deref().unwrap_or(Path::new(ConfigurationFile::DEFAULT)).display();
             return Err(format!(
@@ -59,10 +60,25 @@ pub(super) fn again(sources: Sources, started: Settings) -> impl FnMut() -> Resu
             ));
         }
         said_something = settings.origins.name_a_file();
+        for warning in settings.warnings.iter().filter(|warning| !warned.contains(warning)) {
+            tracing::warn!(event = "configuration_warning", "{warning}");
+        }
+        warned.clone_from(&settings.warnings);
         let needs_restart = started.needs_restart(&settings);
         let files = files(&sources, &settings);
-        Ok(Configured { options, needs_restart, files })
+        let (options, refused) = AppOptions::of_good_environments(&settings);
+        let refused = refused.into_iter().map(|(name, problems)| (name, told(&settings, problems))).collect();
+        Ok(Configured { options, refused, needs_restart, files })
     }
+}
+
+/// What is wrong with an environment, as a report tells it.
+fn told(settings: &Settings, problems: Vec<SettingProblem>) -> String {
+    let mut report = settings.report().with_warnings(Vec::new());
+    for SettingProblem { key, problem } in problems {
+        report.add(key, problem, "");
+    }
+    report.to_string()
 }
 
 /// Settings and options, or everything that is wrong. What an environment names is looked at even when something else in it
@@ -124,7 +140,7 @@ pub(super) fn refused(settings: &Settings, problems: &[EnvironmentProblem]) -> R
             EnvironmentProblem::None | EnvironmentProblem::NeedsRestart { .. } => {
                 report.add("environments", problem.to_string(), "");
             }
-            EnvironmentProblem::Kept { environment, .. } => {
+            EnvironmentProblem::Kept { environment, .. } | EnvironmentProblem::Refused { environment, .. } => {
                 report.add(format!("environments.{environment}"), problem.to_string(), "");
             }
             EnvironmentProblem::Ambiguous { environments: (one, _), .. } => {

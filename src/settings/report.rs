@@ -39,7 +39,7 @@ impl Report {
         self
     }
 
-    pub(super) fn with_warnings(mut self, warnings: Vec<String>) -> Self {
+    pub(crate) fn with_warnings(mut self, warnings: Vec<String>) -> Self {
         self.warnings = warnings;
         self
     }

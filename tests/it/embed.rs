@@ -1,5 +1,6 @@
 //! The library: an axum router of one's own behind the door.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -156,7 +157,7 @@ fn answering(text: &'static str) -> Router {
 fn material(reload: &Reload) -> &ReloadReport {
     match &reload.environments["embedded"] {
         EnvironmentReload::Material(report) => report,
-        other @ EnvironmentReload::Membership(_) => panic!("{other:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -220,7 +221,12 @@ async fn a_program_that_says_how_its_options_are_read_again_changes_them_while_i
     let read = Arc::clone(&next);
     let source = ConfigurationSource::new(Vec::new(), move || {
         let options = read.lock().unwrap().clone()?;
-        Ok(Configured { options, needs_restart: vec!["their.key".to_owned()], files: Vec::new() })
+        Ok(Configured {
+            options,
+            refused: BTreeMap::new(),
+            needs_restart: vec!["their.key".to_owned()],
+            files: Vec::new(),
+        })
     });
     let embedded = run(pki, app.with_configuration(source));
     let mut session = embedded.caller().presenting(&embedded.pki.honest).h2().session().await.unwrap();
@@ -258,7 +264,12 @@ async fn an_environment_that_is_kept_is_still_reached_although_the_server_is_to_
     elsewhere.server.listen = vec![([127, 0, 0, 9], 0).into()];
     let app = App::bind(files.options(answering("received"))).await.unwrap();
     let source = ConfigurationSource::new(Vec::new(), move || {
-        Ok(Configured { options: elsewhere.clone(), needs_restart: Vec::new(), files: Vec::new() })
+        Ok(Configured {
+            options: elsewhere.clone(),
+            refused: BTreeMap::new(),
+            needs_restart: Vec::new(),
+            files: Vec::new(),
+        })
     });
     let embedded = run(pki, app.with_configuration(source));
     let honest = embedded.caller().presenting(&embedded.pki.honest);

@@ -88,7 +88,15 @@ backend = {{ url = "http://{}" }}
 impl Neighbours {
     /// A server that reloads when it is told to, and by itself never.
     pub(crate) async fn start(listen: &str, all: &[&Neighbour]) -> Self {
+        Self::start_with(listen, all, &[]).await
+    }
+
+    /// The same with these files, by name, beside those of the neighbours.
+    pub(crate) async fn start_with(listen: &str, all: &[&Neighbour], files: &[(&str, &str)]) -> Self {
         let directory = TempDir::new().unwrap();
+        for (name, text) in files {
+            write(directory.path(), name, text);
+        }
         let mut text = format!(
             "log = {{ format = \"json\" }}\nadmin = {{ listen = \"127.0.0.1:0\" }}\nserver = {{ listen = {listen} }}\n{QUIET}\n"
         );
