@@ -50,8 +50,10 @@ pub(super) struct LastReload {
     pub(super) problem: Option<String>,
 }
 
+type IsPresent = fn(&InterpreterOptions) -> bool;
+
 /// What callers are asked for beside their certificate, and whether they are.
-const SECOND_KEYS: [(&str, fn(&InterpreterOptions) -> bool); 2] =
+const SECOND_KEYS: [(&str, IsPresent); 2] =
     [("API key", |options| options.api_keys.is_some()), ("access token", |options| options.tokens.is_some())];
 
 impl Member {

@@ -140,7 +140,7 @@ impl Serving {
             match self.members.iter().find(|member| member.name() == name) {
                 Some(member) => staying.push(member.options.clone()),
                 None => {
-                    problems.push(EnvironmentProblem::Refused { environment: name.clone(), problem: problem.clone() })
+                    problems.push(EnvironmentProblem::Refused { environment: name.clone(), problem: problem.clone() });
                 }
             }
         }
