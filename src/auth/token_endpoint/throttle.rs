@@ -1,7 +1,7 @@
 //! Slows down who guesses: wrong secrets use up an allowance, right ones cost nothing.
 //!
-//! A caller has an allowance for each id that it gives, whether there is a client of that id or not. So none uses up the guesses of another,
-//! and being slowed down tells nothing of which ids there are.
+//! A caller has an allowance for each id that it gives, whether there is a client of that id or not. So none uses up the guesses
+//! of another, and being slowed down tells nothing of which ids there are.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
