@@ -30,15 +30,12 @@ fn undisguised(path: &str) -> String {
     let mut pieces = path.split('%');
     let mut plain = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
-        match unreserved(piece) {
-            Some(character) => {
-                plain.push(character);
-                plain.push_str(piece.get(2..).unwrap_or_default());
-            }
-            None => {
-                plain.push('%');
-                plain.push_str(piece);
-            }
+        if let Some(character) = unreserved(piece) {
+            plain.push(character);
+            plain.push_str(piece.get(2..).unwrap_or_default());
+        } else {
+            plain.push('%');
+            plain.push_str(piece);
         }
     }
     plain

@@ -39,17 +39,16 @@ const CALLS_FOR_A_TOKEN: usize = 3;
 
 impl Work for Tokens {
     async fn round(&mut self, session: &mut Session, secret: &str) -> Option<u16> {
-        let (token, calls) = match self.held.take() {
-            Some(held) => held,
-            None => {
-                let form = "grant_type=client_credentials";
-                let request = token_door::token_request(D1_TOKEN, Some(&basic("thales", secret)), form);
-                let reply = session.send(request).await.ok()?;
-                if reply.status != 200 {
-                    return Some(reply.status);
-                }
-                (token(&reply), 0)
+        let (token, calls) = if let Some(held) = self.held.take() {
+            held
+        } else {
+            let form = "grant_type=client_credentials";
+            let request = token_door::token_request(D1_TOKEN, Some(&basic("thales", secret)), form);
+            let reply = session.send(request).await.ok()?;
+            if reply.status != 200 {
+                return Some(reply.status);
             }
+            (token(&reply), 0)
         };
         let call = request("GET", token_door::D1_CALL).header("authorization", format!("Bearer {token}"));
         let reply = session.send(call.body(bytes::Bytes::new()).unwrap()).await.ok()?;

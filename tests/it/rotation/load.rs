@@ -20,8 +20,11 @@ pub(super) trait Work: Clone + Send + 'static {
 
 /// All callers.
 pub(super) struct Load {
-    callers: Vec<(Arc<Shared>, JoinHandle<Vec<Option<u16>>>)>,
+    callers: Vec<(Arc<Shared>, JoinHandle<Statuses>)>,
 }
+
+/// What a caller saw, round by round.
+type Statuses = Vec<Option<u16>>;
 
 struct Shared {
     credential: Mutex<String>,
