@@ -30,8 +30,6 @@ pub struct InterpreterOptions {
     pub api_keys: Option<ApiKeys>,
     /// What judges the bearer tokens of `d1` and `d1-ecom`; `None` = mutual TLS is enough.
     pub tokens: Option<BearerTokens>,
-    /// Whether requests for tokens are answered here, and so need none.
-    pub issues_tokens: bool,
     /// A digest of everything that this was made from, so that one that would be the same can be left in place with what it
     /// remembers; `None` = it is like no other.
     pub digest: Option<[u8; 32]>,
@@ -49,7 +47,6 @@ impl InterpreterOptions {
             wrong_key: WrongKey::Retryable,
             api_keys: None,
             tokens: None,
-            issues_tokens: false,
             digest: None,
         }
     }

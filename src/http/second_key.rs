@@ -146,7 +146,7 @@ fn admit(call: &Call, request: &Request<Body>) -> Admission {
     let products = own.as_ref().map_or(interpreter.routes().products(), std::slice::from_ref);
     let mut verified = false;
     let mut pending = None;
-    if !(interpreter.options().issues_tokens && is_token_request(call)) {
+    if !is_token_request(call) {
         for product in products {
             match credential(call, *product, request, SystemTime::now()) {
                 Credential::NotDemanded => {}
@@ -170,7 +170,7 @@ fn admit(call: &Call, request: &Request<Body>) -> Admission {
     }
 }
 
-/// Who asks for a token has none yet.
+/// Who asks for a token has none yet, whether this server makes them or what is behind it.
 fn is_token_request(call: &Call) -> bool {
     call.operation().is_some_and(|operation| matches!(operation.role, Role::TokenEndpoint { .. }))
 }

@@ -102,7 +102,6 @@ impl<'s> Known<'s> {
             },
             wrong_key: settings.wrong_key,
             api_keys: api_keys?,
-            issues_tokens: token_endpoint.is_some(),
             tokens,
             digest: Some(digest.finish()),
             ..InterpreterOptions::new(routes?, environment.issuer_ids.clone())
