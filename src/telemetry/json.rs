@@ -1,5 +1,5 @@
 //! Log lines as JSON: an object a line, what the event says at its top level, beside when, how severe and from where. The library's
-//! own way to write them takes more than twice as long.
+//! own way to write them costs more than all the rest of a request's way through this server.
 
 use std::fmt::{self, Write};
 
@@ -129,11 +129,6 @@ impl Write for Escaped<'_> {
 
 /// Text as it stands between the quotes of a JSON string (RFC 8259 section 7).
 fn push_escaped(line: &mut String, text: &str) {
-    // Most text is plain. Without an early end the search looks at many bytes at once.
-    if !text.bytes().fold(false, |found, byte| found | must_be_escaped(byte)) {
-        line.push_str(text);
-        return;
-    }
     let mut rest = text;
     while let Some(at) = rest.bytes().position(must_be_escaped) {
         let (plain, escaped) = rest.split_at(at);
@@ -161,7 +156,7 @@ fn push_escaped(line: &mut String, text: &str) {
 }
 
 const fn must_be_escaped(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+    matches!(byte, b'"' | b'\\' | 0..0x20)
 }
 
 #[cfg(test)]
