@@ -63,6 +63,7 @@ pub mod cli;
 mod files;
 pub mod handler;
 pub mod http;
+pub mod inbox;
 pub mod metrics;
 mod nearest;
 mod outgoing;

@@ -1,6 +1,7 @@
 //! Counters and gauges. Labels are names from the configuration and closed lists, never anything that a peer sends.
 
 mod environment;
+mod inbox;
 mod labels;
 mod requests;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 pub use environment::{EnvironmentMetrics, OpenConnection};
+pub use inbox::InboxMetrics;
 pub use labels::{CertificateKind, ReloadOutcome};
 pub use requests::RequestEnd;
 

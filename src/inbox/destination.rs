@@ -1,0 +1,49 @@
+//! Where entries are delivered to.
+
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use super::entry::{Contents, Facts};
+
+/// An entry on its way to a destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// What is known of it in clear.
+    pub facts: Facts,
+    /// What Thales sent.
+    pub contents: Contents,
+    /// Which attempt this is since it was received, or replayed; from 1.
+    pub attempt: u32,
+    /// How often it was replayed.
+    pub replays: u32,
+}
+
+/// What came of an attempt. The words hold nothing of the entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// The destination has it.
+    Delivered,
+    /// The destination will never take it: 400, 410, 413, 415 or 422.
+    Refused {
+        /// What it said.
+        problem: String,
+    },
+    /// It may take it later.
+    Failed {
+        /// What went wrong.
+        problem: String,
+        /// When the destination wants to be asked again.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// Takes deliveries: a backend over HTTP, or a stream of NATS.
+pub trait Destination: fmt::Debug + Send + Sync + 'static {
+    /// What is said of it in logs: scheme, host and port, never a credential.
+    fn name(&self) -> &str;
+
+    /// Tries once. How long it may take is bounded by whoever calls, who drops the future.
+    fn deliver(&self, delivery: Delivery) -> BoxFuture<'_, Attempt>;
+}

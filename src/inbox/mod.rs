@@ -1,0 +1,20 @@
+//! The inbox: a notification is durable before it is acknowledged, and delivered afterwards, at least once and in order.
+//!
+//! ```text
+//! handler::receive ── inbox::keys          lane and deduplication key, out of the call
+//!                  ── inbox::seal          encoded, and sealed where there is a master key
+//!                  ── inbox::writer        group commit: one fsync for all who wait
+//!                  ── inbox::store         SQLite | PostgreSQL: stored, or known as a repeat
+//!                  ── the acknowledgement
+//!
+//! inbox::delivery  ── a lane is leased     by lane: its head is never overtaken
+//!                  ── inbox::destination   HTTP (CloudEvents) | NATS JetStream
+//!                  ── settled              delivered, tried again later, or a dead letter
+//! ```
+
+pub mod destination;
+pub mod entry;
+pub mod store;
+mod writer;
+
+pub use writer::Writer;

@@ -1,0 +1,204 @@
+//! Group commit: whoever wants something written while a transaction is under way shares the next one.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use super::store::{Batch, BatchOutcome, Claim, Lease, NewRow, Received, Renewal, Settlement, Store, StoreError};
+use crate::metrics::InboxMetrics;
+
+/// Most entries of one transaction: enough for an fsync to be shared by everybody who waits, and small enough for a transaction
+/// not to make everybody wait.
+const MOST_ENTRIES: usize = 256;
+/// Most bytes of one transaction.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// Pieces that may wait for their transaction; more are refused at once.
+const QUEUE: usize = 4096;
+
+/// Writes to a store, in batches. Cheap to clone. Ends when the last clone is gone and everything is written.
+#[derive(Clone, Debug)]
+pub struct Writer(mpsc::Sender<Piece>);
+
+/// What somebody wants written, and where the answer goes.
+#[derive(Debug)]
+enum Piece {
+    Receive(Box<NewRow>, Answer<Received>),
+    Settle(Settlement, Answer<bool>),
+    Renew(Renewal, Answer<Vec<Lease>>),
+    Claim(Claim, Answer<Vec<Lease>>),
+}
+
+type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+impl Writer {
+    /// Starts writing to `store`, on the current runtime.
+    #[must_use]
+    pub fn start(store: Arc<dyn Store>, metrics: InboxMetrics) -> Self {
+        let (sender, pieces) = mpsc::channel(QUEUE);
+        tokio::spawn(run(store, pieces, metrics));
+        Self(sender)
+    }
+
+    /// Stores an entry; durably, when this returns. An entry whose caller is gone before its transaction begins is not stored.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing may be acknowledged then.
+    pub async fn receive(&self, row: NewRow) -> Result<Received, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        // Refused at once: whoever calls has retries and deadlines of his own.
+        self.0
+            .try_send(Piece::Receive(Box::new(row), answer))
+            .map_err(|_| StoreError::Busy("too many notifications are waiting to be stored".into()))?;
+        answered.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Settles what came of a lane: whether its lease still held.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError> {
+        self.ask(|answer| Piece::Settle(settlement, answer)).await
+    }
+
+    /// Keeps leases for longer, and returns those that hold no longer.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn renew(&self, renewal: Renewal) -> Result<Vec<Lease>, StoreError> {
+        self.ask(|answer| Piece::Renew(renewal, answer)).await
+    }
+
+    /// Leases lanes that are due.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claim(&self, claim: Claim) -> Result<Vec<Lease>, StoreError> {
+        self.ask(|answer| Piece::Claim(claim, answer)).await
+    }
+
+    async fn ask<T>(&self, piece: impl FnOnce(Answer<T>) -> Piece) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send(piece(answer)).await.map_err(|_| gone())?;
+        answered.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError::Unavailable("the writer has ended".into())
+}
+
+async fn run(store: Arc<dyn Store>, mut pieces: mpsc::Receiver<Piece>, metrics: InboxMetrics) {
+    let mut under_way = JoinSet::new();
+    while let Some(first) = pieces.recv().await {
+        let mut gathered = Gathered::default();
+        gathered.add(first);
+        // Room first: what comes meanwhile belongs into this batch.
+        while under_way.len() >= store.parallel_writes() {
+            under_way.join_next().await;
+        }
+        while gathered.has_room() {
+            let Ok(piece) = pieces.try_recv() else { break };
+            gathered.add(piece);
+        }
+        if gathered.batch.is_empty() {
+            continue;
+        }
+        let (store, metrics) = (Arc::clone(&store), metrics.clone());
+        under_way.spawn(async move { gathered.write(store.as_ref(), &metrics).await });
+    }
+    while under_way.join_next().await.is_some() {}
+}
+
+/// A batch, and who waits for its parts.
+#[derive(Debug, Default)]
+struct Gathered {
+    batch: Batch,
+    bytes: usize,
+    received: Vec<Answer<Received>>,
+    settled: Vec<Answer<bool>>,
+    renewed: Vec<Answer<Vec<Lease>>>,
+    claimed: Vec<Answer<Vec<Lease>>>,
+}
+
+impl Gathered {
+    fn has_room(&self) -> bool {
+        let parts = self.received.len() + self.settled.len() + self.renewed.len() + self.claimed.len();
+        parts < MOST_ENTRIES && self.bytes < MOST_BYTES
+    }
+
+    fn add(&mut self, piece: Piece) {
+        match piece {
+            // Nobody would acknowledge it: Thales sends it again.
+            Piece::Receive(_, answer) if answer.is_closed() => {}
+            Piece::Receive(row, answer) => {
+                self.bytes += row.payload.bytes.len();
+                self.batch.receive.push(*row);
+                self.received.push(answer);
+            }
+            Piece::Settle(settlement, answer) => {
+                self.batch.settle.push(settlement);
+                self.settled.push(answer);
+            }
+            Piece::Renew(renewal, answer) => {
+                self.batch.renew.push(renewal);
+                self.renewed.push(answer);
+            }
+            // A lease that nobody takes would keep everybody else off its lane.
+            Piece::Claim(_, answer) if answer.is_closed() => {}
+            Piece::Claim(claim, answer) => {
+                self.batch.claim.push(claim);
+                self.claimed.push(answer);
+            }
+        }
+    }
+
+    async fn write(self, store: &dyn Store, metrics: &InboxMetrics) {
+        let Self { batch, received, settled, renewed, claimed, .. } = self;
+        let entries = batch.receive.len();
+        // Kept for the case that one of them is not taken.
+        let alone = (entries > 1).then(|| batch.receive.clone());
+        let begun = Instant::now();
+        let outcome = store.write(batch).await;
+        metrics.committed(entries, begun.elapsed(), outcome.as_ref().err().map(StoreError::name));
+        match (outcome, alone) {
+            (Ok(BatchOutcome { settled: held, lost, received: stored, claimed: leases }), _) => {
+                hand_out(settled, held);
+                hand_out(renewed, lost);
+                hand_out(received, stored);
+                hand_out(claimed, leases);
+            }
+            (Err(error @ StoreError::Rejected(_)), Some(rows)) => {
+                // One that is not taken must not stand in the way of its neighbours.
+                refuse(settled, &error);
+                refuse(renewed, &error);
+                refuse(claimed, &error);
+                for (row, answer) in rows.into_iter().zip(received) {
+                    let alone = store.write(Batch { receive: vec![row], ..Batch::default() }).await;
+                    let one = alone.and_then(|outcome| outcome.received.first().copied().ok_or_else(gone));
+                    let _ = answer.send(one);
+                }
+            }
+            (Err(error), _) => {
+                refuse(settled, &error);
+                refuse(renewed, &error);
+                refuse(received, &error);
+                refuse(claimed, &error);
+            }
+        }
+    }
+}
+
+/// Whoever asked may have gone.
+fn hand_out<T>(answers: Vec<Answer<T>>, outcomes: Vec<T>) {
+    for (answer, outcome) in answers.into_iter().zip(outcomes) {
+        let _ = answer.send(Ok(outcome));
+    }
+}
+
+fn refuse<T>(answers: Vec<Answer<T>>, error: &StoreError) {
+    for answer in answers {
+        let _ = answer.send(Err(error.clone()));
+    }
+}
