@@ -12,6 +12,7 @@
 //!                  ── settled              delivered, tried again later, or a dead letter
 //! ```
 
+pub mod delivery;
 pub mod destination;
 pub mod entry;
 pub mod store;

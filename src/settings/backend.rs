@@ -1,14 +1,15 @@
 //! `[environments.NAME.backend]`: where calls are forwarded to.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ::http::Uri;
 
-use super::path::pem;
+use super::path::{self, pem};
 use super::pem_source::PemSource;
 use super::quantity::duration;
 use super::reader::Section;
+use super::secret::SecretSource;
 use super::typed::{self, Parsed, Raw, integer, one_of, shown, wrong};
 
 /// `[environments.NAME.backend]` or `[backends.NAME]`.
@@ -31,6 +32,30 @@ pub struct BackendSettings {
     pub idle_timeout: Duration,
     /// The HTTP version spoken to the backend.
     pub protocol: BackendProtocol,
+    /// Where deliveries of the inbox go.
+    pub events: EventSettings,
+}
+
+/// Where deliveries of the inbox go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventSettings {
+    /// `http`, `https`, `nats` or `tls`, host and port; over HTTP with the path that all of them go to. `None` = they go where
+    /// calls go, to the path that Thales called.
+    pub url: Option<Uri>,
+    /// With NATS: the subject, in which `{environment}`, `{product}` and `{operation}` stand for their names.
+    pub subject: String,
+    /// With NATS: a file of credentials.
+    pub credentials: Option<PathBuf>,
+    /// Over HTTP: secrets that deliveries are signed with, after Standard Webhooks.
+    pub signing_secret: Option<SecretSource>,
+}
+
+impl EventSettings {
+    /// Whether deliveries go to NATS.
+    #[must_use]
+    pub fn is_nats(&self) -> bool {
+        self.url.as_ref().is_some_and(|url| matches!(url.scheme_str(), Some("nats" | "tls")))
+    }
 }
 
 impl BackendSettings {
@@ -42,7 +67,9 @@ impl BackendSettings {
             credential.map(|credential| &credential.certificate),
             credential.map(|credential| &credential.key),
         ];
-        sources.into_iter().flatten().filter_map(PemSource::path)
+        let secret = self.events.signing_secret.as_ref().and_then(SecretSource::path);
+        let of_events = secret.into_iter().chain(self.events.credentials.as_deref());
+        sources.into_iter().flatten().filter_map(PemSource::path).chain(of_events)
     }
 }
 
@@ -81,7 +108,11 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<BackendSettings> {
     let idle_timeout = section.or("idle_timeout", Duration::from_secs(30), duration(DEADLINE));
     let protocol = section.or("protocol", BackendProtocol::Auto, one_of(PROTOCOLS));
 
-    if url.as_ref().is_some_and(|url| url.scheme_str() == Some("http")) {
+    let events = events(section);
+
+    let without_tls = |url: &Uri| matches!(url.scheme_str(), Some("http" | "nats"));
+    let events_without_tls = events.as_ref().is_none_or(|events| events.url.as_ref().is_none_or(without_tls));
+    if url.as_ref().is_some_and(|url| url.scheme_str() == Some("http")) && events_without_tls {
         for (name, set) in [
             ("ca", !matches!(ca, Some(None))),
             ("client_certificate", !matches!(certificate, Some(None))),
@@ -106,7 +137,60 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<BackendSettings> {
         max_idle_connections: usize::try_from(max_idle_connections?).ok()?,
         idle_timeout: idle_timeout?,
         protocol: protocol?,
+        events: events?,
     })
+}
+
+/// What is put before the names in the subject of a delivery to NATS.
+const SUBJECT: &str = "thales.{environment}.{product}.{operation}";
+
+fn events(section: &mut Section<'_>) -> Option<EventSettings> {
+    let url = section.optional("events_url", events_url);
+    let [subject_written, credentials_written] =
+        ["events_subject", "events_credentials"].map(|name| !section.written(&[name]).is_empty());
+    let subject = section.or("events_subject", SUBJECT.to_owned(), typed::text);
+    let credentials = section.optional("events_credentials", path::caller_secret_file);
+    let secret_written = !section.written(&["signing_secret", "signing_secret_file"]).is_empty();
+    let signing_secret = section.optional_own_secret("signing_secret");
+    let events =
+        EventSettings { url: url?, subject: subject?, credentials: credentials?, signing_secret: signing_secret? };
+    let without_effect: &[(&str, bool, &str)] = if events.is_nats() {
+        &[("signing_secret", secret_written, "It is for deliveries over HTTP, and events_url names a server of NATS.")]
+    } else {
+        const ONLY_NATS: &str = "It is for NATS, and events_url does not start with nats:// or tls://.";
+        &[("events_subject", subject_written, ONLY_NATS), ("events_credentials", credentials_written, ONLY_NATS)]
+    };
+    for (name, written, why) in without_effect {
+        if *written {
+            section.report(Some(name), *why, format!("Take {name} out, or correct events_url."));
+        }
+    }
+    Some(events)
+}
+
+/// The url of deliveries: http and https with a path, nats and tls without.
+fn events_url(raw: &Raw<'_>) -> Parsed<Uri> {
+    const REMEDY: &str = "Write \"https://events.internal/thales\" or \"nats://nats.internal:4222\".";
+    let text = typed::text(raw)?;
+    let Ok(url) = text.parse::<Uri>() else { return wrong("It is not a url.", REMEDY) };
+    let Some(authority) = url.authority().filter(|authority| !authority.host().is_empty()) else {
+        return wrong(format!("{} names no host.", shown(&text)), REMEDY);
+    };
+    if authority.as_str().contains('@') {
+        // Not repeated: it may be a password.
+        return wrong(
+            "It holds a user name or a password.",
+            "Take it out; NATS reads a file of credentials: events_credentials.",
+        );
+    }
+    match url.scheme_str() {
+        Some("http" | "https") => Ok(url),
+        Some("nats" | "tls") if matches!(url.path(), "" | "/") && url.query().is_none() => Ok(url),
+        Some("nats" | "tls") => {
+            wrong(format!("{} has a path.", shown(&text)), "Take it out; events_subject says what NATS publishes to.")
+        }
+        _ => wrong(format!("{} is neither http, https, nats nor tls.", shown(&text)), REMEDY),
+    }
 }
 
 #[allow(clippy::option_option, reason = "absent and wrong are different outcomes")]

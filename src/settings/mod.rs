@@ -15,6 +15,7 @@ mod consistency;
 mod deadlines;
 mod environment;
 mod host;
+mod inbox;
 mod interpreter;
 mod key;
 mod layers;
@@ -22,7 +23,6 @@ mod log;
 mod missing;
 mod moment;
 mod name;
-mod not_built;
 mod operations;
 mod origin;
 mod parts;
@@ -57,9 +57,10 @@ use std::sync::Arc;
 pub use crate::thales::Product;
 pub use admin::AdminSettings;
 pub use api_keys::ApiKeySettings;
-pub use backend::{BackendCredential, BackendProtocol, BackendSettings};
+pub use backend::{BackendCredential, BackendProtocol, BackendSettings, EventSettings};
 pub use deadlines::DeadlineSettings;
 pub use environment::{ClientSubjectSettings, EnvironmentSettings, Resumption};
+pub use inbox::{DeliverySettings, InboxSettings, StoreSettings};
 pub use interpreter::{InterpreterSettings, UnknownCall};
 pub use log::{LogFormat, LogLevel, LogSettings};
 pub use origin::{Origin, Origins};
@@ -95,6 +96,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// `[reload]`.
     pub reload: ReloadSettings,
+    /// `[inbox]`, where it has a url; without one notifications are forwarded.
+    pub inbox: Option<InboxSettings>,
     /// `products_dir`: a directory with operations of the operator's own, `*.toml`. What is in it is not looked at here.
     pub products_dir: Option<PathBuf>,
     /// `[backends.NAME]`: further backends, by name.
@@ -139,7 +142,9 @@ impl Settings {
     pub fn files(&self) -> Vec<PathBuf> {
         let of_environments = self.environments.iter().flat_map(EnvironmentSettings::files);
         let of_backends = self.backends.iter().flat_map(|(_, backend)| backend.files());
-        let files: BTreeSet<&Path> = of_environments.chain(of_backends).collect();
+        let token = self.admin.token.as_ref().and_then(SecretSource::path);
+        let of_inbox = self.inbox.iter().flat_map(InboxSettings::files);
+        let files: BTreeSet<&Path> = of_environments.chain(of_backends).chain(token).chain(of_inbox).collect();
         files.into_iter().map(Path::to_path_buf).collect()
     }
 
@@ -186,6 +191,8 @@ struct Read {
     log: Option<LogSettings>,
     reload: Option<ReloadSettings>,
     #[allow(clippy::option_option, reason = "absent and wrong are different outcomes")]
+    inbox: Option<Option<InboxSettings>>,
+    #[allow(clippy::option_option, reason = "absent and wrong are different outcomes")]
     products_dir: Option<Option<PathBuf>>,
     backends: Option<Vec<(String, BackendSettings)>>,
     environments: Vec<environment::Environment>,
@@ -196,12 +203,13 @@ fn read(root: &mut Section<'_>, assets: &Assets) -> Read {
     let admin = root.within("admin", admin::read);
     let log = root.within("log", log::read);
     let reload = root.within("reload", reload::read);
+    let inbox = root.within("inbox", inbox::read);
     let products_dir = root.optional("products_dir", directory);
     let backends = backends::read(root);
     let around =
         environment::Around { listen: &server.listen, backends: &backends.names, from_assets: *assets == Assets::Used };
     let environments = root.each_within("environments", |name, section| environment::read(name, section, &around));
-    Read { server, admin, log, reload, products_dir, backends: backends.settings, environments }
+    Read { server, admin, log, reload, inbox, products_dir, backends: backends.settings, environments }
 }
 
 fn conclude(mut reader: Reader, read: Read, assets: &Assets) -> Result<Settings, Report> {
@@ -234,12 +242,13 @@ fn conclude(mut reader: Reader, read: Read, assets: &Assets) -> Result<Settings,
     }
 
     let (origins, findings, warnings) = reader.finish();
-    let tables = (read.server.settings, read.admin, read.log, read.reload, read.products_dir, read.backends);
+    let tables =
+        (read.server.settings, read.admin, read.log, read.reload, read.inbox, read.products_dir, read.backends);
     match tables {
-        (Some(server), Some(admin), Some(log), Some(reload), Some(products_dir), Some(backends))
+        (Some(server), Some(admin), Some(log), Some(reload), Some(inbox), Some(products_dir), Some(backends))
             if findings.is_empty() =>
         {
-            Ok(Settings { server, admin, log, reload, products_dir, backends, environments, warnings, origins })
+            Ok(Settings { server, admin, log, reload, inbox, products_dir, backends, environments, warnings, origins })
         }
         _ => Err(Report::new(origins, findings).with_environments(parts).with_warnings(warnings)),
     }

@@ -6,7 +6,6 @@ use std::path::Path;
 use config::{Map, Value, ValueKind};
 
 use super::key;
-use super::not_built;
 use super::origin::{Origin, Origins};
 use super::report::Finding;
 use super::suggestion;
@@ -99,10 +98,6 @@ impl Reader {
     }
 
     fn judge_unknown(&self, key: &str) -> (String, String) {
-        if let Some(instead) = not_built::key(&key::pattern(key)) {
-            let problem = format!("This setting is not built yet in this version. {instead}");
-            return (problem, "Take it out until a version that has it.".to_owned());
-        }
         let variable = matches!(self.origins.of(key), Origin::Variable(_));
         let remedy = match suggestion::nearest_key(key, &self.known) {
             Some(nearest) if variable => format!("Did you mean {}?", key::variable(&nearest)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use super::Settings;
+use super::{Settings, StoreSettings};
 
 impl Settings {
     /// The keys whose change from these settings to `next` needs a restart, in a stable order; everything else can be applied to
@@ -14,6 +14,7 @@ impl Settings {
         let mut keys = self.listeners_that_differ(next);
         for (key, differs) in [
             ("admin.listen", self.admin.listen != next.admin.listen),
+            ("inbox.url", self.store() != next.store()),
             ("server.workers", self.server.workers != next.server.workers),
             ("log.level", self.log.level != next.log.level),
             ("log.format", self.log.format != next.log.format),
@@ -23,6 +24,11 @@ impl Settings {
             }
         }
         keys
+    }
+
+    /// What holds notifications.
+    fn store(&self) -> Option<&StoreSettings> {
+        self.inbox.as_ref().map(|inbox| &inbox.store)
     }
 
     /// The keys that an address to open, or to close, comes from.
@@ -76,6 +82,7 @@ mod tests {
     fn a_setting_that_lives_in_the_process_needs_a_restart() {
         for (setting, key) in [
             ("admin.listen = \"127.0.0.1:9091\"", "admin.listen"),
+            ("inbox.url = \"sqlite:inbox.db\"", "inbox.url"),
             ("server.workers = 2", "server.workers"),
             ("server.listen = \"0.0.0.0:443\"", "server.listen"),
             ("log.level = \"debug\"", "log.level"),

@@ -69,22 +69,41 @@ impl Section<'_> {
     /// A secret that callers show, which must be there: its text as `name`, a path as `name_file` or its SHA-256 as
     /// `name_sha256`, and only one of them.
     pub(super) fn caller_secret(&mut self, name: &str) -> Option<SecretSource> {
+        let secret = self.optional_caller_secret(name)?;
+        if secret.is_none() {
+            let [file, digest] = ["file", "sha256"].map(|way| format!("{name}_{way}"));
+            let remedy = format!("Set {file}, the path of a file that holds it, {digest} or {name}.");
+            self.report(None, format!("It has no {name}."), remedy);
+        }
+        secret
+    }
+
+    /// A secret that callers show, as [`caller_secret`](Self::caller_secret).
+    #[allow(clippy::option_option, reason = "absent and wrong are different outcomes")]
+    pub(super) fn optional_caller_secret(&mut self, name: &str) -> Option<Option<SecretSource>> {
         let [file, digest] = ["file", "sha256"].map(|way| format!("{name}_{way}"));
         let written = self.written(&[name, &file, &digest]);
         let text = self.optional(name, secret_text);
         let in_file = self.optional(&file, path::caller_secret_file);
         let sha256 = self.optional(&digest, sha256);
         self.one_at_most(&written)?;
-        if written.is_empty() {
-            let remedy = format!("Set {file}, the path of a file that holds it, {digest} or {name}.");
-            self.report(None, format!("It has no {name}."), remedy);
-        }
         let text = text?.map(SecretSource::Text);
-        text.or(in_file?.map(SecretSource::File)).or(sha256?.map(SecretSource::Sha256))
+        Some(text.or(in_file?.map(SecretSource::File)).or(sha256?.map(SecretSource::Sha256)))
+    }
+
+    /// A secret that we show, or sign with: its text as `name`, or a path as `name_file`, not both.
+    #[allow(clippy::option_option, reason = "absent and wrong are different outcomes")]
+    pub(super) fn optional_own_secret(&mut self, name: &str) -> Option<Option<SecretSource>> {
+        let file = format!("{name}_file");
+        let written = self.written(&[name, &file]);
+        let text = self.optional(name, secret_text);
+        let in_file = self.optional(&file, path::caller_secret_file);
+        self.one_at_most(&written)?;
+        Some(text?.map(SecretSource::Text).or(in_file?.map(SecretSource::File)))
     }
 
     /// Records it when several of the ways to write a secret were `written`.
-    fn one_at_most(&mut self, written: &[String]) -> Option<()> {
+    pub(super) fn one_at_most(&mut self, written: &[String]) -> Option<()> {
         let [first, others @ ..] = written else { return Some(()) };
         if others.is_empty() {
             return Some(());
