@@ -55,6 +55,7 @@ struct Families {
     permits: Gauge,
     unfinished: Gauge,
     displaced: Counter,
+    inbox: InboxMetrics,
 }
 
 impl Default for Metrics {
@@ -83,6 +84,7 @@ impl Metrics {
             permits: Gauge::default(),
             unfinished: Gauge::default(),
             displaced: Counter::default(),
+            inbox: InboxMetrics::default(),
         };
         let mut registry = Registry::with_prefix("issuer_host");
         registry.register("build", "The version that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
@@ -137,7 +139,14 @@ impl Metrics {
             "Unfinished handshakes that gave way to newer ones",
             families.displaced.clone(),
         );
+        families.inbox.register(&mut registry);
         Self { registry: Arc::new(Mutex::new(registry)), families }
+    }
+
+    /// What the inbox counts.
+    #[must_use]
+    pub fn inbox(&self) -> InboxMetrics {
+        self.families.inbox.clone()
     }
 
     /// How many connection permits are in use.

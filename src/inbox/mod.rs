@@ -15,7 +15,9 @@
 pub mod delivery;
 pub mod destination;
 pub mod entry;
+mod open;
 pub mod store;
 mod writer;
 
+pub use open::{Open, OpenError};
 pub use writer::Writer;

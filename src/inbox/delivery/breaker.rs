@@ -1,0 +1,243 @@
+//! A circuit breaker for each destination: one that is down costs a probe now and then, not an attempt for each lane.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::backoff::{doubled, share};
+
+/// Attempts in a row, of whichever lanes, after which a destination counts as down.
+const FAILURES: u32 = 5;
+/// The pause before the first probe, and the longest one. Half of each is jitter.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// What is thought of a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BreakerState {
+    /// It is up.
+    Closed,
+    /// It is down, and left alone for a while.
+    Open,
+    /// It was down; one attempt shows whether it is still.
+    HalfOpen,
+}
+
+impl BreakerState {
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half-open",
+        }
+    }
+}
+
+/// What may be begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Allowance {
+    /// As many lanes as there is room for.
+    All,
+    /// One lane, to probe with. How it ends has to be told.
+    Probe,
+    /// Nothing, until then; `None` = until the probe that is under way has ended.
+    Nothing(Option<Instant>),
+}
+
+/// A destination came up or went down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Up,
+    Down,
+}
+
+#[derive(Debug)]
+pub(super) struct Breaker(Position);
+
+#[derive(Debug)]
+enum Position {
+    Closed { failures: u32 },
+    Open { until: Instant, probes: u32 },
+    HalfOpen { probes: u32 },
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self(Position::Closed { failures: 0 })
+    }
+}
+
+impl Breaker {
+    pub(super) const fn state(&self) -> BreakerState {
+        match self.0 {
+            Position::Closed { .. } => BreakerState::Closed,
+            Position::Open { .. } => BreakerState::Open,
+            Position::HalfOpen { .. } => BreakerState::HalfOpen,
+        }
+    }
+
+    /// What may be begun now. [`Allowance::Probe`] is given once.
+    pub(super) fn allowance(&mut self, now: Instant) -> Allowance {
+        match self.0 {
+            Position::Closed { .. } => Allowance::All,
+            Position::Open { until, .. } if now < until => Allowance::Nothing(Some(until)),
+            Position::Open { probes, .. } => {
+                self.0 = Position::HalfOpen { probes };
+                Allowance::Probe
+            }
+            Position::HalfOpen { .. } => Allowance::Nothing(None),
+        }
+    }
+
+    /// Whether a lane may begin its next attempt.
+    pub(super) const fn admits(&self, is_probe: bool) -> bool {
+        match self.0 {
+            Position::Closed { .. } => true,
+            Position::Open { .. } => false,
+            Position::HalfOpen { .. } => is_probe,
+        }
+    }
+
+    /// The destination answered, be it that it refuses an entry.
+    pub(super) const fn succeeded(&mut self) -> Option<Change> {
+        let was_closed = matches!(self.0, Position::Closed { .. });
+        self.0 = Position::Closed { failures: 0 };
+        if was_closed { None } else { Some(Change::Up) }
+    }
+
+    /// An attempt failed.
+    pub(super) fn failed(&mut self, now: Instant, is_probe: bool, draw: u64) -> Option<Change> {
+        match self.0 {
+            Position::Closed { failures } if failures + 1 < FAILURES => {
+                self.0 = Position::Closed { failures: failures + 1 };
+                None
+            }
+            Position::Closed { .. } => {
+                self.0 = Position::Open { until: now + pause(0, draw), probes: 0 };
+                Some(Change::Down)
+            }
+            Position::HalfOpen { probes } if is_probe => {
+                let probes = probes.saturating_add(1);
+                self.0 = Position::Open { until: now + pause(probes, draw), probes };
+                None
+            }
+            // Begun before it was known: nothing new.
+            Position::Open { .. } | Position::HalfOpen { .. } => None,
+        }
+    }
+
+    /// A probe ended before it came to an attempt, or found nothing to attempt: the next may follow.
+    pub(super) const fn unused(&mut self, now: Instant) {
+        if let Position::HalfOpen { probes } = self.0 {
+            self.0 = Position::Open { until: now, probes };
+        }
+    }
+}
+
+fn pause(probes: u32, draw: u64) -> Duration {
+    let whole = doubled(PAUSES.0, probes).min(PAUSES.1);
+    whole / 2 + share(whole / 2, draw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LATEST: u64 = u64::MAX;
+
+    fn down(now: Instant) -> Breaker {
+        let mut breaker = Breaker::default();
+        for _ in 1..FAILURES {
+            assert_eq!(breaker.failed(now, false, LATEST), None);
+        }
+        assert_eq!(breaker.failed(now, false, LATEST), Some(Change::Down));
+        breaker
+    }
+
+    #[test]
+    fn it_opens_at_the_fifth_failure_in_a_row() {
+        let now = Instant::now();
+        let mut breaker = Breaker::default();
+        for _ in 0..3 {
+            for _ in 1..FAILURES {
+                assert_eq!(breaker.failed(now, false, LATEST), None);
+            }
+            assert_eq!(breaker.succeeded(), None);
+        }
+        assert_eq!(breaker.state(), BreakerState::Closed);
+        assert_eq!(down(now).state(), BreakerState::Open);
+    }
+
+    #[test]
+    fn while_it_is_open_nothing_is_begun_until_one_probe() {
+        let now = Instant::now();
+        let mut breaker = down(now);
+        assert!(!breaker.admits(false) && !breaker.admits(true));
+        let Allowance::Nothing(Some(until)) = breaker.allowance(now) else { panic!("open") };
+        assert!((now + PAUSES.0 / 2..=now + PAUSES.0).contains(&until));
+        assert_eq!(breaker.allowance(until), Allowance::Probe);
+        assert_eq!(breaker.allowance(until), Allowance::Nothing(None));
+        assert_eq!(breaker.state(), BreakerState::HalfOpen);
+        assert!(breaker.admits(true) && !breaker.admits(false));
+    }
+
+    #[test]
+    fn probes_that_fail_come_at_growing_intervals_up_to_the_cap() {
+        for (draw, share) in [(0, 2), (LATEST, 1)] {
+            let mut now = Instant::now();
+            let mut breaker = down(now);
+            let mut intervals = Vec::new();
+            for _ in 0..7 {
+                if let Allowance::Nothing(Some(until)) = breaker.allowance(now) {
+                    now = until;
+                }
+                assert_eq!(breaker.allowance(now), Allowance::Probe);
+                assert_eq!(breaker.failed(now, true, draw), None);
+                let Allowance::Nothing(Some(until)) = breaker.allowance(now) else { panic!("open") };
+                intervals.push((until - now + Duration::from_micros(1)).as_secs());
+            }
+            assert_eq!(intervals, [2, 4, 8, 16, 30, 30, 30].map(|whole| whole / share));
+        }
+    }
+
+    #[test]
+    fn a_success_closes_it_and_the_next_outage_begins_anew() {
+        let now = Instant::now();
+        let mut breaker = down(now);
+        assert_eq!(breaker.allowance(now + PAUSES.0), Allowance::Probe);
+        assert_eq!(breaker.succeeded(), Some(Change::Up));
+        assert_eq!(breaker.allowance(now), Allowance::All);
+        for _ in 1..FAILURES {
+            assert_eq!(breaker.failed(now, false, LATEST), None);
+        }
+        assert_eq!(breaker.failed(now, false, LATEST), Some(Change::Down));
+    }
+
+    #[test]
+    fn what_was_begun_before_does_not_lengthen_the_pause() {
+        let now = Instant::now();
+        let mut breaker = down(now);
+        let until = breaker.allowance(now);
+        assert_eq!(breaker.failed(now, false, LATEST), None);
+        assert_eq!(breaker.allowance(now), until);
+        assert_eq!(breaker.allowance(now + PAUSES.0), Allowance::Probe);
+        assert_eq!(breaker.failed(now + PAUSES.0, false, LATEST), None);
+        assert_eq!(breaker.state(), BreakerState::HalfOpen);
+    }
+
+    #[test]
+    fn a_probe_that_tried_nothing_lets_the_next_one_follow() {
+        let now = Instant::now();
+        let mut breaker = down(now);
+        let later = now + PAUSES.0;
+        assert_eq!(breaker.allowance(later), Allowance::Probe);
+        breaker.unused(later);
+        assert_eq!(breaker.state(), BreakerState::Open);
+        assert_eq!(breaker.allowance(later), Allowance::Probe);
+        // It has no say once the state is known.
+        breaker.succeeded();
+        breaker.unused(later);
+        assert_eq!(breaker.state(), BreakerState::Closed);
+    }
+}

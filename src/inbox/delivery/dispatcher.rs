@@ -1,0 +1,150 @@
+//! The task of one destination: leases the lanes that are due, as many as there is room for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::breaker::Allowance;
+use super::channel::{Channel, STORE_PAUSES};
+use super::lane::Lane;
+use super::leases;
+use crate::inbox::store::{Claim, Lease, StoreError};
+
+/// The store is asked at least this often, whoever forgot to say that there is something.
+const POLL: Duration = Duration::from_secs(1);
+/// For how long a lane is given back of which something has to be settled here first.
+const HANDED_BACK: Duration = Duration::from_secs(1);
+
+/// Works for one destination until it is drained and every lane has been given back.
+pub(super) async fn run(channel: Arc<Channel>) {
+    let _heartbeat = AbortOnDropHandle::new(tokio::spawn(leases::keep(Arc::clone(&channel))));
+    let mut dispatcher = Dispatcher { channel, lanes: JoinSet::new(), drained: false, outage: STORE_PAUSES.0 };
+    while !dispatcher.channel.drain.is_cancelled() {
+        match dispatcher.lease().await {
+            Next::Again => {}
+            Next::Rest(until) => dispatcher.rest(until).await,
+            Next::Outage => dispatcher.sit_out().await,
+        }
+    }
+    while let Some(ended) = dispatcher.lanes.join_next().await {
+        dispatcher.ended(ended);
+    }
+}
+
+#[derive(Debug)]
+struct Dispatcher {
+    channel: Arc<Channel>,
+    lanes: JoinSet<()>,
+    /// The last claim brought all that was due, and nothing has been heard since.
+    drained: bool,
+    /// The next pause for a store that fails.
+    outage: Duration,
+}
+
+enum Next {
+    Again,
+    /// Until something is due, or something happens.
+    Rest(Instant),
+    /// The store fails; nothing that happens makes it worthwhile to ask at once.
+    Outage,
+}
+
+impl Dispatcher {
+    /// Leases lanes and starts on them.
+    async fn lease(&mut self) -> Next {
+        let now = Instant::now();
+        let most = self.channel.target.load().options.max_in_flight.saturating_sub(self.lanes.len());
+        if most == 0 {
+            return Next::Rest(now + POLL);
+        }
+        let allowance = self.channel.breaker().allowance(now);
+        let (most, is_probe) = match allowance {
+            Allowance::All => (most, false),
+            Allowance::Probe => (1, true),
+            Allowance::Nothing(until) => return Next::Rest(until.unwrap_or(now + POLL)),
+        };
+        let due = self.due(most).await;
+        if is_probe && !matches!(&due, Ok(Due::Now(leases)) if !leases.is_empty()) {
+            self.channel.breaker().unused(Instant::now());
+        }
+        match due {
+            Ok(Due::Now(leases)) => {
+                self.outage = STORE_PAUSES.0;
+                self.drained = leases.len() < most;
+                let until = now + self.channel.target.load().options.lease;
+                leases.into_iter().for_each(|lease| self.start(lease, until, is_probe));
+                Next::Again
+            }
+            Ok(Due::In(pause)) => Next::Rest(Instant::now() + pause.min(POLL)),
+            Err(error) => {
+                self.channel.reports.store_failed(&self.channel.key, &error);
+                Next::Outage
+            }
+        }
+    }
+
+    async fn due(&self, most: usize) -> Result<Due, StoreError> {
+        let tools = &self.channel.tools;
+        if self.drained {
+            let due = tools.store.next_due(self.channel.key.clone()).await?;
+            if due != Some(Duration::ZERO) {
+                return Ok(Due::In(due.unwrap_or(POLL)));
+            }
+        }
+        let lease = self.channel.target.load().options.lease;
+        tools.writer.claim(Claim { destination: self.channel.key.clone(), lease, most }).await.map(Due::Now)
+    }
+
+    fn start(&mut self, lease: Lease, until: Instant, is_probe: bool) {
+        let channel = Arc::clone(&self.channel);
+        let Some(held) = self.channel.leases.enter(lease, until) else {
+            if is_probe {
+                self.channel.breaker().unused(Instant::now());
+            }
+            self.lanes.spawn(async move { channel.release(lease, HANDED_BACK).await });
+            return;
+        };
+        self.lanes.spawn(Lane::new(channel, held, is_probe).run());
+    }
+
+    async fn rest(&mut self, until: Instant) {
+        tokio::select! {
+            () = self.channel.drain.cancelled() => {}
+            Some(ended) = self.lanes.join_next() => self.ended(ended),
+            () = self.channel.work.notified() => self.drained = false,
+            () = sleep_until(until) => {}
+        }
+        while let Some(ended) = self.lanes.try_join_next() {
+            self.ended(ended);
+        }
+    }
+
+    async fn sit_out(&mut self) {
+        tokio::select! {
+            () = self.channel.drain.cancelled() => {}
+            () = sleep(self.outage) => {}
+        }
+        self.outage = (self.outage * 2).min(STORE_PAUSES.1);
+        self.drained = false;
+    }
+
+    fn ended(&self, ended: Result<(), JoinError>) {
+        if ended.is_err_and(|error| error.is_panic()) {
+            tracing::error!(
+                event = "delivery_panicked",
+                environment = self.channel.key.environment,
+                backend = self.channel.key.destination,
+                "a lane's work panicked; somebody goes on with it when its lease has run out"
+            );
+        }
+    }
+}
+
+/// What is due.
+enum Due {
+    Now(Vec<Lease>),
+    In(Duration),
+}

@@ -1,0 +1,177 @@
+//! A lane that is leased: its entries are delivered one after the other, until one fails.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::time::{Instant, timeout};
+
+use super::backoff::draw;
+use super::channel::{Channel, STORE_PAUSES, Target};
+use super::leases::HeldLease;
+use super::options::OnDeadLetter;
+use super::verdict::{Tried, Verdict};
+use crate::inbox::destination::{Attempt, Delivery};
+use crate::inbox::entry::Contents;
+use crate::inbox::store::{Ending, Row, Settlement, Then};
+
+/// Entries that are read and delivered under one lease. Afterwards it is another lane's turn, however long this one is.
+const HEADS: usize = 16;
+/// For how long what was read is taken to be so: an entry may be discarded meanwhile.
+const FRESH: Duration = Duration::from_secs(1);
+const AT_ONCE: Then = Then::Release { after: Duration::ZERO };
+
+/// A lane that is leased.
+#[derive(Debug)]
+pub(super) struct Lane {
+    channel: Arc<Channel>,
+    held: HeldLease,
+    /// Its first attempt shows whether the destination is up again.
+    is_probe: bool,
+}
+
+impl Lane {
+    pub(super) const fn new(channel: Arc<Channel>, held: HeldLease, is_probe: bool) -> Self {
+        Self { channel, held, is_probe }
+    }
+
+    /// Delivers what is waiting, and gives the lane back.
+    pub(super) async fn run(mut self) {
+        let read_at = Instant::now();
+        let rows = match self.channel.tools.store.heads(self.held.lease().lane, HEADS).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                self.channel.reports.store_failed(&self.channel.key, &error);
+                return self.release(STORE_PAUSES.0).await;
+            }
+        };
+        let mut left = rows.len();
+        for row in rows {
+            if !self.held.holds() {
+                return;
+            }
+            if self.channel.drain.is_cancelled() || !self.channel.breaker().admits(self.is_probe) {
+                break;
+            }
+            let target = self.channel.target.load_full();
+            let Some(verdict) = self.attempt(&target, &row).await else { break };
+            left -= 1;
+            let goes_on = left > 0 && read_at.elapsed() < FRESH;
+            let then = afterwards(&verdict, goes_on, target.options.on_dead_letter);
+            if !self.settle(&target, row, verdict, then).await || then != Then::Keep {
+                return;
+            }
+        }
+        self.release(Duration::ZERO).await;
+    }
+
+    /// Tries once. `None` when there is no time left for it.
+    async fn attempt(&mut self, target: &Target, row: &Row) -> Option<Verdict> {
+        let contents = match self.channel.tools.open.open(&row.facts, &row.payload) {
+            Ok(contents) => contents,
+            Err(error) => return Some(Verdict::unopened(&error, &target.options)),
+        };
+        let attempt = row.attempts.saturating_add(1);
+        let outcome = tokio::select! {
+            biased;
+            () = self.channel.cut.cancelled() => return None,
+            outcome = once(target, row, contents, attempt) => outcome,
+        };
+        self.learn(target, &outcome);
+        let age = match outcome {
+            Attempt::Failed { .. } => self.age(row).await,
+            Attempt::Delivered | Attempt::Refused { .. } => Duration::ZERO,
+        };
+        Some(Verdict::of(outcome, Tried { attempt, age }, &target.options, draw()))
+    }
+
+    /// What an attempt says about the destination.
+    fn learn(&mut self, target: &Target, outcome: &Attempt) {
+        let change = match outcome {
+            Attempt::Failed { problem, .. } => {
+                self.channel.reports.remember(problem);
+                self.channel.breaker().failed(Instant::now(), self.is_probe, draw())
+            }
+            Attempt::Delivered | Attempt::Refused { .. } => self.channel.breaker().succeeded(),
+        };
+        self.is_probe = false;
+        if let Some(change) = change {
+            // Those that wait for a destination to come up need not wait for longer.
+            self.channel.work.notify_one();
+            self.channel.reports.changed(target.destination.name(), &self.channel.key.environment, change);
+        }
+    }
+
+    /// How long `row` has been waiting, by the store's clock. Without an answer it is taken to be new: it is asked again next time.
+    async fn age(&self, row: &Row) -> Duration {
+        let now = self.channel.tools.store.now().await.unwrap_or(row.pending_since);
+        Duration::from_millis(u64::try_from(now.saturating_sub(row.pending_since)).unwrap_or(0))
+    }
+
+    /// Writes down what came of `row`, then tells of it. Returns whether the lane is still held.
+    async fn settle(&self, target: &Target, row: Row, verdict: Verdict, then: Then) -> bool {
+        let (reports, metrics) = (&self.channel.reports, &self.channel.tools.metrics);
+        let name = target.destination.name();
+        let facts = row.facts;
+        let (ending, dead) = match verdict {
+            Verdict::Delivered => (Ending::Delivered, None),
+            Verdict::Dead { problem } => (Ending::Dead { problem: problem.clone() }, Some(problem)),
+            Verdict::Failed { problem, after } => {
+                reports.failed(name, &facts, row.attempts.saturating_add(1), &problem, after);
+                (Ending::Failed { problem }, None)
+            }
+        };
+        let is_delivered = ending == Ending::Delivered;
+        let settlement = Settlement { lease: self.held.lease(), endings: vec![(facts.id, ending)], then };
+        let held = self.channel.settle(settlement).await;
+        match dead {
+            _ if is_delivered => metrics.delivered(&facts),
+            // Whoever has the lane now decides anew.
+            _ if !held => {}
+            Some(problem) => {
+                metrics.dead(&facts);
+                reports.dead(name, &facts, &problem);
+            }
+            None => metrics.retried(&facts),
+        }
+        held
+    }
+
+    async fn release(&self, after: Duration) {
+        self.channel.release(self.held.lease(), after).await;
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        if self.is_probe {
+            self.channel.breaker().unused(Instant::now());
+        }
+    }
+}
+
+/// One attempt, which ends in time whatever the destination does.
+async fn once(target: &Target, row: &Row, contents: Contents, attempt: u32) -> Attempt {
+    let limit = target.options.attempt_timeout;
+    let delivery = Delivery { facts: row.facts.clone(), contents, attempt, replays: row.replays };
+    // A panic is one more way to fail: its entry waits, and its lane is not lost. What it says may hold anything.
+    let trying = AssertUnwindSafe(async { target.destination.deliver(delivery).await }).catch_unwind();
+    match timeout(limit, trying).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_)) => Attempt::Failed { problem: "the delivery panicked".into(), retry_after: None },
+        Err(_) => Attempt::Failed {
+            problem: format!("there was no answer within {}", humantime::format_duration(limit)),
+            retry_after: None,
+        },
+    }
+}
+
+fn afterwards(verdict: &Verdict, goes_on: bool, on_dead_letter: OnDeadLetter) -> Then {
+    match verdict {
+        Verdict::Failed { after, .. } => Then::Release { after: *after },
+        Verdict::Dead { .. } if on_dead_letter == OnDeadLetter::Block => Then::Block,
+        Verdict::Delivered | Verdict::Dead { .. } if goes_on => Then::Keep,
+        Verdict::Delivered | Verdict::Dead { .. } => AT_ONCE,
+    }
+}

@@ -1,0 +1,110 @@
+//! The leases that are under way for one destination, and what keeps them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::time::{Instant, sleep};
+
+use super::channel::Channel;
+use crate::inbox::store::{Digest, Lease, Renewal};
+
+/// The leases under way of one destination, at most one for each lane.
+#[derive(Debug, Default)]
+pub(super) struct Leases(Mutex<HashMap<Digest, Standing>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    fence: i64,
+    /// Until when it holds for certain: as seen from before it was asked for.
+    until: Instant,
+    lost: bool,
+}
+
+/// A lease that is renewed for as long as this lives.
+#[derive(Debug)]
+pub(super) struct HeldLease {
+    lease: Lease,
+    leases: Arc<Leases>,
+}
+
+impl Leases {
+    /// Takes a lease in, to be kept. `None` when the lane is being worked on here already, under a lease that was lost: what came
+    /// of that has to be settled first, or an entry that was delivered would be delivered again.
+    pub(super) fn enter(self: &Arc<Self>, lease: Lease, until: Instant) -> Option<HeldLease> {
+        let mut standing = self.lock();
+        if standing.contains_key(&lease.lane) {
+            return None;
+        }
+        standing.insert(lease.lane, Standing { fence: lease.fence, until, lost: false });
+        Some(HeldLease { lease, leases: Arc::clone(self) })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn to_renew(&self) -> Vec<Lease> {
+        let standing = self.lock();
+        let held = standing.iter().filter(|(_, standing)| !standing.lost);
+        held.map(|(lane, standing)| Lease { lane: *lane, fence: standing.fence }).collect()
+    }
+
+    fn renewed(&self, asked: &[Lease], lost: &[Lease], until: Instant) {
+        let mut standing = self.lock();
+        for lease in asked {
+            // A lane that ended meanwhile, and is leased anew, has another fence.
+            if let Some(standing) = standing.get_mut(&lease.lane).filter(|standing| standing.fence == lease.fence) {
+                standing.lost = lost.contains(lease);
+                standing.until = until;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Digest, Standing>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HeldLease {
+    pub(super) const fn lease(&self) -> Lease {
+        self.lease
+    }
+
+    /// Whether nobody else can have the lane now.
+    pub(super) fn holds(&self) -> bool {
+        let now = Instant::now();
+        self.leases.lock().get(&self.lease.lane).is_some_and(|standing| !standing.lost && now < standing.until)
+    }
+}
+
+impl Drop for HeldLease {
+    fn drop(&mut self) {
+        self.leases.lock().remove(&self.lease.lane);
+    }
+}
+
+/// Renews all leases of a destination in time, in one write each time. Runs until it is dropped.
+pub(super) async fn keep(channel: Arc<Channel>) {
+    // Three chances before a lease ends, and more where the store does not answer.
+    let mut chances = 3;
+    loop {
+        let length = channel.target.load().options.lease;
+        sleep(length / chances).await;
+        let leases = channel.leases.to_renew();
+        if leases.is_empty() {
+            chances = 3;
+            continue;
+        }
+        let until = Instant::now() + length;
+        match channel.tools.writer.renew(Renewal { leases: leases.clone(), lease: length }).await {
+            Ok(lost) => {
+                channel.leases.renewed(&leases, &lost, until);
+                chances = 3;
+            }
+            Err(error) => {
+                channel.reports.store_failed(&channel.key, &error);
+                chances = 12;
+            }
+        }
+    }
+}
