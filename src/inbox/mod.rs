@@ -12,9 +12,11 @@
 //!                  ── settled              delivered, tried again later, or a dead letter
 //! ```
 
+pub mod contents;
 pub mod delivery;
 pub mod destination;
 pub mod entry;
+pub mod keys;
 mod open;
 pub mod store;
 mod writer;
