@@ -195,7 +195,7 @@ pub(super) fn correlation_id(headers: &HeaderMap) -> Option<&HeaderValue> {
 }
 
 /// An id that may be told and echoed: there is one, it is short, and it is visible ASCII.
-fn usable<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+pub(crate) fn usable<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
     let bounded =
         |id: &&HeaderValue| (1..=MAX_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic);
     only(headers, name).filter(bounded)

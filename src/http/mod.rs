@@ -49,4 +49,4 @@ pub use stack::{ConnectionContext, Stack, StackOptions};
 /// The body of a response as it leaves the stack.
 pub type ResponseBody = axum::body::Body;
 
-pub(crate) use hop_by_hop::strip_response;
+pub(crate) use hop_by_hop::{is_hop_by_hop, strip_response};

@@ -16,10 +16,21 @@ pub mod contents;
 pub mod delivery;
 pub mod destination;
 pub mod entry;
+mod envelope;
+mod index_key;
 pub mod keys;
+pub mod master_keys;
+pub mod notification;
 mod open;
+pub mod rekey;
+pub mod seal;
 pub mod store;
+#[cfg(test)]
+pub(crate) mod testing;
 mod writer;
 
+pub use master_keys::MasterKeys;
+pub use notification::Notification;
 pub use open::{Open, OpenError};
+pub use seal::Sealing;
 pub use writer::Writer;
