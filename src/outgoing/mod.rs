@@ -1,12 +1,18 @@
 //! Connections that this server opens: to backends, and to the identity provider whose keys it needs.
 
+mod backend;
 pub(crate) mod connect;
 mod fetch;
+mod target;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::error::Error;
 
+pub use backend::{ClientCredentialPem, ForwardError, ForwardOptions, Protocol};
 pub use connect::ConnectError;
 pub use fetch::{Fetch, FetchError, HttpsFetch};
+pub(crate) use target::Target;
 
 /// `error` and what it was caused by, in one line.
 pub(crate) fn causes(error: &dyn Error) -> String {

@@ -8,7 +8,6 @@
 //! * When the caller goes away, the exchange with the backend is ended.
 
 mod failure;
-mod options;
 mod request;
 mod response;
 #[cfg(test)]
@@ -22,21 +21,15 @@ use std::time::Duration;
 use axum::body::Body;
 use http::{Request, Response};
 use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower::Service;
 
-pub use options::{ClientCredentialPem, ForwardError, ForwardOptions, Protocol};
+pub use crate::outgoing::{ClientCredentialPem, ForwardError, ForwardOptions, Protocol};
 pub use response::{ForwardFuture, ResponseBodyError};
 
-use crate::outgoing::connect::{self, Connector};
+use crate::outgoing::Target;
+use crate::outgoing::connect::Connector;
 use failure::Complaints;
-use request::Target;
-
-/// Between pings on an HTTP/2 connection with requests on it: all requests share it, so a backend that vanished without a word
-/// would fail every one of them until TCP gives up.
-const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(10);
-/// How long a pong may take before the connection is given up.
-const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
+use request::aim;
 
 /// A pooled client for one backend. Cheap to clone; clones share the pool.
 #[derive(Clone, Debug)]
@@ -59,18 +52,7 @@ impl Forward {
     /// [`ForwardError`] when the URL, the CA certificates or the client credential cannot be used.
     pub fn new(options: &ForwardOptions) -> Result<Self, ForwardError> {
         let target = Target::new(options)?;
-        let connector = connect::connector(options.connect_options(target.is_https())?)?;
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .pool_max_idle_per_host(options.max_idle)
-            .pool_idle_timeout(options.idle_timeout)
-            .http2_only(options.protocol == Protocol::Http2)
-            .http2_keep_alive_interval(HTTP2_PING_INTERVAL)
-            .http2_keep_alive_timeout(HTTP2_PING_TIMEOUT)
-            // Canceled is what was never written: the request is still whole, and nobody has seen it.
-            .retry_canceled_requests(true)
-            .build(connector);
+        let client = options.client(target.is_https())?;
         let response_timeout = options.response_timeout;
         let (complaints, digest) = (Complaints::default(), options.digest());
         Ok(Self(Arc::new(Backend { client, target, response_timeout, complaints, digest })))
@@ -98,7 +80,7 @@ impl Service<Request<Body>> for Forward {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let version = request.version();
-        let response = self.0.target.aim(request).map(|request| self.0.client.request(request));
+        let response = aim(&self.0.target, request).map(|request| self.0.client.request(request));
         ForwardFuture::new(response, Arc::clone(&self.0), version)
     }
 }

@@ -16,13 +16,12 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HOST, RETRY_AFTER};
 use http::{HeaderMap, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
-use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio_rustls::TlsAcceptor;
 
 use super::*;
+use crate::outgoing::testing::TestBackend;
 
 pub(super) fn options(url: &str) -> ForwardOptions {
     ForwardOptions {
@@ -37,56 +36,11 @@ pub(super) fn options(url: &str) -> ForwardOptions {
     }
 }
 
-/// A backend that serves a router, and counts its connections.
-struct TestBackend {
-    address: SocketAddr,
-    connections: Arc<AtomicUsize>,
-}
-
 impl TestBackend {
-    async fn start(router: Router, http2: bool, tls: Option<ServerConfig>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let connections = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&connections);
-        let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
-        tokio::spawn(async move {
-            loop {
-                let (socket, _) = listener.accept().await.unwrap();
-                counted.fetch_add(1, Ordering::SeqCst);
-                let (router, tls) = (router.clone(), tls.clone());
-                tokio::spawn(async move {
-                    match tls {
-                        None => serve(socket, router, http2).await,
-                        Some(tls) => {
-                            let Ok(socket) = tls.accept(socket).await else { return };
-                            let http2 = socket.get_ref().1.alpn_protocol() == Some(b"h2");
-                            serve(socket, router, http2).await;
-                        }
-                    }
-                });
-            }
-        });
-        Self { address, connections }
-    }
-
     async fn http1(router: Router) -> (Self, Forward) {
         let backend = Self::start(router, false, None).await;
         let forward = Forward::new(&options(&format!("http://{}", backend.address))).unwrap();
         (backend, forward)
-    }
-
-    fn connections(&self) -> usize {
-        self.connections.load(Ordering::SeqCst)
-    }
-}
-
-async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(socket: S, router: Router, http2: bool) {
-    let (socket, service) = (TokioIo::new(socket), TowerToHyperService::new(router));
-    if http2 {
-        let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new()).serve_connection(socket, service).await;
-    } else {
-        let _ = hyper::server::conn::http1::Builder::new().serve_connection(socket, service).await;
     }
 }
 

@@ -1,58 +1,11 @@
 //! Backends over TLS: whom we trust, and what we show.
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::RootCertStore;
-use rustls::server::WebPkiClientVerifier;
-use rustls_pki_types::PrivateKeyDer;
 use zeroize::Zeroizing;
 
 use super::*;
-
-/// A CA with what it signed for a backend on 127.0.0.1 and for a client of it.
-struct Pki {
-    ca: rcgen::Certificate,
-    server: (rcgen::Certificate, KeyPair),
-    client: (rcgen::Certificate, KeyPair),
-}
+use crate::outgoing::testing::Pki;
 
 impl Pki {
-    fn new() -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let ca = params.self_signed(&key).unwrap();
-        let issuer = Issuer::new(params, key);
-        let signed = |name: &str| {
-            let key = KeyPair::generate().unwrap();
-            let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-            (params.signed_by(&key, &issuer).unwrap(), key)
-        };
-        Self { server: signed("127.0.0.1"), client: signed("client.example"), ca }
-    }
-
-    fn server_config(&self, client_required: bool, alpn: &[&str]) -> ServerConfig {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
-        let builder = builder.with_safe_default_protocol_versions().unwrap();
-        let builder = if client_required {
-            let mut roots = RootCertStore::empty();
-            roots.add(self.ca.der().clone()).unwrap();
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
-            builder.with_client_cert_verifier(verifier)
-        } else {
-            builder.with_no_client_auth()
-        };
-        let key = PrivateKeyDer::Pkcs8(self.server.1.serialize_der().into());
-        let mut config = builder.with_single_cert(vec![self.server.0.der().clone()], key).unwrap();
-        config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-        config
-    }
-
-    fn credential(&self) -> ClientCredentialPem {
-        let key = Zeroizing::new(self.client.1.serialize_pem().into_bytes());
-        ClientCredentialPem { chain: self.client.0.pem().into_bytes(), key }
-    }
-
     fn trusting(&self, address: SocketAddr) -> ForwardOptions {
         let ca_pem = Some(self.ca.pem().into_bytes());
         ForwardOptions { ca_pem, ..options(&format!("https://{address}")) }

@@ -1,11 +1,21 @@
-//! What a backend is reached with, and what can be wrong with it.
+//! What a backend is reached with, what can be wrong with it, and the client for it.
 
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Buf;
+use http_body::Body;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use zeroize::Zeroizing;
 
-use crate::outgoing::connect::{ConnectError, ConnectOptions, Versions};
+use super::connect::{ConnectError, ConnectOptions, Connector, Versions, connector};
+
+/// Between pings on an HTTP/2 connection with requests on it: all requests share it, so a backend that vanished without a word
+/// would fail every one of them until TCP gives up.
+const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a pong may take before the connection is given up.
+const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How to reach a backend.
 #[derive(Clone, Debug)]
@@ -45,11 +55,34 @@ impl ForwardOptions {
 }
 
 impl ForwardOptions {
+    /// A pooled client for the backend. Connects when the first request comes.
+    ///
+    /// # Errors
+    /// [`ForwardError`] about TLS.
+    pub(crate) fn client<B>(&self, https: bool) -> Result<Client<Connector, B>, ForwardError>
+    where
+        B: Body + Send,
+        B::Data: Buf + Send,
+    {
+        let connector = connector(self.connect_options(https)?)?;
+        Ok(Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .pool_max_idle_per_host(self.max_idle)
+            .pool_idle_timeout(self.idle_timeout)
+            .http2_only(self.protocol == Protocol::Http2)
+            .http2_keep_alive_interval(HTTP2_PING_INTERVAL)
+            .http2_keep_alive_timeout(HTTP2_PING_TIMEOUT)
+            // Canceled is what was never written: the request is still whole, and nobody has seen it.
+            .retry_canceled_requests(true)
+            .build(connector))
+    }
+
     /// How the backend is connected to.
     ///
     /// # Errors
     /// [`ForwardError::TlsWithoutHttps`] when settings of TLS would be left unused.
-    pub(super) fn connect_options(&self, https: bool) -> Result<ConnectOptions<'_>, ForwardError> {
+    fn connect_options(&self, https: bool) -> Result<ConnectOptions<'_>, ForwardError> {
         if !https && (self.ca_pem.is_some() || self.client_credential.is_some()) {
             return Err(ForwardError::TlsWithoutHttps);
         }
@@ -67,7 +100,7 @@ impl ForwardOptions {
     }
 
     /// SHA-256 over all of it, so that it can be compared later without being kept: it holds a key.
-    pub(super) fn digest(&self) -> [u8; 32] {
+    pub(crate) fn digest(&self) -> [u8; 32] {
         let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
         let mut add = |part: &[u8]| {
             // Led by its length, so that no two lists of parts share an encoding.
