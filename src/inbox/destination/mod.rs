@@ -1,9 +1,20 @@
 //! Where entries are delivered to.
 
+mod cloud_events;
+mod http;
+mod signature;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+
+pub use http::{HttpDestination, HttpOptions};
+pub use signature::{SigningSecretError, SigningSecrets};
+
+pub use crate::outgoing::{ClientCredentialPem, ForwardError, ForwardOptions, Protocol};
 
 use super::entry::{Contents, Facts};
 
