@@ -94,7 +94,11 @@ pub(crate) fn connector(options: ConnectOptions<'_>) -> Result<Connector, Connec
     Ok(WithDeadline { inner, after: options.timeout })
 }
 
-fn client_config(options: ConnectOptions<'_>) -> Result<ClientConfig, ConnectError> {
+/// TLS as a client, without ALPN. `timeout` and `versions` do not matter here.
+///
+/// # Errors
+/// [`ConnectError`] about the CA certificates or the client credential.
+pub(crate) fn client_config(options: ConnectOptions<'_>) -> Result<ClientConfig, ConnectError> {
     let builder = ClientConfig::builder_with_provider(crate::tls::provider())
         .with_safe_default_protocol_versions()
         .map_err(ConnectError::Tls)?

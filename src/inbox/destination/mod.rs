@@ -2,6 +2,7 @@
 
 mod cloud_events;
 mod http;
+mod nats;
 mod signature;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 pub use http::{HttpDestination, HttpOptions};
+pub use nats::{NatsDestination, NatsError, NatsOptions};
 pub use signature::{SigningSecretError, SigningSecrets};
 
 pub use crate::outgoing::{ClientCredentialPem, ForwardError, ForwardOptions, Protocol};
