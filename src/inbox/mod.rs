@@ -24,6 +24,7 @@ pub mod notification;
 mod open;
 pub mod rekey;
 pub mod seal;
+pub mod sqlite;
 pub mod store;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -7,8 +7,15 @@
 //! inserts into a lane holds the lane's row until its commit, and takes the number after it has the row.
 //!
 //! **Lanes.** A lane is a row: how many of its entries are pending, when somebody may look at it next (`due_at`), and a fence that
-//! counts its leases. To lease a lane is to put `due_at` off by the length of the lease and to raise the fence; a lease that ends
-//! without a word is thereby due again. A lane without pending entries has no row.
+//! numbers its leases. To lease a lane is to put `due_at` off by the length of the lease and to take a number that no lease of any
+//! lane had before; a lease that ends without a word is thereby due again. A lane without pending entries has no row, unless it is
+//! leased or blocked.
+
+mod clock;
+pub(super) mod columns;
+#[cfg(test)]
+pub(super) mod conformance;
+pub(super) mod settling;
 
 use std::fmt;
 use std::time::Duration;
@@ -16,6 +23,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use super::entry::{EntryId, Facts, Millis, State};
+
+pub use clock::{Clock, millis};
 
 /// A digest that stands for a key: HMAC-SHA256 under the store's index key.
 pub type Digest = [u8; 32];

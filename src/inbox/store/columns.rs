@@ -1,0 +1,186 @@
+//! An entry as the engines read it: the same columns in both.
+
+use sqlx::{Database, Encode, FromRow, QueryBuilder, Type};
+
+use super::{Count, Filter, Note, Payload, Row, StoreError};
+use crate::inbox::entry::{EntryId, Facts, Millis, State};
+
+/// Begins every query for entries. The lane of an entry that is pending knows when it is tried next.
+pub(in crate::inbox) const SELECT_ENTRIES: &str = "SELECT entries.*, \
+    CASE WHEN entries.state = 'pending' AND lanes.blocked_by IS NULL THEN lanes.due_at END AS next_attempt \
+    FROM entries LEFT JOIN lanes ON lanes.lane = entries.lane";
+
+/// How many entries there are of a kind.
+pub(in crate::inbox) const SELECT_COUNTS: &str = "SELECT environment, product, operation, state, count(*) AS entries, \
+    min(received_at) AS oldest FROM entries GROUP BY state, environment, product, operation";
+
+/// What must hold between the tables: in words when it does not, and how many rows it does not hold for.
+pub(in crate::inbox) const INVARIANTS: [(&str, &str); 4] = [
+    (
+        "lanes count other entries than are pending in them",
+        "SELECT count(*) FROM lanes LEFT JOIN \
+            (SELECT lane, count(*) AS entries FROM entries WHERE state = 'pending' GROUP BY lane) AS held \
+            ON held.lane = lanes.lane WHERE lanes.pending <> coalesce(held.entries, 0)",
+    ),
+    (
+        "entries are pending in no lane, and would never be delivered",
+        "SELECT count(*) FROM entries WHERE state = 'pending' AND lane NOT IN (SELECT lane FROM lanes)",
+    ),
+    (
+        "lanes are blocked by an entry that is no dead letter",
+        "SELECT count(*) FROM lanes WHERE blocked_by IS NOT NULL \
+            AND NOT EXISTS (SELECT 1 FROM entries WHERE entries.id = lanes.blocked_by AND entries.state = 'dead')",
+    ),
+    (
+        "lanes have nothing to deliver, and nobody who holds them",
+        "SELECT count(*) FROM lanes WHERE pending = 0 AND blocked_by IS NULL AND NOT leased",
+    ),
+];
+
+#[derive(FromRow)]
+pub(in crate::inbox) struct EntryColumns {
+    sequence: i64,
+    id: Vec<u8>,
+    environment: String,
+    product: String,
+    operation: String,
+    destination: String,
+    lane: Vec<u8>,
+    received_at: i64,
+    client_subject: String,
+    client_sha256: String,
+    correlation_id: Option<String>,
+    traceparent: Option<String>,
+    method: String,
+    state: String,
+    attempts: i64,
+    replays: i64,
+    pending_since: i64,
+    settled_at: Option<i64>,
+    last_problem: Option<String>,
+    key_id: Option<String>,
+    payload: Vec<u8>,
+    next_attempt: Option<i64>,
+}
+
+impl TryFrom<EntryColumns> for Row {
+    type Error = StoreError;
+
+    fn try_from(columns: EntryColumns) -> Result<Self, StoreError> {
+        Ok(Self {
+            sequence: columns.sequence,
+            facts: Facts {
+                id: EntryId::from_bytes(fixed(columns.id)?),
+                environment: columns.environment,
+                product: columns.product,
+                operation: columns.operation,
+                destination: columns.destination,
+                received_at: columns.received_at,
+                client_subject: columns.client_subject,
+                client_sha256: columns.client_sha256,
+                correlation_id: columns.correlation_id,
+                traceparent: columns.traceparent,
+                method: columns.method,
+            },
+            lane: fixed(columns.lane)?,
+            payload: Payload { key_id: columns.key_id, bytes: columns.payload },
+            state: state(&columns.state)?,
+            attempts: counter(columns.attempts)?,
+            replays: counter(columns.replays)?,
+            pending_since: columns.pending_since,
+            next_attempt: columns.next_attempt,
+            last_problem: columns.last_problem,
+            settled_at: columns.settled_at,
+        })
+    }
+}
+
+#[derive(FromRow)]
+pub(in crate::inbox) struct CountColumns {
+    environment: String,
+    product: String,
+    operation: String,
+    state: String,
+    entries: i64,
+    oldest: i64,
+}
+
+impl TryFrom<CountColumns> for Count {
+    type Error = StoreError;
+
+    fn try_from(columns: CountColumns) -> Result<Self, StoreError> {
+        Ok(Self {
+            environment: columns.environment,
+            product: columns.product,
+            operation: columns.operation,
+            state: state(&columns.state)?,
+            entries: counter(columns.entries)?,
+            oldest: columns.oldest,
+        })
+    }
+}
+
+#[derive(FromRow)]
+pub(in crate::inbox) struct NoteColumns {
+    key_id: Option<String>,
+    value: Vec<u8>,
+}
+
+impl From<NoteColumns> for Note {
+    fn from(columns: NoteColumns) -> Self {
+        Self { key_id: columns.key_id, value: columns.value }
+    }
+}
+
+/// Adds what `filter` asks for to a condition that is begun.
+pub(in crate::inbox) fn restrict<DB>(query: &mut QueryBuilder<DB>, filter: Filter)
+where
+    DB: Database,
+    for<'q> String: Encode<'q, DB> + Type<DB>,
+    for<'q> &'static str: Encode<'q, DB> + Type<DB>,
+    for<'q> Vec<u8>: Encode<'q, DB> + Type<DB>,
+    for<'q> Millis: Encode<'q, DB> + Type<DB>,
+{
+    let Filter { environment, operation, state, lane, correlation_id, since, until } = filter;
+    if let Some(environment) = environment {
+        query.push(" AND entries.environment = ").push_bind(environment);
+    }
+    if let Some(operation) = operation {
+        query.push(" AND entries.operation = ").push_bind(operation);
+    }
+    if let Some(state) = state {
+        query.push(" AND entries.state = ").push_bind(state.name());
+    }
+    if let Some(lane) = lane {
+        query.push(" AND entries.lane = ").push_bind(lane.to_vec());
+    }
+    if let Some(correlation_id) = correlation_id {
+        query.push(" AND entries.correlation_id = ").push_bind(correlation_id);
+    }
+    if let Some(since) = since {
+        query.push(" AND entries.received_at >= ").push_bind(since);
+    }
+    if let Some(until) = until {
+        query.push(" AND entries.received_at < ").push_bind(until);
+    }
+}
+
+/// A digest or an id of its length.
+pub(in crate::inbox) fn fixed<const N: usize>(bytes: Vec<u8>) -> Result<[u8; N], StoreError> {
+    bytes.try_into().map_err(|_| StoreError::Corrupt("a key is not as long as keys are".into()))
+}
+
+/// A state by its name.
+pub(in crate::inbox) fn state(name: &str) -> Result<State, StoreError> {
+    State::of_name(name).ok_or_else(|| StoreError::Corrupt("an entry is in a state that is not known".into()))
+}
+
+/// What is counted, and therefore not negative.
+pub(in crate::inbox) fn counter<T: TryFrom<i64>>(number: i64) -> Result<T, StoreError> {
+    number.try_into().map_err(|_| StoreError::Corrupt("a counter is out of its range".into()))
+}
+
+/// A limit as the engines take it.
+pub(in crate::inbox) fn limit(most: usize) -> i64 {
+    i64::try_from(most).unwrap_or(i64::MAX)
+}
