@@ -1,6 +1,7 @@
 //! The composition root: options in, running servers out. Nothing else knows everything.
 
 mod from_settings;
+mod inbox;
 mod member;
 mod options;
 mod reload;
@@ -11,6 +12,7 @@ mod upkeep;
 
 pub use from_settings::{SettingProblem, SettingProblems};
 pub(crate) use from_settings::{material_problem, problems_of, product_paths};
+pub use inbox::{InboxError, InboxSetup, StoreOptions};
 pub use options::{AppOptions, EnvironmentOptions, ServerOptions};
 pub use reload::{
     ConfigurationReload, ConfigurationSource, Configured, EnvironmentReload, Membership, Refused, Reload, Reloader,
@@ -31,6 +33,8 @@ use crate::server::{self, Door, Drained, Shutdown};
 
 use reload::Reloading;
 
+/// What deliveries that are under way at the end are given to finish.
+const LAST_DELIVERIES: Duration = Duration::from_secs(5);
 /// What a reload that is under way at the end is given to finish: many times what it takes.
 const LAST_RELOAD: Duration = Duration::from_secs(2);
 
@@ -81,7 +85,8 @@ impl App {
 
     /// Takes connections until `stop` completes, then drains: finishes what is in flight, takes nothing new. Probes are
     /// answered to the end.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Drained {
+        let inbox = self.reloading.begin_deliveries();
         let probes_end = CancellationToken::new();
         let probes = self.admin.map(|admin| {
             info!(event = "admin_listening", address = %admin.local_addr(), "health and metrics");
@@ -115,6 +120,11 @@ impl App {
             Drained::AfterCutting { connections } => {
                 warn!(event = "drained", cut = connections, "time was up; open connections were cut");
             }
+        }
+        if let Some(inbox) = inbox {
+            // Last of what serves: until here notifications came in.
+            inbox.stop(LAST_DELIVERIES).await;
+            info!(event = "inbox_closed", "what is not delivered is kept");
         }
         // To the last: a connection that drains is judged like any other.
         reloads_end.cancel();

@@ -1,6 +1,7 @@
 //! From validated settings to options.
 
 mod backend;
+mod inbox;
 mod interpretation;
 mod second_keys;
 mod texts;
@@ -70,6 +71,8 @@ impl AppOptions {
     /// The server that settings describe without the environments that something is wrong with; and what that is, by their names.
     pub(crate) fn of_good_environments(settings: &Settings) -> (Self, BTreeMap<String, Vec<SettingProblem>>) {
         let mut shared = Vec::new();
+        let inbox = inbox::setup(settings, &mut shared);
+        let admin_token = inbox::admin_token(settings, &mut shared);
         let known = Known::of(settings, &mut shared);
         let (mut environments, mut refused) = (Vec::new(), BTreeMap::new());
         for environment in &settings.environments {
@@ -81,7 +84,10 @@ impl AppOptions {
                 }
             }
         }
-        (Self { server: settings.into(), admin: Some(settings.admin.listen), environments }, refused)
+        (
+            Self { server: settings.into(), admin: Some(settings.admin.listen), inbox, admin_token, environments },
+            refused,
+        )
     }
 
     /// Puts another handler in the place of an environment's backend: your own axum router, say. `None` when there is no such
@@ -102,8 +108,10 @@ impl EnvironmentOptions {
     ) -> Option<Self> {
         let subject = subject_rules(&settings.name, &settings.client_subject, problems);
         let forward = backend::forward(&backend::key_of(&settings.name), &settings.backend, problems);
-        let Interpretation { interpreter, others } = known?.interpretation(settings, problems)?;
+        let destination = backend::destination(&backend::key_of(&settings.name), &settings.backend, problems);
+        let Interpretation { interpreter, others, mut destinations } = known?.interpretation(settings, problems)?;
         let (subject, forward) = (subject?, forward?);
+        destinations.insert(String::new(), destination?);
         Some(Self {
             name: settings.name.clone(),
             products: settings.products.iter().map(|product| product.name().to_owned()).collect(),
@@ -126,6 +134,7 @@ impl EnvironmentOptions {
             forward_client_certificate: settings.forward_client_certificate,
             interpreter: Some(interpreter),
             others: Some(others),
+            destinations,
             handler: Handler::Forward(forward),
         })
     }

@@ -13,6 +13,7 @@ use super::start::EnvironmentProblem;
 use crate::auth::ApiKeys;
 use crate::handler::Dispatch;
 use crate::http::{Interpreter, InterpreterOptions, Stack, StackOptions};
+use crate::inbox::Inbox;
 use crate::metrics::{CertificateKind, Metrics, ReloadOutcome};
 use crate::pki::RevocationMode;
 use crate::server::Environment;
@@ -29,6 +30,8 @@ pub(super) struct Member {
     tls: (MaterialSources, EpochOptions),
     /// What the stack in force was made from.
     stack: StackOptions,
+    /// Where its notifications go.
+    inbox: Option<Inbox>,
     pub(super) last: LastReload,
     /// Of its first material.
     warnings: Vec<String>,
@@ -62,6 +65,7 @@ impl Member {
         options: EnvironmentOptions,
         server: &ServerOptions,
         metrics: &Metrics,
+        inbox: Option<&Inbox>,
     ) -> Result<Self, EnvironmentProblem> {
         let name = options.name.clone();
         let tls = (options.material_sources(server), options.epoch_options());
@@ -77,13 +81,14 @@ impl Member {
         let metrics = metrics.for_environment(&name);
         let stack = options.stack_options(server);
         let environment = Arc::new(Environment {
-            stack: ArcSwap::from_pointee(mounted(&options, &stack, &metrics)),
+            stack: ArcSwap::from_pointee(mounted(&options, &stack, &metrics, inbox)),
             tls: Arc::new(TlsEnvironment::new(&name, epoch)),
             metrics,
         });
         let last =
             LastReload { at: SystemTime::now(), trigger: None, outcome: ReloadOutcome::Installed, problem: None };
-        Ok(Self { environment, options, tls, stack, last, warnings, unfinished: None })
+        let inbox = inbox.cloned();
+        Ok(Self { environment, options, tls, stack, inbox, last, warnings, unfinished: None })
     }
 
     /// Tells of an environment that is in force from now on.
@@ -152,8 +157,8 @@ impl Member {
             Err(problem) => ReloadReport::Kept { problem },
         };
         let options = if matches!(report, ReloadReport::Kept { .. }) {
-            let EnvironmentOptions { products, interpreter, others, handler, .. } = options;
-            EnvironmentOptions { products, interpreter, others, handler, ..self.options.clone() }
+            let EnvironmentOptions { products, interpreter, others, destinations, handler, .. } = options;
+            EnvironmentOptions { products, interpreter, others, destinations, handler, ..self.options.clone() }
         } else {
             if options.revocation != self.options.revocation {
                 let lists = self.environment.tls.current().judge().revocation().lists.lists().len();
@@ -174,7 +179,8 @@ impl Member {
         self.welcome(options.interpreter.as_deref());
         let stack = options.stack_options(server);
         if stack != self.stack || other_handler {
-            self.environment.stack.store(Arc::new(mounted(&options, &stack, &self.environment.metrics)));
+            let mounted = mounted(&options, &stack, &self.environment.metrics, self.inbox.as_ref());
+            self.environment.stack.store(Arc::new(mounted));
             self.stack = stack;
         }
         self.options = options;
@@ -306,8 +312,10 @@ fn mounted(
     options: &EnvironmentOptions,
     stack: &StackOptions,
     metrics: &crate::metrics::EnvironmentMetrics,
+    inbox: Option<&Inbox>,
 ) -> Stack<Dispatch> {
-    let dispatch = Dispatch::new(options.handler.clone(), options.others.clone());
+    let receive = super::inbox::receive(inbox, options);
+    let dispatch = Dispatch::new(options.handler.clone(), options.others.clone()).receiving(receive);
     Stack::new(stack.clone(), dispatch).with_accounting(Arc::new(metrics.clone()))
 }
 

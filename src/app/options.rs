@@ -1,13 +1,17 @@
 //! What a server is made of; from settings, or put together by an embedder.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::inbox::InboxSetup;
+use crate::auth::LiveSecret;
 use crate::handler::{Handler, Others};
 use crate::http::{Interpreter, StackOptions};
+use crate::inbox::destination::Destination;
 use crate::pki::RevocationMode;
 use crate::pki::trust_anchors::AnchorRules;
 use crate::server::http1_framing::FramingLimits;
@@ -25,6 +29,10 @@ pub struct AppOptions {
     pub server: ServerOptions,
     /// The plain HTTP listener for probes and metrics; `None` = no such listener.
     pub admin: Option<SocketAddr>,
+    /// What keeps notifications; `None` = they go where every other call goes.
+    pub inbox: Option<InboxSetup>,
+    /// Who may look into the inbox over the admin listener; `None` = nobody.
+    pub admin_token: Option<LiveSecret>,
     /// At least one.
     pub environments: Vec<EnvironmentOptions>,
 }
@@ -120,6 +128,9 @@ pub struct EnvironmentOptions {
     pub interpreter: Option<Arc<Interpreter>>,
     /// Where operations go that name a backend of their own, and requests for access tokens.
     pub others: Option<Arc<Others>>,
+    /// Where the inbox delivers to, by the name of a backend, the environment's own under an empty one. A notification without a
+    /// destination is answered by a handler.
+    pub destinations: BTreeMap<String, Arc<dyn Destination>>,
     /// Who answers.
     pub handler: Handler,
 }
@@ -151,6 +162,7 @@ impl EnvironmentOptions {
             forward_client_certificate: false,
             interpreter: None,
             others: None,
+            destinations: BTreeMap::new(),
             handler,
         }
     }

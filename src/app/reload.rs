@@ -15,6 +15,7 @@ use super::options::AppOptions;
 use super::serving::{Reloaded, Serving};
 use super::status::{StatusBoard, rfc3339};
 use super::upkeep::Upkeep;
+use crate::inbox::Inbox;
 use crate::tls::reload::ReloadReport;
 use crate::tls::trigger::{Trigger, Triggers};
 
@@ -211,6 +212,14 @@ impl Reloading {
 
     pub(super) fn read_from(&mut self, source: ConfigurationSource) {
         self.state.source = Some(source);
+    }
+
+    /// Begins to deliver what the inbox holds.
+    pub(super) fn begin_deliveries(&mut self) -> Option<Inbox> {
+        let Serving { inbox, members, .. } = &mut self.state.serving;
+        let kept = inbox.as_mut()?;
+        kept.begin(members);
+        Some(kept.inbox.clone())
     }
 
     pub(super) fn serving(&self) -> &Serving {

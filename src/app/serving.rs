@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tracing::{info, warn};
 
+use super::inbox::AppInbox;
 use super::member::Member;
 use super::options::{AppOptions, EnvironmentOptions, ServerOptions};
 use super::reload::{EnvironmentReload, Membership, Refused};
@@ -24,6 +25,7 @@ use crate::tls::trigger::Trigger;
 pub(super) struct Serving {
     pub(super) server: ServerOptions,
     pub(super) members: Vec<Member>,
+    pub(super) inbox: Option<AppInbox>,
     /// By the address that was asked for.
     pub(super) doors: Vec<(SocketAddr, Arc<Door>)>,
     pub(super) rules: Arc<ArcSwap<DoorRules>>,
@@ -83,7 +85,7 @@ impl Serving {
         refused: &BTreeMap<String, String>,
         trigger: Trigger,
     ) -> Result<Reloaded, Vec<EnvironmentProblem>> {
-        let AppOptions { server, environments: mut wanted, .. } = options;
+        let AppOptions { server, inbox, environments: mut wanted, .. } = options;
         wanted.extend(self.refused(refused)?);
         self.wanted = wanted.iter().flat_map(|options| options.material_sources(&server).files()).collect();
         let leaving = |member: &Member| !wanted.iter().any(|options| options.name == member.name());
@@ -129,6 +131,9 @@ impl Serving {
             let environment = member.name();
             warn!(event = "environment_removed", environment, connections_retired, "an environment is gone");
             environments.insert(environment.to_owned(), Membership::Removed { connections_retired }.into());
+        }
+        if let Some(kept) = &mut self.inbox {
+            kept.follow(inbox.as_ref(), &self.members);
         }
         Ok(Reloaded { environments, restart })
     }
@@ -185,7 +190,7 @@ impl Serving {
     ) -> Result<Vec<Member>, Vec<EnvironmentProblem>> {
         let (mut members, mut problems) = (Vec::new(), Vec::new());
         for options in coming {
-            match Member::new(options, server, &self.metrics) {
+            match Member::new(options, server, &self.metrics, self.inbox.as_ref().map(|kept| &kept.inbox)) {
                 Ok(member) => members.push(member),
                 Err(problem) => problems.push(problem),
             }

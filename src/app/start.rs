@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::App;
+use super::inbox::{AppInbox, InboxError};
 use super::member::Member;
 use super::options::AppOptions;
 use super::reload::Reloading;
@@ -31,6 +32,9 @@ pub enum StartError {
     /// A public address that cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The inbox cannot be written to.
+    #[error("the inbox cannot be opened: {0}")]
+    Inbox(#[from] InboxError),
     /// The admin listener cannot be had.
     #[error(transparent)]
     Admin(#[from] AdminError),
@@ -116,17 +120,21 @@ pub(super) fn lines(problems: &[EnvironmentProblem]) -> String {
 }
 
 pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
-    let AppOptions { server, admin, environments } = options;
+    let AppOptions { server, admin, inbox, admin_token, environments } = options;
     if environments.is_empty() {
         return Err(StartError::NoEnvironment);
     }
     let metrics = Metrics::new();
+    let inbox = match inbox {
+        Some(setup) => Some(AppInbox::open(setup, metrics.inbox()).await?),
+        None => None,
+    };
     let mut problems = Vec::new();
     let mut members = Vec::new();
     for mut environment in environments {
         // Written out: what an environment listens on does not follow the server's addresses when these change.
         environment.listen = environment.addresses(&server).to_vec();
-        match Member::new(environment, &server, &metrics) {
+        match Member::new(environment, &server, &metrics, inbox.as_ref().map(|kept| &kept.inbox)) {
             Ok(member) => members.push(member),
             Err(problem) => problems.push(problem),
         }
@@ -136,7 +144,7 @@ pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
         HandshakeSlots::new(server.handshake_limits(), metrics.handshakes_in_flight(), metrics.handshakes_displaced());
     let rules = Arc::new(ArcSwap::from_pointee(server.door_rules()));
     let (doors, wanted) = (Vec::new(), Vec::new());
-    let mut serving = Serving { server, members, doors, rules, permits, slots, metrics, wanted };
+    let mut serving = Serving { server, members, inbox, doors, rules, permits, slots, metrics, wanted };
     let addresses = serving.addresses(&mut problems);
     if !problems.is_empty() {
         return Err(StartError::Environments(problems));

@@ -58,6 +58,11 @@ async fn serve(sources: Sources, settings: Settings, options: AppOptions) -> Res
         Err(StartError::Environments(problems)) => {
             Ok(configuration::tell(&configuration::refused(&settings, &problems)))
         }
+        Err(error @ StartError::Inbox(_)) => {
+            let mut report = settings.report();
+            report.add("inbox.url", error.to_string(), "");
+            Ok(configuration::tell(&report))
+        }
         Err(error) => {
             error!(event = "start_failed", "{error}");
             Ok(ExitCode::FAILURE)

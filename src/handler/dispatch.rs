@@ -1,4 +1,4 @@
-//! Which handler a call goes to: the token endpoint of this server, the backend that its operation names, or the environment's.
+//! Which handler a call goes to: the inbox, the token endpoint of this server, the backend that its operation names, or the environment's.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -12,6 +12,7 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower::Service;
 
+use super::receive::Receive;
 use super::token_endpoint;
 use super::{Handler, HandlerFuture};
 use crate::auth::token_endpoint::TokenEndpoint;
@@ -24,6 +25,7 @@ use crate::thales::operation::Role;
 pub struct Dispatch {
     default: Handler,
     others: Option<Arc<Others>>,
+    receive: Option<Receive>,
 }
 
 /// Where calls go that do not go to the environment's handler.
@@ -49,7 +51,13 @@ impl Dispatch {
     /// Everything goes to `default` but what `others` is for.
     #[must_use]
     pub fn new(default: Handler, others: Option<Arc<Others>>) -> Self {
-        Self { default: default.mounted(), others }
+        Self { default: default.mounted(), others, receive: None }
+    }
+
+    /// Notifications go into an inbox, where `receive` takes them.
+    #[must_use]
+    pub fn receiving(self, receive: Option<Receive>) -> Self {
+        Self { receive, ..self }
     }
 }
 
@@ -70,11 +78,16 @@ impl Service<Request<Body>> for Dispatch {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let operation = request.extensions().get::<Call>().and_then(Call::operation);
+        if let (Some(receive), Some(operation)) = (&self.receive, operation)
+            && let Some(storable) = receive.takes(operation)
+        {
+            return DispatchFuture::Boxed { future: Box::pin(receive.clone().answer(storable, request)) };
+        }
         if let (Some(others), Some(operation)) = (&self.others, operation) {
             if let (Role::TokenEndpoint { expires_in }, Some(endpoint)) = (operation.role, &others.token_endpoint) {
                 let answer = token_endpoint::answer(Arc::clone(others), Arc::clone(endpoint), expires_in, request);
                 let future = Box::pin(answer);
-                return DispatchFuture::Token { future };
+                return DispatchFuture::Boxed { future };
             }
             if let Some(backend) = operation.backend.as_ref().and_then(|name| others.backends.get(name)) {
                 return DispatchFuture::Handler { future: backend.clone().call(request) };
@@ -91,8 +104,8 @@ pin_project! {
     pub enum DispatchFuture {
         /// Of a handler.
         Handler { #[pin] future: HandlerFuture },
-        /// Of the token endpoint.
-        Token { future: BoxFuture<'static, Result<Response<Body>, Infallible>> },
+        /// Of the token endpoint, and of the inbox.
+        Boxed { future: BoxFuture<'static, Result<Response<Body>, Infallible>> },
     }
 }
 
@@ -100,7 +113,7 @@ impl std::fmt::Debug for DispatchFuture {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Handler { .. } => "DispatchFuture::Handler",
-            Self::Token { .. } => "DispatchFuture::Token",
+            Self::Boxed { .. } => "DispatchFuture::Boxed",
         })
     }
 }
@@ -111,7 +124,7 @@ impl Future for DispatchFuture {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {
             DispatchFutureProjection::Handler { future } => future.poll(cx),
-            DispatchFutureProjection::Token { future } => future.as_mut().poll(cx),
+            DispatchFutureProjection::Boxed { future } => future.as_mut().poll(cx),
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod dispatch;
 pub mod embed;
 pub mod forward;
+pub mod receive;
 mod token_endpoint;
 
 use std::convert::Infallible;
@@ -16,6 +17,7 @@ use tower::Service;
 
 pub use dispatch::{Dispatch, Others};
 pub use forward::{Forward, ForwardError, ForwardOptions};
+pub use receive::Receive;
 
 /// The handler of an environment. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -36,6 +36,8 @@ pub enum ProblemKind {
     MethodNotAllowed,
     /// The keys by which tokens are judged cannot be had.
     IdentityProviderUnavailable,
+    /// The inbox cannot keep the notification now, so that it must not be acknowledged.
+    StoreUnavailable,
     /// The head is larger than the limit.
     HeadTooLarge,
     /// The body is larger than the limit.
@@ -113,6 +115,7 @@ impl Problem {
             ProblemKind::UnknownOperation => Cause::UnknownOperation,
             ProblemKind::MethodRefused | ProblemKind::MethodNotAllowed => Cause::MethodNotAllowed,
             ProblemKind::IdentityProviderUnavailable => Cause::IdentityProviderUnavailable,
+            ProblemKind::StoreUnavailable => Cause::StoreUnavailable,
             ProblemKind::HeadTooLarge | ProblemKind::TooLarge => Cause::TooLarge,
             ProblemKind::BodyTimeout => Cause::BodyTimeout,
             ProblemKind::RequestTimeout | ProblemKind::BackendTimeout => Cause::BackendTimeout,
@@ -221,6 +224,9 @@ impl Entry {
                     .detail("Access tokens cannot be judged now.")
                     .retry_after("5")
             }
+            ProblemKind::StoreUnavailable => Self::new(503, "store-unavailable", "Store unavailable")
+                .detail("The notification cannot be kept now. It was not acknowledged.")
+                .retry_after("5"),
             ProblemKind::HeadTooLarge => Self::new(431, "head-too-large", "Request header fields too large")
                 .detail("The head of the request is larger than the limit."),
             ProblemKind::TooLarge => Self::new(413, "too-large", "Content too large")
@@ -303,6 +309,7 @@ mod tests {
             (ProblemKind::UnknownOperation, 404),
             (ProblemKind::MethodNotAllowed, 405),
             (ProblemKind::IdentityProviderUnavailable, 503),
+            (ProblemKind::StoreUnavailable, 503),
             (ProblemKind::HeadTooLarge, 431),
             (ProblemKind::TooLarge, 413),
             (ProblemKind::BodyTimeout, 408),

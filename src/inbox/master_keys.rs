@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hkdf::{HKDF_SHA256, Prk, Salt};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,6 +17,8 @@ const MOST: usize = 16;
 const LONGEST_NAME: usize = 64;
 /// Of a key, in bytes.
 const KEY_LENGTH: usize = 32;
+/// What the fingerprint of a key is derived with.
+const FINGERPRINT: &[u8] = b"issuer-host inbox fingerprint v1";
 /// Longest file, in bytes: enough for every key with a page of comments.
 const LONGEST_FILE: u64 = 64 * 1024;
 
@@ -29,7 +32,20 @@ pub(super) struct MasterKey {
     pub(super) name: String,
     /// What HKDF-Extract (RFC 5869 section 2.2) made of it; the key itself is not kept.
     pub(super) prk: Prk,
+    /// Derived from it as well, so that it is known again.
+    fingerprint: [u8; 32],
 }
+
+impl PartialEq for MasterKeys {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |(one, other): (&MasterKey, &MasterKey)| {
+            one.name == other.name && verify_slices_are_equal(&one.fingerprint, &other.fingerprint).is_ok()
+        };
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(same)
+    }
+}
+
+impl Eq for MasterKeys {}
 
 impl MasterKeys {
     /// Reads a key file.
@@ -176,7 +192,11 @@ fn key(line: &str) -> Result<MasterKey, LineProblem> {
     if key.iter().all(|byte| Some(byte) == key.first()) {
         return Err(LineProblem::Uniform);
     }
-    Ok(MasterKey { name: name.to_owned(), prk: Salt::new(HKDF_SHA256, &[]).extract(key) })
+    let prk = Salt::new(HKDF_SHA256, &[]).extract(key);
+    let mut fingerprint = [0; 32];
+    // As long as a digest of SHA-256: there is no way for it to fail.
+    let _ = prk.expand(&[FINGERPRINT], HKDF_SHA256).and_then(|derived| derived.fill(&mut fingerprint));
+    Ok(MasterKey { name: name.to_owned(), prk, fingerprint })
 }
 
 #[cfg(test)]

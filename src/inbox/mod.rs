@@ -28,10 +28,185 @@ pub mod sqlite;
 pub mod store;
 #[cfg(test)]
 pub(crate) mod testing;
+mod upkeep;
 mod writer;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
 
 pub use master_keys::MasterKeys;
 pub use notification::Notification;
 pub use open::{Open, OpenError};
-pub use seal::Sealing;
+pub use seal::{Sealing, SealingError};
+pub use upkeep::UpkeepOptions;
 pub use writer::Writer;
+
+use crate::metrics::InboxMetrics;
+use delivery::{Deliveries, DeliveryOptions};
+use destination::Destination;
+use entry::{Contents, Facts};
+use store::{DestinationKey, Payload, Received, Store, StoreError};
+use upkeep::Upkeep;
+
+/// How an inbox behaves. All of it can be changed while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboxOptions {
+    /// How long a notification waits to be stored, at the most.
+    pub commit_timeout: Duration,
+    /// How long what is kept.
+    pub upkeep: UpkeepOptions,
+    /// How deliveries are made.
+    pub delivery: DeliveryOptions,
+}
+
+impl Default for InboxOptions {
+    fn default() -> Self {
+        Self {
+            commit_timeout: Duration::from_secs(5),
+            upkeep: UpkeepOptions::default(),
+            delivery: DeliveryOptions::default(),
+        }
+    }
+}
+
+/// Keeps notifications until their destinations have them. Cheap to clone.
+#[derive(Clone)]
+pub struct Inbox(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn Store>,
+    writer: Writer,
+    sealing: Arc<ArcSwap<Sealing>>,
+    metrics: InboxMetrics,
+    commit_timeout: ArcSwap<Duration>,
+    upkeep: Arc<ArcSwap<UpkeepOptions>>,
+    /// Whether the store takes more than it may.
+    full: Arc<AtomicBool>,
+    deliveries: Deliveries,
+    end: CancellationToken,
+}
+
+/// Where entries are delivered to.
+pub type Destinations = BTreeMap<DestinationKey, Arc<dyn Destination>>;
+
+impl Inbox {
+    /// Opens the inbox on `store`, on the current runtime. Nothing is delivered before [`deliver`](Self::deliver).
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, sealing: Sealing, options: &InboxOptions, metrics: InboxMetrics) -> Self {
+        let writer = Writer::start(Arc::clone(&store), metrics.clone());
+        let sealing = Arc::new(ArcSwap::from_pointee(sealing));
+        let open = Arc::new(Current(Arc::clone(&sealing)));
+        let deliveries = Deliveries::start(
+            Arc::clone(&store),
+            writer.clone(),
+            open,
+            BTreeMap::new(),
+            options.delivery.clone(),
+            metrics.clone(),
+        );
+        let (upkeep, full, end) =
+            (Arc::new(ArcSwap::from_pointee(options.upkeep)), Arc::default(), CancellationToken::new());
+        let commit_timeout = ArcSwap::from_pointee(options.commit_timeout);
+        Self(Arc::new(Inner { store, writer, sealing, metrics, commit_timeout, upkeep, full, deliveries, end }))
+    }
+
+    /// Begins to deliver, and to look after what is stored.
+    pub fn deliver(&self, destinations: Destinations, options: &InboxOptions) {
+        let Inner { store, upkeep, metrics, full, end, .. } = self.0.as_ref();
+        let upkeep = Upkeep {
+            store: Arc::clone(store),
+            options: Arc::clone(upkeep),
+            metrics: metrics.clone(),
+            full: Arc::clone(full),
+        };
+        tokio::spawn(upkeep.run(end.clone()));
+        self.reconfigure(destinations, options);
+    }
+
+    /// Other destinations, and other options.
+    pub fn reconfigure(&self, destinations: Destinations, options: &InboxOptions) {
+        self.0.commit_timeout.store(Arc::new(options.commit_timeout));
+        self.0.upkeep.store(Arc::new(options.upkeep));
+        self.0.deliveries.reconfigure(destinations, &options.delivery);
+    }
+
+    /// Other master keys.
+    pub fn reseal(&self, sealing: Sealing) {
+        self.0.sealing.store(Arc::new(sealing));
+    }
+
+    /// Stores a notification, durably when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing may be acknowledged. That it was stored all the same cannot be ruled out; the deduplication key makes
+    /// that harmless.
+    pub async fn receive(&self, notification: Notification<'_>) -> Result<Received, StoreError> {
+        let inner = self.0.as_ref();
+        if inner.full.load(Ordering::Relaxed) {
+            return Err(self.failed(StoreError::Full("it takes more than max_size".into())));
+        }
+        let row = notification.into_row(&inner.sealing.load());
+        let row = row.map_err(|error| self.failed(StoreError::Rejected(error.to_string())))?;
+        let facts = row.facts.clone();
+        let patience = **inner.commit_timeout.load();
+        match tokio::time::timeout(patience, inner.writer.receive(row)).await {
+            Ok(Ok(received)) => {
+                inner.metrics.received(&facts, received);
+                if received == Received::Stored {
+                    let Facts { environment, destination, .. } = facts;
+                    inner.deliveries.wake(&DestinationKey { environment, destination });
+                }
+                Ok(received)
+            }
+            // Counted where the transaction was.
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(self.failed(StoreError::Busy("the commit took too long".into()))),
+        }
+    }
+
+    /// What keeps the entries.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.0.store
+    }
+
+    /// What is being delivered, and to whom.
+    #[must_use]
+    pub fn deliveries(&self) -> &Deliveries {
+        &self.0.deliveries
+    }
+
+    /// Takes up no delivery any more, lets those that are under way end, and leaves the rest to other servers.
+    pub async fn stop(&self, within: Duration) {
+        self.0.end.cancel();
+        self.0.deliveries.stop(within).await;
+        self.0.store.close().await;
+    }
+
+    fn failed(&self, error: StoreError) -> StoreError {
+        self.0.metrics.failed(error.name());
+        error
+    }
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox").field("store", &self.0.store).finish_non_exhaustive()
+    }
+}
+
+/// Opens payloads with the keys that are in force.
+#[derive(Debug)]
+struct Current(Arc<ArcSwap<Sealing>>);
+
+impl Open for Current {
+    fn open(&self, facts: &Facts, payload: &Payload) -> Result<Contents, OpenError> {
+        self.0.load().open(facts, payload)
+    }
+}

@@ -233,6 +233,15 @@ fn conclude(mut reader: Reader, read: Read, assets: &Assets) -> Result<Settings,
     }
     consistency::listeners(&mut reader, &claims, &listen, read.admin.as_ref());
     consistency::claims(&mut reader, &claims);
+    match &read.inbox {
+        Some(None) => reader.warn(
+            "There is no inbox (inbox.url): notifications are forwarded, and are acknowledged once the backend has them.",
+        ),
+        Some(Some(inbox)) if inbox.key_file.is_none() => reader.warn(
+            "inbox.key_file is not set: paths, queries, headers and bodies of notifications are kept in clear.",
+        ),
+        _ => {}
+    }
     let (environments, parts): (Vec<_>, Vec<_>) =
         read.environments.into_iter().map(|environment| (environment.settings, environment.parts)).unzip();
     let environments: Vec<_> = environments.into_iter().flatten().collect();

@@ -30,6 +30,7 @@ mod http_smuggling;
 mod http_timeouts;
 mod identities_accepted;
 mod identities_refused;
+mod inbox;
 mod interop;
 mod interop_resumption;
 mod isolation;

@@ -12,6 +12,7 @@ use super::{SettingProblem, second_keys};
 use crate::files;
 use crate::handler::{Handler, Others};
 use crate::http::{Interpreter, InterpreterOptions, KindDeadlines, UnknownOperations};
+use crate::inbox::destination::Destination;
 use crate::settings::{BackendSettings, EnvironmentSettings, PemSource, Settings, UnknownCall};
 use crate::thales::catalogue::Catalogue;
 use crate::thales::operation::Role;
@@ -30,6 +31,8 @@ pub(super) struct Known<'s> {
 pub(super) struct Interpretation {
     pub(super) interpreter: Arc<Interpreter>,
     pub(super) others: Arc<Others>,
+    /// Where notifications of operations go that name a backend.
+    pub(super) destinations: BTreeMap<String, Arc<dyn Destination>>,
 }
 
 impl<'s> Known<'s> {
@@ -69,6 +72,7 @@ impl<'s> Known<'s> {
         let api_keys = second_keys::api_keys(environment, &mut digest, problems);
         let tokens = second_keys::tokens(environment, &mut digest, problems);
         let backends = self.backends(environment, &mut digest, problems);
+        let destinations = self.destinations(environment, problems);
         let (tokens, token_endpoint) = tokens?;
         if token_endpoint.is_some() {
             let wrong = settings.operations.iter().filter(|own| {
@@ -109,6 +113,7 @@ impl<'s> Known<'s> {
         Some(Interpretation {
             interpreter: Arc::new(Interpreter::new(options)),
             others: Arc::new(Others::new(backends?, token_endpoint)),
+            destinations: destinations?,
         })
     }
 
@@ -134,8 +139,7 @@ impl<'s> Known<'s> {
         digest: &mut Digest,
         problems: &mut Vec<SettingProblem>,
     ) -> Option<BTreeMap<String, Handler>> {
-        let named = environment.interpreter.operations.iter().filter_map(|operation| operation.backend.as_deref());
-        let named: BTreeSet<&str> = named.collect();
+        let named = named_backends(environment);
         let mut backends = BTreeMap::new();
         for name in &named {
             let Some(settings) = self.backends.get(name) else { continue };
@@ -146,6 +150,26 @@ impl<'s> Known<'s> {
         }
         (backends.len() == named.len()).then_some(backends)
     }
+
+    /// The same as destinations of the inbox.
+    fn destinations(
+        &self,
+        environment: &EnvironmentSettings,
+        problems: &mut Vec<SettingProblem>,
+    ) -> Option<BTreeMap<String, Arc<dyn Destination>>> {
+        let named = named_backends(environment);
+        let destination = |name: &str| {
+            let settings = self.backends.get(name)?;
+            Some((name.to_owned(), backend::destination(&format!("backends.{name}"), settings, problems)?))
+        };
+        let destinations: BTreeMap<_, _> = named.iter().copied().filter_map(destination).collect();
+        (destinations.len() == named.len()).then_some(destinations)
+    }
+}
+
+/// The backends that operations of an environment name.
+fn named_backends(environment: &EnvironmentSettings) -> BTreeSet<&str> {
+    environment.interpreter.operations.iter().filter_map(|operation| operation.backend.as_deref()).collect()
 }
 
 /// Whether an override is about a request for an access token.

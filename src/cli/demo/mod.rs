@@ -114,7 +114,7 @@ async fn bind(listen: SocketAddr, directory: &Path, backend: SocketAddr) -> Resu
         );
         let environment = EnvironmentOptions { interpreter: Some(Arc::new(interpreter()?)), ..environment };
         let server = ServerOptions { listen: vec![listen], ..ServerOptions::default() };
-        Ok(AppOptions { server, admin: None, environments: vec![environment] })
+        Ok(AppOptions { server, admin: None, environments: vec![environment], ..AppOptions::default() })
     };
     match App::bind(options(listen)?).await {
         Err(crate::app::StartError::Bind(error)) if error.source.kind() == std::io::ErrorKind::AddrInUse => {

@@ -57,6 +57,11 @@ pub trait Destination: fmt::Debug + Send + Sync + 'static {
     /// What is said of it in logs: scheme, host and port, never a credential.
     fn name(&self) -> &str;
 
+    /// Of everything that it was made from, so that one that is made anew can be known as the same; `None` = nobody can tell.
+    fn fingerprint(&self) -> Option<[u8; 32]> {
+        None
+    }
+
     /// Tries once. How long it may take is bounded by whoever calls, who drops the future.
     fn deliver(&self, delivery: Delivery) -> BoxFuture<'_, Attempt>;
 }

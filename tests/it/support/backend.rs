@@ -113,6 +113,11 @@ impl Backend {
         *self.state.connections.lock().unwrap()
     }
 
+    /// Every complete request, in the order in which they came.
+    pub(crate) fn all_received(&self) -> Vec<Received> {
+        self.state.received.lock().unwrap().clone()
+    }
+
     /// The last complete request for `path`.
     pub(crate) fn received(&self, path: &str) -> Received {
         let received = self.state.received.lock().unwrap();

@@ -25,10 +25,23 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `serve` and waits until it says that it is ready.
     pub(crate) async fn start(config: &Path) -> Self {
-        let child = Command::new(BINARY)
+        Self::started(Command::new(BINARY), config).await
+    }
+
+    /// The same, with files that cannot grow beyond so many blocks of 512 bytes; a write beyond fails, and does not kill.
+    pub(crate) async fn start_with_file_limit(config: &Path, blocks: u32) -> Self {
+        let mut command = Command::new("sh");
+        // What is ignored stays ignored in what is executed; a soft limit can be raised later.
+        command.arg("-c").arg(format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$@\"")).arg("sh").arg(BINARY);
+        Self::started(command, config).await
+    }
+
+    async fn started(mut command: Command, config: &Path) -> Self {
+        let child = command
             .args(["serve", "--config"])
             .arg(config)
             .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -103,6 +116,12 @@ impl Server {
 
     pub(crate) fn hang_up(&self) {
         self.signal("HUP");
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     fn signal(&self, name: &str) {

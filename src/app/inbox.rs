@@ -1,0 +1,160 @@
+//! The inbox of a server: opened at the start, and told of what a reload changes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tracing::{info, warn};
+use zeroize::Zeroizing;
+
+use super::member::Member;
+use super::options::EnvironmentOptions;
+use crate::handler::Receive;
+use crate::inbox::sqlite::{Sqlite, SqliteOptions};
+use crate::inbox::store::{Clock, DestinationKey, Store, StoreError};
+use crate::inbox::{Destinations, Inbox, InboxOptions, MasterKeys, Sealing, SealingError};
+use crate::metrics::InboxMetrics;
+
+/// An inbox, and where it is.
+#[derive(Clone, Debug)]
+pub struct InboxSetup {
+    /// What keeps the entries.
+    pub store: StoreOptions,
+    /// What they are sealed with; `None` = they are kept in clear.
+    pub master_keys: Option<MasterKeys>,
+    /// How it behaves.
+    pub options: InboxOptions,
+}
+
+/// What keeps entries.
+#[derive(Clone, Debug)]
+pub enum StoreOptions {
+    /// A file of `SQLite`, made where there is none. One process at a time.
+    Sqlite(PathBuf),
+    /// A database of `PostgreSQL`, which several servers may share.
+    Postgres {
+        /// With user, password, host and database.
+        url: Zeroizing<String>,
+        /// At the most.
+        connections: u32,
+    },
+}
+
+/// Why there is no inbox.
+#[derive(Debug, thiserror::Error)]
+pub enum InboxError {
+    /// The store cannot be opened.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// Its keys are not those that it was sealed with.
+    #[error("{0}")]
+    Sealing(#[from] SealingError),
+}
+
+impl InboxSetup {
+    /// Opens the store for a server; for a tool beside one, not `exclusive`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be written to.
+    pub async fn open(&self, exclusive: bool) -> Result<Arc<dyn Store>, StoreError> {
+        let deduplication_window = self.options.upkeep.deduplication_window;
+        Ok(match &self.store {
+            StoreOptions::Sqlite(path) => {
+                let (path, create, clock) = (path.clone(), exclusive, Clock::system());
+                let options = SqliteOptions { path, create, exclusive, deduplication_window, clock };
+                Arc::new(Sqlite::open(options).await?)
+            }
+            StoreOptions::Postgres { url, connections } => {
+                let _ = (url, connections);
+                return Err(StoreError::Rejected("x".into()));
+            }
+        })
+    }
+}
+
+/// The inbox of a running server.
+#[derive(Debug)]
+pub(super) struct AppInbox {
+    pub(super) inbox: Inbox,
+    options: InboxOptions,
+    master_keys: Option<MasterKeys>,
+    destinations: Destinations,
+}
+
+impl AppInbox {
+    pub(super) async fn open(setup: InboxSetup, metrics: InboxMetrics) -> Result<Self, InboxError> {
+        let store = setup.open(true).await?;
+        let sealing = Sealing::establish(store.as_ref(), setup.master_keys.clone()).await?;
+        if let Some(warning) = sealing.warning() {
+            warn!(event = "inbox_sealing", "{warning}");
+        }
+        info!(
+            event = "inbox_open",
+            store = store.engine(),
+            sealed = setup.master_keys.is_some(),
+            "notifications are kept"
+        );
+        let inbox = Inbox::new(store, sealing, &setup.options, metrics);
+        Ok(Self { inbox, options: setup.options, master_keys: setup.master_keys, destinations: BTreeMap::new() })
+    }
+
+    /// Begins to deliver.
+    pub(super) fn begin(&mut self, members: &[Member]) {
+        self.destinations = destinations(members, &self.destinations);
+        self.inbox.deliver(self.destinations.clone(), &self.options);
+    }
+
+    /// Follows what a reload changed. Where the store is cannot change.
+    pub(super) fn follow(&mut self, setup: Option<&InboxSetup>, members: &[Member]) {
+        if let Some(setup) = setup {
+            self.options = setup.options.clone();
+            if setup.master_keys != self.master_keys {
+                self.change_keys(setup.master_keys.clone());
+            }
+        }
+        self.destinations = destinations(members, &self.destinations);
+        self.inbox.reconfigure(self.destinations.clone(), &self.options);
+    }
+
+    fn change_keys(&mut self, keys: Option<MasterKeys>) {
+        let inbox = self.inbox.clone();
+        self.master_keys.clone_from(&keys);
+        tokio::runtime::Handle::current().spawn(async move {
+            match Sealing::establish(inbox.store().as_ref(), keys).await {
+                Ok(sealing) => {
+                    let warning = sealing.warning();
+                    inbox.reseal(sealing);
+                    match warning {
+                        Some(warning) => warn!(event = "inbox_sealing", "other master keys are in force: {warning}"),
+                        None => info!(event = "inbox_sealing", "other master keys are in force"),
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(event = "inbox_sealing_refused", "the master keys before stay in force: {error}");
+                }
+            }
+        });
+    }
+}
+
+/// The way into the inbox for an environment: for those operations that it has a destination for.
+pub(super) fn receive(inbox: Option<&Inbox>, options: &EnvironmentOptions) -> Option<Receive> {
+    let inbox = inbox.filter(|_| !options.destinations.is_empty())?;
+    Some(Receive::new(inbox.clone(), options.destinations.keys().cloned().collect()))
+}
+
+/// The destinations of all environments; those that are what they were `before` are kept with their connections.
+fn destinations(members: &[Member], before: &Destinations) -> Destinations {
+    let mut destinations = BTreeMap::new();
+    for member in members {
+        for (name, destination) in &member.options.destinations {
+            let key = DestinationKey { environment: member.name().to_owned(), destination: name.clone() };
+            let same = before
+                .get(&key)
+                .filter(|before| before.fingerprint().is_some() && before.fingerprint() == destination.fingerprint());
+            let destination = Arc::clone(same.unwrap_or(destination));
+            destinations.insert(key, destination);
+        }
+    }
+    destinations
+}

@@ -1,0 +1,97 @@
+//! A PostgreSQL of a test's own, which it may kill.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// A running cluster; killed with the test.
+pub(super) struct Database {
+    programs: PathBuf,
+    directory: TempDir,
+    port: u16,
+}
+
+impl Database {
+    /// Makes a cluster on a free port of loopback, and starts it.
+    pub(super) fn start() -> Self {
+        let programs =
+            std::env::var_os("ISSUER_HOST_TEST_PG_BIN").expect("scripts/services.sh says where initdb is").into();
+        let directory = TempDir::new().unwrap();
+        std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+        let database = Self { programs, directory, port: free_port() };
+        let data = database.data();
+        let made = database.run("initdb", &["-D", &data, "-U", "issuer", "-A", "trust", "-E", "UTF8", "--locale=C"]);
+        assert!(made.status.success(), "{made:?}");
+        database.up();
+        database
+    }
+
+    /// Its url, for the database that every cluster has.
+    pub(super) fn url(&self) -> String {
+        format!("postgres://issuer@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Starts it again. Right after it was killed, what is left of it may still be in the way.
+    pub(super) fn up(&self) {
+        let options = format!("-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories=", self.port);
+        let (data, log) = (self.data(), self.directory.path().join("log").display().to_string());
+        for _ in 0..40 {
+            if self.run("pg_ctl", &["-D", &data, "-w", "-l", &log, "-o", &options, "start"]).status.success() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(250));
+        }
+        panic!("PostgreSQL does not start:\n{}", std::fs::read_to_string(&log).unwrap_or_default());
+    }
+
+    /// SIGKILL, as a machine dies.
+    pub(super) fn kill(&self) {
+        let pid = std::fs::read_to_string(self.directory.path().join("data/postmaster.pid"));
+        let Some(pid) = pid.ok().and_then(|text| text.lines().next().map(str::to_owned)) else { return };
+        let killed = Command::new("sh").arg("-c").arg(format!("kill -9 {pid}")).stderr(Stdio::null()).status();
+        assert!(killed.is_ok());
+    }
+
+    /// Stops it in an orderly way: connections are cut, transactions that are under way are rolled back.
+    pub(super) fn stop(&self) {
+        let stopped = self.run("pg_ctl", &["-D", &self.data(), "-w", "-m", "fast", "stop"]);
+        assert!(stopped.status.success(), "{stopped:?}");
+    }
+
+    fn data(&self) -> String {
+        self.directory.path().join("data").display().to_string()
+    }
+
+    /// Runs one of its programs, which do not run as root.
+    fn run(&self, program: &str, arguments: &[&str]) -> Output {
+        let program = self.programs.join(program);
+        let root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
+        let mut command = if root {
+            let mut command = Command::new("runuser");
+            command.args(["-u", "postgres", "--"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        // What it starts must not hold pipes that somebody waits for.
+        let log =
+            std::fs::OpenOptions::new().create(true).append(true).open(self.directory.path().join("said")).unwrap();
+        command.current_dir(self.directory.path()).args(arguments).stdin(Stdio::null());
+        let status = command.stdout(log.try_clone().unwrap()).stderr(log).status().unwrap();
+        let said = std::fs::read(self.directory.path().join("said")).unwrap();
+        Output { status, stdout: said, stderr: Vec::new() }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A port of loopback that nobody listens on.
+pub(super) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
