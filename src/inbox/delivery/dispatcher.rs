@@ -75,7 +75,9 @@ impl Dispatcher {
                 self.outage = STORE_PAUSES.0;
                 self.drained = leases.len() < most;
                 let until = now + self.channel.target.load().options.lease;
-                leases.into_iter().for_each(|lease| self.start(lease, until, is_probe));
+                for lease in leases {
+                    self.start(lease, until, is_probe);
+                }
                 Next::Again
             }
             Ok(Due::In(pause)) => Next::Rest(Instant::now() + pause.min(POLL)),

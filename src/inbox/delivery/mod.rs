@@ -98,13 +98,13 @@ impl Deliveries {
             tasks: Mutex::default(),
             _woken: AbortOnDropHandle::new(woken),
         };
-        deliveries.reconfigure(destinations, &options);
+        deliveries.reconfigure(destinations, options);
         deliveries
     }
 
     /// Puts other destinations and options in force. One that is gone gets nothing more after what is under way; one that stays takes
     /// the new ones from its next attempt on. Does nothing after [`stop`](Self::stop).
-    pub fn reconfigure(&self, destinations: BTreeMap<DestinationKey, Arc<dyn Destination>>, options: &DeliveryOptions) {
+    pub fn reconfigure(&self, destinations: BTreeMap<DestinationKey, Arc<dyn Destination>>, options: DeliveryOptions) {
         let mut tasks = self.tasks();
         if tasks.stopped {
             return;
@@ -113,7 +113,7 @@ impl Deliveries {
         let mut before = Channels::clone(&self.channels.load());
         let mut channels = Channels::new();
         for (key, destination) in destinations {
-            let target = Target { destination, options: options.clone() };
+            let target = Target { destination, options };
             let channel = if let Some(channel) = before.remove(&key) {
                 channel.target.store(Arc::new(target));
                 channel.work.notify_one();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How deliveries are made, for every destination alike.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeliveryOptions {
     /// Lanes that are worked on at once, for each destination; each has at most one entry under way.
     pub max_in_flight: usize,

@@ -6,7 +6,7 @@ use super::*;
 async fn a_stop_lets_attempts_end_and_gives_lanes_back_at_once() {
     let inbox = Inbox::new(|_| Reply::TakeAfter(Duration::from_secs(2)));
     inbox.receive_all("a", 0..3).await;
-    let stops = inbox.deliver(&DeliveryOptions::default());
+    let stops = inbox.deliver(DeliveryOptions::default());
     sleep(Duration::from_secs(1)).await;
     assert_eq!((inbox.destination.under_way(), inbox.store.leased()), (1, 1));
     stops.stop(Duration::from_secs(10)).await;
@@ -14,12 +14,12 @@ async fn a_stop_lets_attempts_end_and_gives_lanes_back_at_once() {
     assert_eq!(inbox.store.states(), [State::Delivered, State::Pending, State::Pending]);
     assert_eq!(inbox.store.leased(), 0);
     stops.wake(&of());
-    stops.reconfigure(inbox.destinations(), &DeliveryOptions::default());
+    stops.reconfigure(inbox.destinations(), DeliveryOptions::default());
     sleep(Duration::from_secs(100)).await;
     assert_eq!(inbox.destination.numbers("a"), [0], "nothing is begun after a stop");
 
     let begin = Instant::now();
-    let _goes_on = inbox.deliver(&DeliveryOptions::default());
+    let _goes_on = inbox.deliver(DeliveryOptions::default());
     inbox.settled().await;
     assert_eq!(inbox.destination.numbers("a"), [0, 1, 2]);
     assert_eq!(begin.elapsed().as_secs(), 4);
@@ -31,7 +31,7 @@ async fn attempts_that_do_not_end_in_time_are_dropped_and_their_lanes_given_back
     for lane in 0..5 {
         inbox.receive(&lane.to_string(), 0).await;
     }
-    let deliveries = inbox.deliver(&DeliveryOptions::default());
+    let deliveries = inbox.deliver(DeliveryOptions::default());
     sleep(Duration::from_secs(1)).await;
     assert_eq!((inbox.destination.under_way(), inbox.store.leased()), (5, 5));
     deliveries.stop(Duration::from_secs(5)).await;
@@ -44,7 +44,7 @@ async fn attempts_that_do_not_end_in_time_are_dropped_and_their_lanes_given_back
 async fn a_stop_comes_to_an_end_without_the_store() {
     let inbox = Inbox::new(|_| Reply::Take);
     inbox.receive("a", 0).await;
-    let deliveries = inbox.deliver(&DeliveryOptions::default());
+    let deliveries = inbox.deliver(DeliveryOptions::default());
     inbox.destination.follow(|_| Reply::TakeAfter(Duration::from_secs(1)));
     sleep(Duration::from_millis(500)).await;
     inbox.is_down(true);
@@ -59,7 +59,7 @@ async fn a_stop_comes_to_an_end_without_the_store() {
 async fn whoever_is_dropped_ends_at_once_and_leaves_its_leases() {
     let inbox = Inbox::new(|_| Reply::Hang);
     inbox.receive("a", 0).await;
-    let deliveries = inbox.deliver(&DeliveryOptions::default());
+    let deliveries = inbox.deliver(DeliveryOptions::default());
     sleep(Duration::from_secs(1)).await;
     drop(deliveries);
     sleep(Duration::from_millis(1)).await;
@@ -70,14 +70,14 @@ async fn whoever_is_dropped_ends_at_once_and_leaves_its_leases() {
 async fn a_destination_that_is_gone_ends_what_is_under_way_and_gets_nothing_more() {
     let inbox = Inbox::new(|_| Reply::TakeAfter(Duration::from_secs(2)));
     inbox.receive_all("a", 0..3).await;
-    let deliveries = inbox.deliver(&DeliveryOptions::default());
+    let deliveries = inbox.deliver(DeliveryOptions::default());
     sleep(Duration::from_secs(1)).await;
-    deliveries.reconfigure(BTreeMap::new(), &DeliveryOptions::default());
+    deliveries.reconfigure(BTreeMap::new(), DeliveryOptions::default());
     assert_eq!(deliveries.snapshot(), []);
     sleep(Duration::from_secs(100)).await;
     assert_eq!(inbox.store.states(), [State::Delivered, State::Pending, State::Pending]);
     assert_eq!(inbox.store.leased(), 0);
-    deliveries.reconfigure(inbox.destinations(), &DeliveryOptions::default());
+    deliveries.reconfigure(inbox.destinations(), DeliveryOptions::default());
     inbox.settled().await;
     assert_eq!(inbox.destination.numbers("a"), [0, 1, 2]);
 }
@@ -86,9 +86,9 @@ async fn a_destination_that_is_gone_ends_what_is_under_way_and_gets_nothing_more
 async fn a_stop_waits_for_destinations_that_are_gone_too() {
     let inbox = Inbox::new(|_| Reply::TakeAfter(Duration::from_secs(20)));
     inbox.receive("a", 0).await;
-    let deliveries = inbox.deliver(&DeliveryOptions::default());
+    let deliveries = inbox.deliver(DeliveryOptions::default());
     sleep(Duration::from_secs(1)).await;
-    deliveries.reconfigure(BTreeMap::new(), &DeliveryOptions::default());
+    deliveries.reconfigure(BTreeMap::new(), DeliveryOptions::default());
     deliveries.stop(Duration::from_secs(60)).await;
     assert_eq!(inbox.begin.elapsed().as_secs(), 20);
     assert_eq!(inbox.store.states(), [State::Delivered]);
@@ -101,12 +101,12 @@ async fn the_next_attempt_goes_to_the_new_destination_by_the_new_options() {
     for lane in 0..9 {
         inbox.receive(&lane.to_string(), 0).await;
     }
-    let deliveries = inbox.deliver(&DeliveryOptions { max_in_flight: 1, ..DeliveryOptions::default() });
+    let deliveries = inbox.deliver(DeliveryOptions { max_in_flight: 1, ..DeliveryOptions::default() });
     sleep(Duration::from_secs(1)).await;
     assert_eq!(deliveries.snapshot()[0].in_flight, 1);
     let new = Scripted::new(&inbox.store, |_| Reply::TakeAfter(Duration::from_secs(2)));
     let destinations = BTreeMap::from([(of(), Arc::clone(&new) as Arc<dyn Destination>)]);
-    deliveries.reconfigure(destinations, &DeliveryOptions { max_in_flight: 4, ..DeliveryOptions::default() });
+    deliveries.reconfigure(destinations, DeliveryOptions { max_in_flight: 4, ..DeliveryOptions::default() });
     inbox.settled().await;
     assert_eq!(inbox.destination.seen().len(), 1);
     assert_eq!((new.seen().len(), new.most()), (11, 4));
@@ -119,13 +119,13 @@ async fn a_destination_that_is_new_gets_what_has_been_waiting_for_it() {
     let mut row = new_row("a", 0);
     row.facts.destination = "cards".into();
     inbox.writer.receive(row).await.unwrap();
-    let deliveries = inbox.deliver(&DeliveryOptions::default());
+    let deliveries = inbox.deliver(DeliveryOptions::default());
     sleep(Duration::from_secs(100)).await;
     assert_eq!(inbox.store.states(), [State::Pending], "it is nobody's");
     let mut destinations = inbox.destinations();
     let key = DestinationKey { destination: "cards".into(), ..of() };
     destinations.insert(key.clone(), Arc::clone(&inbox.destination) as Arc<dyn Destination>);
-    deliveries.reconfigure(destinations, &DeliveryOptions::default());
+    deliveries.reconfigure(destinations, DeliveryOptions::default());
     inbox.settled().await;
     let shown: Vec<_> = deliveries.snapshot().into_iter().map(|status| (status.key, status.name)).collect();
     assert_eq!(shown, [of(), key].map(|key| (key, "https://backend.example".to_owned())));

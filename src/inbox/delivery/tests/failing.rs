@@ -11,7 +11,7 @@ async fn pauses_between_attempts_are_random_and_bounded_by_powers_of_two() {
     let inbox = Inbox::new(|delivery| if delivery.attempt < 4 { Reply::Fail } else { Reply::Take });
     for lane in 0..4 {
         inbox.receive(&lane.to_string(), 0).await;
-        let deliveries = inbox.deliver(&DeliveryOptions::default());
+        let deliveries = inbox.deliver(DeliveryOptions::default());
         inbox.settled().await;
         drop(deliveries);
     }
@@ -37,7 +37,7 @@ async fn a_destination_is_not_asked_before_it_wants_to_be() {
         _ => Reply::Take,
     });
     inbox.receive("a", 0).await;
-    let _deliveries = inbox.deliver(&DeliveryOptions::default());
+    let _deliveries = inbox.deliver(DeliveryOptions::default());
     inbox.settled().await;
     let begun = inbox.destination.begun_at(inbox.begin);
     assert!((120_000..120_010).contains(&begun[1]), "{begun:?}");
@@ -50,7 +50,7 @@ async fn a_destination_that_is_down_costs_a_probe_now_and_then_with_a_thousand_l
     for lane in 0..1000 {
         inbox.receive(&lane.to_string(), 0).await;
     }
-    let deliveries = inbox.deliver(&DeliveryOptions::default());
+    let deliveries = inbox.deliver(DeliveryOptions::default());
     sleep(5 * 60 * Duration::from_secs(1)).await;
     assert!(inbox.destination.seen().len() <= 64 + 5 + 20, "{}", inbox.destination.seen().len());
     assert_ne!(deliveries.snapshot()[0].breaker, BreakerState::Closed);
@@ -76,7 +76,7 @@ async fn a_probe_that_hangs_is_the_only_attempt() {
     for lane in 0..100 {
         inbox.receive(&lane.to_string(), 0).await;
     }
-    let deliveries = inbox.deliver(&DeliveryOptions { max_in_flight: 8, ..DeliveryOptions::default() });
+    let deliveries = inbox.deliver(DeliveryOptions { max_in_flight: 8, ..DeliveryOptions::default() });
     inbox.until(|| deliveries.snapshot()[0].breaker == BreakerState::HalfOpen).await;
     let first = inbox.destination.seen().len();
     assert_eq!(first, 9, "eight at once, then the probe");
@@ -98,7 +98,7 @@ async fn a_dead_letter_lets_its_lane_go_on_or_blocks_it_until_somebody_decides()
             });
             let dead = inbox.receive("a", 0).await;
             inbox.receive_all("a", 1..3).await;
-            let _deliveries = inbox.deliver(&DeliveryOptions { on_dead_letter, ..DeliveryOptions::default() });
+            let _deliveries = inbox.deliver(DeliveryOptions { on_dead_letter, ..DeliveryOptions::default() });
             sleep(HOUR).await;
             let rest: &[u32] = if on_dead_letter == OnDeadLetter::Continue { &[1, 2] } else { &[] };
             assert_eq!(inbox.destination.numbers("a"), [&[0], rest].concat());
@@ -121,7 +121,7 @@ async fn a_dead_letter_lets_its_lane_go_on_or_blocks_it_until_somebody_decides()
 async fn a_destination_that_refuses_entries_is_up() {
     let inbox = Inbox::new(|_| Reply::Refuse);
     inbox.receive_all("a", 0..20).await;
-    let deliveries = inbox.deliver(&DeliveryOptions::default());
+    let deliveries = inbox.deliver(DeliveryOptions::default());
     inbox.settled().await;
     assert_eq!(inbox.store.states(), [State::Dead; 20]);
     assert_eq!(deliveries.snapshot()[0].breaker, BreakerState::Closed);
@@ -136,7 +136,7 @@ async fn an_entry_that_fails_for_longer_than_max_age_is_a_dead_letter() {
     });
     inbox.receive_all("a", 0..2).await;
     let options = DeliveryOptions { max_age: Duration::from_secs(60), ..DeliveryOptions::default() };
-    let _deliveries = inbox.deliver(&options);
+    let _deliveries = inbox.deliver(options);
     inbox.settled().await;
     assert_eq!(inbox.store.states(), [State::Dead, State::Delivered]);
     assert_eq!(inbox.destination.numbers("a"), [0, 0, 0, 0, 1], "at 0, 25, 50 and 75 seconds");
@@ -148,7 +148,7 @@ async fn what_cannot_be_opened_waits_for_its_key_however_long_that_takes() {
     inbox.key.is_lost.store(true, Ordering::Relaxed);
     inbox.receive_all("a", 0..2).await;
     let options = DeliveryOptions { max_age: Duration::from_secs(60), ..DeliveryOptions::default() };
-    let deliveries = inbox.deliver(&options);
+    let deliveries = inbox.deliver(options);
     sleep(2 * HOUR).await;
     let row = inbox.store.rows().remove(0);
     assert_eq!((row.state, row.attempts), (State::Pending, 24), "once in five minutes, the first at once");
@@ -165,7 +165,7 @@ async fn what_cannot_be_opened_waits_for_its_key_however_long_that_takes() {
 async fn a_destination_that_never_answers_fails_after_the_time_an_attempt_may_take() {
     let inbox = Inbox::new(|delivery| if delivery.attempt == 1 { Reply::Hang } else { Reply::Take });
     inbox.receive("a", 0).await;
-    let deliveries = inbox.deliver(&DeliveryOptions::default());
+    let deliveries = inbox.deliver(DeliveryOptions::default());
     inbox.settled().await;
     let begun = inbox.destination.begun_at(inbox.begin);
     assert!((30_000..31_010).contains(&begun[1]), "{begun:?}");
@@ -177,7 +177,7 @@ async fn a_destination_that_never_answers_fails_after_the_time_an_attempt_may_ta
 async fn a_destination_that_panics_has_failed() {
     let inbox = Inbox::new(|delivery| if delivery.attempt < 3 { Reply::Panic } else { Reply::Take });
     inbox.receive_all("a", 0..2).await;
-    let deliveries = inbox.deliver(&DeliveryOptions::default());
+    let deliveries = inbox.deliver(DeliveryOptions::default());
     inbox.settled().await;
     assert_eq!(inbox.destination.numbers("a"), [0, 0, 0, 1, 1, 1]);
     assert_eq!(deliveries.snapshot()[0].last_problem.as_deref(), Some("the delivery panicked"));
@@ -188,7 +188,7 @@ async fn a_lane_whose_task_panics_goes_on_when_its_lease_has_run_out() {
     let inbox = Inbox::new(|_| Reply::Take);
     inbox.key.panics.store(true, Ordering::Relaxed);
     inbox.receive_all("a", 0..2).await;
-    let _deliveries = inbox.deliver(&DeliveryOptions::default());
+    let _deliveries = inbox.deliver(DeliveryOptions::default());
     sleep(Duration::from_secs(10)).await;
     inbox.key.panics.store(false, Ordering::Relaxed);
     inbox.settled().await;

@@ -10,8 +10,8 @@ fn short_leases() -> DeliveryOptions {
 async fn a_lease_is_kept_for_as_long_as_an_attempt_takes() {
     let inbox = Inbox::new(|_| Reply::TakeAfter(Duration::from_secs(20)));
     inbox.receive_all("a", 0..2).await;
-    let _one = inbox.deliver(&short_leases());
-    let _other = inbox.deliver(&short_leases());
+    let _one = inbox.deliver(short_leases());
+    let _other = inbox.deliver(short_leases());
     inbox.settled().await;
     assert_eq!(inbox.destination.numbers("a"), [0, 1]);
     assert_eq!(inbox.destination.faults(), [""; 0]);
@@ -21,9 +21,9 @@ async fn a_lease_is_kept_for_as_long_as_an_attempt_takes() {
 async fn lanes_of_a_process_that_died_move_on_when_their_lease_has_run_out() {
     let inbox = Inbox::new(|_| Reply::TakeAfter(Duration::from_secs(20)));
     inbox.receive("a", 0).await;
-    let dies = inbox.deliver(&short_leases());
+    let dies = inbox.deliver(short_leases());
     sleep(Duration::from_millis(500)).await;
-    let _goes_on = inbox.deliver(&short_leases());
+    let _goes_on = inbox.deliver(short_leases());
     sleep(Duration::from_secs(5)).await;
     drop(dies);
     inbox.settled().await;
@@ -38,7 +38,7 @@ async fn lanes_of_a_process_that_died_move_on_when_their_lease_has_run_out() {
 async fn a_lane_that_was_lost_ends_before_its_next_attempt() {
     let inbox = Inbox::new(|_| Reply::TakeAfter(Duration::from_millis(1500)));
     inbox.receive_all("a", 0..3).await;
-    let _deliveries = inbox.deliver(&short_leases());
+    let _deliveries = inbox.deliver(short_leases());
     sleep(Duration::from_millis(100)).await;
     inbox.store.steal(Duration::from_secs(60));
     sleep(Duration::from_secs(50)).await;
@@ -53,7 +53,7 @@ async fn what_failed_under_a_lease_that_was_lost_is_for_the_next_to_decide() {
     let inbox = Inbox::new(|_| Reply::Hang);
     inbox.receive("a", 0).await;
     let options = DeliveryOptions { attempt_timeout: Duration::from_secs(2), ..short_leases() };
-    let _deliveries = inbox.deliver(&options);
+    let _deliveries = inbox.deliver(options);
     sleep(Duration::from_millis(100)).await;
     inbox.store.steal(Duration::from_secs(60));
     sleep(Duration::from_secs(30)).await;

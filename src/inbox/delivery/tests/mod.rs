@@ -46,12 +46,12 @@ impl Inbox {
         }
     }
 
-    fn deliver(&self, options: &DeliveryOptions) -> Deliveries {
+    fn deliver(&self, options: DeliveryOptions) -> Deliveries {
         let store = Arc::clone(&self.store) as Arc<dyn Store>;
         // Every process has a writer of its own.
         let writer = Writer::start(Arc::clone(&store), InboxMetrics::default());
         let open = Arc::clone(&self.key) as _;
-        Deliveries::start(store, writer, open, self.destinations(), options.clone(), InboxMetrics::default())
+        Deliveries::start(store, writer, open, self.destinations(), options, InboxMetrics::default())
     }
 
     fn destinations(&self) -> BTreeMap<DestinationKey, Arc<dyn Destination>> {

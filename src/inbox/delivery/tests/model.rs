@@ -76,7 +76,7 @@ struct Model {
 async fn run(steps: Vec<Step>, on_dead_letter: OnDeadLetter) {
     let inbox = Inbox::new(|_| Reply::Take);
     let options = DeliveryOptions { on_dead_letter, max_in_flight: 3, ..DeliveryOptions::default() };
-    let mut processes = [inbox.deliver(&options), inbox.deliver(&options)];
+    let mut processes = [inbox.deliver(options), inbox.deliver(options)];
     let mut model = Model::default();
     for step in steps {
         match step {
@@ -92,10 +92,10 @@ async fn run(steps: Vec<Step>, on_dead_letter: OnDeadLetter) {
                     .destination
                     .follow(move |_| replies[turn.fetch_add(1, Ordering::Relaxed) % replies.len()].clone());
             }
-            Step::Die { process } => processes[process] = inbox.deliver(&options),
+            Step::Die { process } => processes[process] = inbox.deliver(options),
             Step::Stop { process, within } => {
                 processes[process].stop(Duration::from_secs(within)).await;
-                processes[process] = inbox.deliver(&options);
+                processes[process] = inbox.deliver(options);
             }
             Step::Pass { millis } => sleep(Duration::from_millis(millis)).await,
             Step::Decide { entry, decision } if !model.entries.is_empty() => {

@@ -7,7 +7,7 @@ async fn a_store_that_is_down_is_asked_now_and_then_and_delivered_from_when_it_i
     let inbox = Inbox::new(|_| Reply::Take);
     inbox.receive("a", 0).await;
     inbox.is_down(true);
-    let deliveries = inbox.deliver(&DeliveryOptions::default());
+    let deliveries = inbox.deliver(DeliveryOptions::default());
     let end = Instant::now() + Duration::from_secs(600);
     while Instant::now() < end {
         // Whoever wakes it does not make it ask more often.
@@ -29,7 +29,7 @@ async fn what_was_delivered_while_the_store_was_down_is_not_delivered_again() {
         for lane in ["a", "b", "c"] {
             inbox.receive_all(lane, 0..2).await;
         }
-        let _deliveries = inbox.deliver(&DeliveryOptions::default());
+        let _deliveries = inbox.deliver(DeliveryOptions::default());
         sleep(Duration::from_millis(500)).await;
         inbox.is_down(true);
         sleep(outage).await;
@@ -51,7 +51,7 @@ async fn a_failure_that_could_not_be_written_down_counts_afterwards() {
     inbox.receive("a", 0).await;
     inbox.destination.follow(|delivery| if delivery.attempt == 1 { Reply::Hang } else { Reply::Take });
     let options = DeliveryOptions { attempt_timeout: Duration::from_secs(2), ..DeliveryOptions::default() };
-    let _deliveries = inbox.deliver(&options);
+    let _deliveries = inbox.deliver(options);
     sleep(Duration::from_secs(1)).await;
     inbox.is_down(true);
     sleep(Duration::from_secs(15)).await;
@@ -68,7 +68,7 @@ async fn a_store_that_commits_and_does_not_say_so_loses_nothing() {
     for lane in 0..20 {
         inbox.receive_all(&lane.to_string(), 0..3).await;
     }
-    let _deliveries = inbox.deliver(&DeliveryOptions { max_in_flight: 8, ..DeliveryOptions::default() });
+    let _deliveries = inbox.deliver(DeliveryOptions { max_in_flight: 8, ..DeliveryOptions::default() });
     for _ in 0..5 {
         sleep(Duration::from_millis(1300)).await;
         inbox.store.loses_answers.store(true, Ordering::Relaxed);
