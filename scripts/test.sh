@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Runs every test, after installing what they call. Arguments go to `cargo test`.
 #
+# Without arguments the ignored tests come after the others: those that need PostgreSQL, nats-server or time. Both servers are there
+# in any case (scripts/services.sh), so that `./scripts/test.sh NAME -- --include-ignored` runs one of them.
+#
 # Besides Rust the build needs a C compiler (for the crypto library), and the tests call the server with clients that are not
 # ours: curl, openssl and Java. Node.js joins in where it is present.
 set -euo pipefail
@@ -30,4 +33,7 @@ if [ "${#missing[@]}" -gt 0 ]; then
         apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
-exec cargo test --locked "$@"
+if [ "$#" -gt 0 ]; then
+    exec ./scripts/services.sh -- cargo test --locked "$@"
+fi
+exec ./scripts/services.sh -- bash -c 'cargo test --locked && cargo test --locked -- --ignored'
