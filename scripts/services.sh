@@ -54,7 +54,7 @@ nats_bin=$(nats_program) || { say "nats-server is not there although it was inst
 # --- a place of its own, and an end to everything that was started -----------------------------------------------------------
 
 work=$(mktemp -d)
-postgres_pid= nats_pid= command_pid=
+postgres_pid="" nats_pid="" command_pid=""
 
 # ended WHOM SECONDS SIGNAL…: sends one signal after the other, until WHOM (a process, or -GROUP) is gone.
 ended() {

@@ -2,6 +2,8 @@
 
 mod options;
 mod subject;
+#[cfg(test)]
+mod tests;
 
 use std::error::Error as _;
 use std::fmt;
