@@ -27,8 +27,8 @@ CREATE TABLE entries (
 
 -- The head of a lane.
 CREATE INDEX entries_pending ON entries (lane, sequence) WHERE state = 'pending';
--- How many there are, and since when.
-CREATE INDEX entries_counts ON entries (state, environment, product, operation, received_at);
+-- How many there are, and since when. Not by state first: a planner without statistics would take it for the way to what is pending.
+CREATE INDEX entries_counts ON entries (environment, product, operation, state, received_at);
 -- What may be purged.
 CREATE INDEX entries_settled ON entries (state, settled_at) WHERE settled_at IS NOT NULL;
 CREATE INDEX entries_correlation ON entries (correlation_id, sequence) WHERE correlation_id IS NOT NULL;

@@ -1,6 +1,6 @@
 //! What is done to a store to keep it in order.
 
-use sqlx::QueryBuilder;
+use sqlx::{QueryBuilder, sqlite};
 
 use super::Sqlite;
 use super::error::store_error;
@@ -19,14 +19,7 @@ impl Sqlite {
         if state == State::Pending {
             return Ok(0);
         }
-        let mut query =
-            QueryBuilder::new("DELETE FROM entries WHERE sequence IN (SELECT sequence FROM entries WHERE state = ");
-        query.push_bind(state.name());
-        query.push(" AND settled_at IS NOT NULL AND settled_at < ").push_bind(before);
-        // Without the dead letter that blocks it, a lane would be blocked for ever.
-        query.push(" AND NOT EXISTS (SELECT 1 FROM lanes WHERE lanes.lane = entries.lane AND blocked_by = entries.id)");
-        restrict(&mut query, filter);
-        query.push(" ORDER BY settled_at LIMIT ").push_bind(limit(most)).push(")");
+        let mut query = purge_query(state, before, filter, most);
         self.transaction(move |connection| {
             Box::pin(async move { Ok(query.build().execute(connection).await.map_err(store_error)?.rows_affected()) })
         })
@@ -100,4 +93,16 @@ impl Sqlite {
         })
         .await
     }
+}
+
+pub(super) fn purge_query(state: State, before: Millis, filter: Filter, most: usize) -> QueryBuilder<sqlite::Sqlite> {
+    let mut query =
+        QueryBuilder::new("DELETE FROM entries WHERE sequence IN (SELECT sequence FROM entries WHERE state = ");
+    query.push_bind(state.name());
+    query.push(" AND settled_at IS NOT NULL AND settled_at < ").push_bind(before);
+    // Without the dead letter that blocks it, a lane would be blocked for ever.
+    query.push(" AND NOT EXISTS (SELECT 1 FROM lanes WHERE lanes.lane = entries.lane AND blocked_by = entries.id)");
+    restrict(&mut query, filter, "+");
+    query.push(" ORDER BY settled_at LIMIT ").push_bind(limit(most)).push(")");
+    query
 }

@@ -15,18 +15,11 @@ use crate::inbox::store::{Count, DestinationKey, Digest, Filter, Note, Row, Stor
 
 impl Sqlite {
     pub(super) async fn read_heads(&self, lane: Digest, most: usize) -> Result<Vec<Row>, StoreError> {
-        let mut query = QueryBuilder::new(SELECT_ENTRIES);
-        query.push(" WHERE entries.state = 'pending' AND entries.lane = ").push_bind(lane.as_slice());
-        query.push(" ORDER BY entries.sequence LIMIT ").push_bind(limit(most));
-        self.rows(query).await
+        self.rows(heads_query(lane, most)).await
     }
 
     pub(super) async fn read_list(&self, filter: Filter, after: i64, most: usize) -> Result<Vec<Row>, StoreError> {
-        let mut query = QueryBuilder::new(SELECT_ENTRIES);
-        query.push(" WHERE entries.sequence > ").push_bind(after);
-        restrict(&mut query, filter);
-        query.push(" ORDER BY entries.sequence LIMIT ").push_bind(limit(most));
-        self.rows(query).await
+        self.rows(list_query(filter, after, most)).await
     }
 
     pub(super) async fn read_entry(&self, id: EntryId) -> Result<Option<Row>, StoreError> {
@@ -94,3 +87,18 @@ impl Sqlite {
 
 pub(super) const NEXT_DUE: &str =
     "SELECT min(due_at) FROM lanes WHERE environment = $1 AND destination = $2 AND blocked_by IS NULL";
+
+pub(super) fn heads_query(lane: Digest, most: usize) -> QueryBuilder<sqlite::Sqlite> {
+    let mut query = QueryBuilder::new(SELECT_ENTRIES);
+    query.push(" WHERE entries.state = 'pending' AND entries.lane = ").push_bind(lane.as_slice());
+    query.push(" ORDER BY entries.sequence LIMIT ").push_bind(limit(most));
+    query
+}
+
+pub(super) fn list_query(filter: Filter, after: i64, most: usize) -> QueryBuilder<sqlite::Sqlite> {
+    let mut query = QueryBuilder::new(SELECT_ENTRIES);
+    query.push(" WHERE entries.sequence > ").push_bind(after);
+    restrict(&mut query, filter, "+");
+    query.push(" ORDER BY entries.sequence LIMIT ").push_bind(limit(most));
+    query
+}

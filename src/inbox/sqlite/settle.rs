@@ -42,11 +42,7 @@ pub(super) async fn renew(
     let Renewal { leases, lease } = renewal;
     let mut renewed = HashSet::new();
     for chunk in chunks(&leases) {
-        let mut query = with_leases(chunk);
-        query.push("UPDATE lanes SET due_at = ").push_bind(now.saturating_add(millis(lease)));
-        query.push(" FROM asked WHERE lanes.lane = asked.lane AND lanes.fence = asked.fence AND lanes.leased = 1");
-        query.push(" RETURNING lane, fence");
-        renewed.extend(fetch_leases(connection, query).await?);
+        renewed.extend(fetch_leases(connection, renewal_query(chunk, now.saturating_add(millis(lease)))).await?);
     }
     Ok(leases.into_iter().filter(|lease| !renewed.contains(lease)).collect())
 }
@@ -54,12 +50,28 @@ pub(super) async fn renew(
 async fn holding(connection: &mut SqliteConnection, leases: &[Lease]) -> Result<HashSet<Lease>, StoreError> {
     let mut holding = HashSet::new();
     for chunk in chunks(leases) {
-        let mut query = with_leases(chunk);
-        query.push("SELECT lanes.lane, lanes.fence FROM asked CROSS JOIN lanes ");
-        query.push("ON lanes.lane = asked.lane AND lanes.fence = asked.fence AND lanes.leased = 1");
-        holding.extend(fetch_leases(connection, query).await?);
+        holding.extend(fetch_leases(connection, holding_query(chunk)).await?);
     }
     Ok(holding)
+}
+
+pub(super) fn holding_query(leases: &[Lease]) -> QueryBuilder<Sqlite> {
+    let mut query = with_leases(leases);
+    query.push(
+        "SELECT lanes.lane, lanes.fence FROM asked CROSS JOIN lanes \
+        ON lanes.lane = asked.lane AND lanes.fence = asked.fence AND lanes.leased = 1",
+    );
+    query
+}
+
+pub(super) fn renewal_query(leases: &[Lease], until: Millis) -> QueryBuilder<Sqlite> {
+    let mut query = with_leases(leases);
+    query.push("UPDATE lanes SET due_at = ").push_bind(until);
+    query.push(
+        " FROM asked WHERE lanes.lane = asked.lane AND lanes.fence = asked.fence AND lanes.leased = 1 \
+        RETURNING lane, fence",
+    );
+    query
 }
 
 fn with_leases(leases: &[Lease]) -> QueryBuilder<Sqlite> {
@@ -87,32 +99,40 @@ async fn delivered(
 ) -> Result<HashMap<EntryId, Digest>, StoreError> {
     let mut settled = HashMap::new();
     for chunk in chunks(ids) {
-        let mut query = QueryBuilder::new("UPDATE entries SET attempts = attempts + 1, state = ");
-        query.push_bind(State::Delivered.name()).push(", settled_at = ").push_bind(now).push(" WHERE id IN (");
-        let mut separated = query.separated(", ");
-        for id in chunk {
-            separated.push_bind(id.as_bytes().as_slice());
-        }
-        query.push(") AND state = 'pending' RETURNING id, lane");
-        settled.extend(fetch_settled(connection, query).await?);
+        settled.extend(fetch_settled(connection, delivered_query(chunk, now)).await?);
     }
     Ok(settled)
 }
 
+pub(super) fn delivered_query(ids: &[EntryId], now: Millis) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new("UPDATE entries SET attempts = attempts + 1, state = ");
+    query.push_bind(State::Delivered.name()).push(", settled_at = ").push_bind(now).push(" WHERE id IN (");
+    let mut separated = query.separated(", ");
+    for id in ids {
+        separated.push_bind(id.as_bytes().as_slice());
+    }
+    query.push(") AND state = 'pending' RETURNING id, lane");
+    query
+}
+
 async fn failed(connection: &mut SqliteConnection, failed: &[(EntryId, Option<String>)]) -> Result<(), StoreError> {
     for chunk in chunks(failed) {
-        let mut query = QueryBuilder::<Sqlite>::new("WITH attempted (id, problem) AS (");
-        query.push_values(chunk, |mut values, (id, problem)| {
-            values.push_bind(id.as_bytes().as_slice());
-            values.push_bind(problem.as_deref());
-        });
-        query.push(
-            ") UPDATE entries SET attempts = attempts + 1, last_problem = coalesce(attempted.problem, last_problem) \
-            FROM attempted WHERE entries.id = attempted.id AND entries.state = 'pending'",
-        );
-        query.build().execute(&mut *connection).await.map_err(store_error)?;
+        failed_query(chunk).build().execute(&mut *connection).await.map_err(store_error)?;
     }
     Ok(())
+}
+
+pub(super) fn failed_query(failed: &[(EntryId, Option<String>)]) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new("WITH attempted (id, problem) AS (");
+    query.push_values(failed, |mut values, (id, problem)| {
+        values.push_bind(id.as_bytes().as_slice());
+        values.push_bind(problem.as_deref());
+    });
+    query.push(
+        ") UPDATE entries SET attempts = attempts + 1, last_problem = coalesce(attempted.problem, last_problem) \
+        FROM attempted WHERE entries.id = attempted.id AND entries.state = 'pending'",
+    );
+    query
 }
 
 /// Dead letters are no longer what a repeat is known by.
@@ -152,19 +172,7 @@ async fn change(
     now: Millis,
 ) -> Result<(), StoreError> {
     for chunk in chunks(changes) {
-        let mut query = QueryBuilder::<Sqlite>::new("WITH change (lane, settled, due_at, blocked_by) AS (");
-        query.push_values(chunk, |mut values, (lane, change)| {
-            values.push_bind(lane.as_slice());
-            values.push_bind(change.settled);
-            values.push_bind(change.released.map(|after| now.saturating_add(after)));
-            values.push_bind(change.blocked_by.as_ref().map(|id| id.as_bytes().as_slice()));
-        });
-        query.push(
-            ") UPDATE lanes SET pending = pending - change.settled, due_at = coalesce(change.due_at, lanes.due_at), \
-            leased = CASE WHEN change.due_at IS NULL THEN leased ELSE 0 END, \
-            blocked_by = coalesce(change.blocked_by, lanes.blocked_by) FROM change WHERE lanes.lane = change.lane",
-        );
-        query.build().execute(&mut *connection).await.map_err(store_error)?;
+        change_query(chunk, now).build().execute(&mut *connection).await.map_err(store_error)?;
         let mut query = QueryBuilder::<Sqlite>::new("DELETE FROM lanes WHERE lane IN (");
         let mut separated = query.separated(", ");
         for (lane, _) in chunk {
@@ -174,4 +182,20 @@ async fn change(
         query.build().execute(&mut *connection).await.map_err(store_error)?;
     }
     Ok(())
+}
+
+pub(super) fn change_query(changes: &[(Digest, LaneChange)], now: Millis) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new("WITH change (lane, settled, due_at, blocked_by) AS (");
+    query.push_values(changes, |mut values, (lane, change)| {
+        values.push_bind(lane.as_slice());
+        values.push_bind(change.settled);
+        values.push_bind(change.released.map(|after| now.saturating_add(after)));
+        values.push_bind(change.blocked_by.as_ref().map(|id| id.as_bytes().as_slice()));
+    });
+    query.push(
+        ") UPDATE lanes SET pending = pending - change.settled, due_at = coalesce(change.due_at, lanes.due_at), \
+        leased = CASE WHEN change.due_at IS NULL THEN leased ELSE 0 END, \
+        blocked_by = coalesce(change.blocked_by, lanes.blocked_by) FROM change WHERE lanes.lane = change.lane",
+    );
+    query
 }

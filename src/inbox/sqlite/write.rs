@@ -72,21 +72,21 @@ async fn begun_and_committed<T: Send>(
 /// Leases lanes that are due.
 async fn lease(connection: &mut SqliteConnection, claim: Claim, now: i64) -> Result<Vec<Lease>, StoreError> {
     let Claim { destination, lease, most } = claim;
-    let leased: Vec<(Vec<u8>, i64)> = sqlx::query_as(
-        "UPDATE lanes SET leased = 1, due_at = $1, fence = (SELECT last + 1 FROM fences) WHERE lane IN \
-            (SELECT lane FROM lanes WHERE environment = $2 AND destination = $3 AND blocked_by IS NULL AND due_at <= $4 \
-            ORDER BY due_at LIMIT $5) RETURNING lane, fence",
-    )
-    .bind(now.saturating_add(millis(lease)))
-    .bind(destination.environment)
-    .bind(destination.destination)
-    .bind(now)
-    .bind(columns::limit(most))
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(store_error)?;
+    let leased: Vec<(Vec<u8>, i64)> = sqlx::query_as(CLAIM)
+        .bind(now.saturating_add(millis(lease)))
+        .bind(destination.environment)
+        .bind(destination.destination)
+        .bind(now)
+        .bind(columns::limit(most))
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(store_error)?;
     if !leased.is_empty() {
         sqlx::query("UPDATE fences SET last = last + 1").execute(connection).await.map_err(store_error)?;
     }
     leased.into_iter().map(|(lane, fence)| Ok(Lease { lane: columns::fixed(lane)?, fence })).collect()
 }
+
+pub(super) const CLAIM: &str = "UPDATE lanes SET leased = 1, due_at = $1, fence = (SELECT last + 1 FROM fences) WHERE lane IN \
+            (SELECT lane FROM lanes WHERE environment = $2 AND destination = $3 AND blocked_by IS NULL AND due_at <= $4 \
+            ORDER BY due_at LIMIT $5) RETURNING lane, fence";

@@ -12,7 +12,7 @@ pub(in crate::inbox) const SELECT_ENTRIES: &str = "SELECT entries.*, \
 
 /// How many entries there are of a kind.
 pub(in crate::inbox) const SELECT_COUNTS: &str = "SELECT environment, product, operation, state, count(*) AS entries, \
-    min(received_at) AS oldest FROM entries GROUP BY state, environment, product, operation";
+    min(received_at) AS oldest FROM entries GROUP BY environment, product, operation, state";
 
 /// What must hold between the tables: in words when it does not, and how many rows it does not hold for.
 pub(in crate::inbox) const INVARIANTS: [(&str, &str); 4] = [
@@ -132,8 +132,9 @@ impl From<NoteColumns> for Note {
     }
 }
 
-/// Adds what `filter` asks for to a condition that is begun.
-pub(in crate::inbox) fn restrict<DB>(query: &mut QueryBuilder<DB>, filter: Filter)
+/// Adds what `filter` asks for to a condition that is begun. `many` stands before what so many entries have in common that an index
+/// by it would be no help: an operator by which an engine keeps from using one.
+pub(in crate::inbox) fn restrict<DB>(query: &mut QueryBuilder<DB>, filter: Filter, many: &'static str)
 where
     DB: Database,
     for<'q> String: Encode<'q, DB> + Type<DB>,
@@ -143,13 +144,18 @@ where
 {
     let Filter { environment, operation, state, lane, correlation_id, since, until } = filter;
     if let Some(environment) = environment {
-        query.push(" AND entries.environment = ").push_bind(environment);
+        query.push(" AND ").push(many).push("entries.environment = ").push_bind(environment);
     }
     if let Some(operation) = operation {
-        query.push(" AND entries.operation = ").push_bind(operation);
+        query.push(" AND ").push(many).push("entries.operation = ").push_bind(operation);
     }
     if let Some(state) = state {
-        query.push(" AND entries.state = ").push_bind(state.name());
+        match state {
+            State::Pending | State::Delivered => query.push(" AND ").push(many).push("entries.state = "),
+            // Of these there are few, and the index of what is settled knows them.
+            State::Dead | State::Discarded => query.push(" AND entries.settled_at IS NOT NULL AND entries.state = "),
+        };
+        query.push_bind(state.name());
     }
     if let Some(lane) = lane {
         query.push(" AND entries.lane = ").push_bind(lane.to_vec());
