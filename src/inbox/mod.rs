@@ -23,6 +23,7 @@ pub mod master_keys;
 pub mod notification;
 mod open;
 pub mod rekey;
+pub mod report;
 pub mod seal;
 pub mod sqlite;
 pub mod store;
