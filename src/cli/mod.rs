@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod explanation;
 mod healthcheck;
+mod inbox;
 mod sample_pki;
 mod serve;
 mod wrapping;
@@ -40,6 +41,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Write a complete sample PKI into a new directory
     SamplePki(sample_pki::Arguments),
+    /// See, deliver again, export and look after what is in the inbox
+    Inbox(inbox::Arguments),
     /// Ask a running server whether it is ready; for containers without a shell
     Healthcheck(healthcheck::Arguments),
 }
@@ -52,6 +55,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::SamplePki(arguments) => sample_pki::run(&arguments),
+        Command::Inbox(arguments) => inbox::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {

@@ -64,20 +64,13 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Puts an entry into a state.
-    pub(crate) fn settle(&self, id: EntryId, state: State, at: Millis) {
-        let mut rows = self.rows();
-        let row = rows.iter_mut().find(|row| row.facts.id == id).unwrap();
-        (row.state, row.settled_at) = (state, Some(at));
-    }
-
     /// Every entry.
     pub(crate) fn all(&self) -> Vec<Row> {
         self.rows().clone()
     }
 
-    /// Changes what is stored, as nobody should.
-    pub(crate) fn tamper(&self, id: EntryId, change: impl FnOnce(&mut Row)) {
+    /// Changes what is stored of an entry, for better or worse.
+    pub(crate) fn change(&self, id: EntryId, change: impl FnOnce(&mut Row)) {
         change(self.rows().iter_mut().find(|row| row.facts.id == id).unwrap());
     }
 
