@@ -1,8 +1,10 @@
 //! The admin listener: plain HTTP for probes and scrapers, never on the port that Thales calls.
 
 mod health;
+mod inbox;
 mod rebinding;
 mod status;
+mod token;
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,11 +24,13 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use health::Readiness;
+pub use inbox::InboxSource;
 pub use status::{
     CertificateStatus, ConfigurationStatus, EnvironmentStatus, ReloadStatus, RevocationListStatus, SecondKeyStatus,
     StatusReport,
 };
 
+use crate::auth::LiveSecret;
 use crate::metrics::Metrics;
 
 /// Probes and scrapers at once.
@@ -56,6 +60,10 @@ pub struct AdminSources {
     pub status: StatusSource,
     /// Reads everything again.
     pub reload: ReloadSource,
+    /// The inbox, where there is one.
+    pub inbox: Option<InboxSource>,
+    /// What somebody has to show to see the inbox; `None` = nobody may.
+    pub token: Option<LiveSecret>,
 }
 
 impl std::fmt::Debug for AdminSources {
@@ -88,7 +96,7 @@ impl Admin {
     /// # Errors
     /// [`AdminError`] when it is taken, or not ours.
     pub async fn bind(address: SocketAddr, sources: AdminSources) -> Result<Self, AdminError> {
-        let AdminSources { readiness, metrics, status, reload } = sources;
+        let AdminSources { readiness, metrics, status, reload, inbox, token } = sources;
         let bind = async {
             let listener = TcpListener::bind(address).await?;
             let address = listener.local_addr()?;
@@ -99,12 +107,13 @@ impl Admin {
             .route("/metrics", get(async move || openmetrics(&metrics)))
             .route("/status", get(async move || axum::Json(status())))
             .route("/reload", post(async move |headers: HeaderMap| reloaded(&headers, &reload).await))
+            .merge(inbox::routes(inbox, token))
             .layer(axum::middleware::from_fn_with_state(address, rebinding::refuse));
         let router = Router::new()
             .route("/livez", get(async || "ok\n"))
             .route("/readyz", get(async move || readiness.answer()))
             .merge(facts)
-            .fallback(async || (StatusCode::NOT_FOUND, "not found: /livez /readyz /metrics /status /reload\n"))
+            .fallback(async || (StatusCode::NOT_FOUND, "not found: /livez /readyz /metrics /status /reload /inbox\n"))
             .layer(axum::middleware::map_response(uncached));
         Ok(Self { listener, address, router })
     }

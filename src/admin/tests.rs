@@ -20,6 +20,8 @@ async fn bound(readiness: &Readiness) -> (SocketAddr, CancellationToken, tokio::
         metrics: Metrics::new(),
         status: Arc::new(report),
         reload: Arc::new(|| Box::pin(async { Some((true, serde_json::json!({"trigger": "admin"}))) })),
+        inbox: None,
+        token: None,
     };
     let admin = Admin::bind(([127, 0, 0, 1], 0).into(), sources).await.unwrap();
     let (address, end) = (admin.local_addr(), CancellationToken::new());
@@ -71,8 +73,10 @@ async fn metrics_and_status_are_told_uncached_and_nothing_else_exists() {
 #[tokio::test]
 async fn a_page_whose_name_was_rebound_to_loopback_gets_probes_alone() {
     let (address, end, task) = bound(&Readiness::default()).await;
-    for path in ["/status", "/metrics"] {
+    for path in ["/status", "/metrics", "/inbox"] {
         assert!(ask(address, "GET", path, "attacker.example").await.starts_with("HTTP/1.1 421"), "{path}");
+    }
+    for path in ["/status", "/metrics"] {
         assert!(ask(address, "GET", path, &address.to_string()).await.starts_with("HTTP/1.1 200"), "{path}");
     }
     assert!(ask(address, "GET", "/livez", "10.0.0.7:9090").await.starts_with("HTTP/1.1 200"));

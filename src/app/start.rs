@@ -179,8 +179,9 @@ pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
         None => None,
         Some(address) => {
             let status = Arc::new(move || board.look());
-            let sources =
-                AdminSources { readiness: readiness.clone(), metrics, status, reload: reload_source(&reloader) };
+            let reload = reload_source(&reloader);
+            let readiness = readiness.clone();
+            let sources = AdminSources { readiness, metrics, status, reload, inbox: None, token: None };
             Some(Admin::bind(address, sources).await?)
         }
     };

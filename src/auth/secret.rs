@@ -66,6 +66,12 @@ impl LiveSecret {
     pub fn is_live(&self, now: SystemTime) -> bool {
         self.expires.is_none_or(|expires| now < expires)
     }
+
+    /// Whether `text` is this secret, in a time that tells nothing of either.
+    #[must_use]
+    pub fn is(&self, text: &[u8]) -> bool {
+        Shown::new(text).is(self)
+    }
 }
 
 /// The digest is left out too: of a weak secret it tells enough to guess it.

@@ -1,0 +1,37 @@
+//! The token that administrators show (RFC 6750 section 2.1), where more is asked for than how the server is.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::auth::LiveSecret;
+
+/// Longer texts are no token, and are not even digested. Bytes.
+const LONGEST: usize = 4096;
+
+/// Lets nobody through who does not show the token; where there is none, nobody at all.
+pub(super) async fn demand(State(token): State<Option<Arc<LiveSecret>>>, request: Request, next: Next) -> Response {
+    const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer");
+    let Some(token) = token else {
+        return (StatusCode::FORBIDDEN, "nobody may see the inbox here: set [admin] token_file\n").into_response();
+    };
+    let shown = shown(request.headers());
+    if !shown.is_some_and(|shown| token.is(shown) && token.is_live(SystemTime::now())) {
+        let challenge = [(header::WWW_AUTHENTICATE, CHALLENGE)];
+        return (StatusCode::UNAUTHORIZED, challenge, "show the token of [admin] token_file\n").into_response();
+    }
+    next.run(request).await
+}
+
+/// What stands behind `Bearer` in the only `authorization` header.
+fn shown(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let only = values.next().filter(|_| values.next().is_none())?.as_bytes().trim_ascii();
+    let (scheme, token) = only.split_at_checked("Bearer ".len())?;
+    let token = token.trim_ascii();
+    (scheme.eq_ignore_ascii_case(b"Bearer ") && (1..=LONGEST).contains(&token.len())).then_some(token)
+}
