@@ -9,8 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
 
-use super::token;
-use crate::auth::LiveSecret;
+use super::token::{self, AdminToken};
 use crate::inbox::entry::{EntryId, State as EntryState};
 use crate::inbox::report::EntryReport;
 use crate::inbox::store::{Decided, Decision, Filter, Store, StoreError};
@@ -25,14 +24,14 @@ pub type InboxSource = Arc<dyn Store>;
 type Inbox = Option<InboxSource>;
 
 /// The routes, behind `token`.
-pub(super) fn routes(inbox: Inbox, token: Option<LiveSecret>) -> Router {
+pub(super) fn routes(inbox: Inbox, token: AdminToken) -> Router {
     Router::new()
         .route("/inbox", get(list))
         .route("/inbox/{id}", get(find))
         .route("/inbox/{id}/replay", post(replay))
         .route("/inbox/{id}/discard", post(discard))
         .with_state(inbox)
-        .layer(axum::middleware::from_fn_with_state(token.map(Arc::new), token::demand))
+        .layer(axum::middleware::from_fn_with_state(token, token::demand))
 }
 
 /// A page of entries, oldest first.

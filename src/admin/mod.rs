@@ -29,8 +29,8 @@ pub use status::{
     CertificateStatus, ConfigurationStatus, EnvironmentStatus, ReloadStatus, RevocationListStatus, SecondKeyStatus,
     StatusReport,
 };
+pub use token::AdminToken;
 
-use crate::auth::LiveSecret;
 use crate::metrics::Metrics;
 
 /// Probes and scrapers at once.
@@ -62,8 +62,8 @@ pub struct AdminSources {
     pub reload: ReloadSource,
     /// The inbox, where there is one.
     pub inbox: Option<InboxSource>,
-    /// What somebody has to show to see the inbox; `None` = nobody may.
-    pub token: Option<LiveSecret>,
+    /// What somebody has to show to see the inbox.
+    pub token: AdminToken,
 }
 
 impl std::fmt::Debug for AdminSources {

@@ -21,7 +21,7 @@ async fn bound(readiness: &Readiness) -> (SocketAddr, CancellationToken, tokio::
         status: Arc::new(report),
         reload: Arc::new(|| Box::pin(async { Some((true, serde_json::json!({"trigger": "admin"}))) })),
         inbox: None,
-        token: None,
+        token: AdminToken::default(),
     };
     let admin = Admin::bind(([127, 0, 0, 1], 0).into(), sources).await.unwrap();
     let (address, end) = (admin.local_addr(), CancellationToken::new());

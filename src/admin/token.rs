@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use arc_swap::ArcSwapOption;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -13,10 +14,27 @@ use crate::auth::LiveSecret;
 /// Longer texts are no token, and are not even digested. Bytes.
 const LONGEST: usize = 4096;
 
+/// What administrators have to show, which a reload may change; none = nobody gets through. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct AdminToken(Arc<ArcSwapOption<LiveSecret>>);
+
+impl AdminToken {
+    /// This one, from now on.
+    #[must_use]
+    pub fn new(token: Option<LiveSecret>) -> Self {
+        Self(Arc::new(ArcSwapOption::from_pointee(token)))
+    }
+
+    /// Another one takes its place.
+    pub fn change(&self, token: Option<LiveSecret>) {
+        self.0.store(token.map(Arc::new));
+    }
+}
+
 /// Lets nobody through who does not show the token; where there is none, nobody at all.
-pub(super) async fn demand(State(token): State<Option<Arc<LiveSecret>>>, request: Request, next: Next) -> Response {
+pub(super) async fn demand(State(token): State<AdminToken>, request: Request, next: Next) -> Response {
     const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer");
-    let Some(token) = token else {
+    let Some(token) = token.0.load_full() else {
         return (StatusCode::FORBIDDEN, "nobody may see the inbox here: set [admin] token_file\n").into_response();
     };
     let shown = shown(request.headers());

@@ -107,7 +107,7 @@ impl AppInbox {
     /// Follows what a reload changed. Where the store is cannot change.
     pub(super) fn follow(&mut self, setup: Option<&InboxSetup>, members: &[Member]) {
         if let Some(setup) = setup {
-            self.options = setup.options.clone();
+            self.options = setup.options;
             if setup.master_keys != self.master_keys {
                 self.change_keys(setup.master_keys.clone());
             }

@@ -14,6 +14,7 @@ use super::member::Member;
 use super::options::{AppOptions, EnvironmentOptions, ServerOptions};
 use super::reload::{EnvironmentReload, Membership, Refused};
 use super::start::EnvironmentProblem;
+use crate::admin::AdminToken;
 use crate::metrics::Metrics;
 use crate::server::limits::{HandshakeSlots, Permits};
 use crate::server::{Door, DoorRules, Environment};
@@ -26,6 +27,7 @@ pub(super) struct Serving {
     pub(super) server: ServerOptions,
     pub(super) members: Vec<Member>,
     pub(super) inbox: Option<AppInbox>,
+    pub(super) token: AdminToken,
     /// By the address that was asked for.
     pub(super) doors: Vec<(SocketAddr, Arc<Door>)>,
     pub(super) rules: Arc<ArcSwap<DoorRules>>,
@@ -85,7 +87,7 @@ impl Serving {
         refused: &BTreeMap<String, String>,
         trigger: Trigger,
     ) -> Result<Reloaded, Vec<EnvironmentProblem>> {
-        let AppOptions { server, inbox, environments: mut wanted, .. } = options;
+        let AppOptions { server, inbox, admin_token, environments: mut wanted, .. } = options;
         wanted.extend(self.refused(refused)?);
         self.wanted = wanted.iter().flat_map(|options| options.material_sources(&server).files()).collect();
         let leaving = |member: &Member| !wanted.iter().any(|options| options.name == member.name());
@@ -132,6 +134,7 @@ impl Serving {
             warn!(event = "environment_removed", environment, connections_retired, "an environment is gone");
             environments.insert(environment.to_owned(), Membership::Removed { connections_retired }.into());
         }
+        self.token.change(admin_token);
         if let Some(kept) = &mut self.inbox {
             kept.follow(inbox.as_ref(), &self.members);
         }

@@ -13,7 +13,7 @@ use super::options::AppOptions;
 use super::reload::Reloading;
 use super::serving::Serving;
 use super::status::StatusBoard;
-use crate::admin::{Admin, AdminError, AdminSources, Readiness};
+use crate::admin::{Admin, AdminError, AdminSources, AdminToken, Readiness};
 use crate::metrics::Metrics;
 use crate::server::limits::{HandshakeSlots, Permits};
 use crate::server::{self, BindError, Door, Shutdown};
@@ -144,7 +144,18 @@ pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
         HandshakeSlots::new(server.handshake_limits(), metrics.handshakes_in_flight(), metrics.handshakes_displaced());
     let rules = Arc::new(ArcSwap::from_pointee(server.door_rules()));
     let (doors, wanted) = (Vec::new(), Vec::new());
-    let mut serving = Serving { server, members, inbox, doors, rules, permits, slots, metrics, wanted };
+    let mut serving = Serving {
+        server,
+        members,
+        inbox,
+        token: AdminToken::new(admin_token),
+        doors,
+        rules,
+        permits,
+        slots,
+        metrics,
+        wanted,
+    };
     let addresses = serving.addresses(&mut problems);
     if !problems.is_empty() {
         return Err(StartError::Environments(problems));
@@ -172,6 +183,8 @@ pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
         member.announce();
     }
 
+    let store = serving.inbox.as_ref().map(|kept| Arc::clone(kept.inbox.store()));
+    let token = serving.token.clone();
     let board = StatusBoard::new(&serving, readiness.clone());
     let metrics = serving.metrics.clone();
     let (reloading, reloader) = Reloading::new(serving, board.clone());
@@ -181,7 +194,7 @@ pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
             let status = Arc::new(move || board.look());
             let reload = reload_source(&reloader);
             let readiness = readiness.clone();
-            let sources = AdminSources { readiness, metrics, status, reload, inbox: None, token: None };
+            let sources = AdminSources { readiness, metrics, status, reload, inbox: store, token };
             Some(Admin::bind(address, sources).await?)
         }
     };

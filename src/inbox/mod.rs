@@ -56,7 +56,7 @@ use store::{DestinationKey, Payload, Received, Store, StoreError};
 use upkeep::Upkeep;
 
 /// How an inbox behaves. All of it can be changed while it runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InboxOptions {
     /// How long a notification waits to be stored, at the most.
     pub commit_timeout: Duration,
@@ -108,7 +108,7 @@ impl Inbox {
             writer.clone(),
             open,
             BTreeMap::new(),
-            options.delivery.clone(),
+            options.delivery,
             metrics.clone(),
         );
         let (upkeep, full, end) =
@@ -134,7 +134,7 @@ impl Inbox {
     pub fn reconfigure(&self, destinations: Destinations, options: &InboxOptions) {
         self.0.commit_timeout.store(Arc::new(options.commit_timeout));
         self.0.upkeep.store(Arc::new(options.upkeep));
-        self.0.deliveries.reconfigure(destinations, &options.delivery);
+        self.0.deliveries.reconfigure(destinations, options.delivery);
     }
 
     /// Other master keys.

@@ -19,7 +19,7 @@ impl Served {
     async fn new() -> Self {
         let store = Arc::new(Memory::default());
         let sealing = Sealing::establish(store.as_ref(), None).await.unwrap();
-        let routes = routes(Some(Arc::clone(&store) as _), Some(token()));
+        let routes = routes(Some(Arc::clone(&store) as _), AdminToken::new(Some(token())));
         Self { store, sealing, routes }
     }
 
@@ -153,7 +153,7 @@ async fn what_is_not_there_and_a_store_that_does_not_answer_are_told_apart() {
     }
     *served.store.outage.lock().unwrap() = Some(StoreError::Unavailable("gone".into()));
     assert_eq!(served.ask("GET", "/inbox").await.0, StatusCode::SERVICE_UNAVAILABLE);
-    let none = routes(None, Some(token()));
+    let none = routes(None, AdminToken::new(Some(token())));
     let (status, _, body) = ask(&none, "GET", "/inbox", &[("authorization", &bearer(TOKEN))]).await;
     assert!(status == StatusCode::NOT_FOUND && body.contains("[inbox] url"), "{body}");
 }

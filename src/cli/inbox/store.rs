@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
+use zeroize::Zeroizing;
+
+use crate::app::{InboxSetup, StoreOptions};
 use crate::cli::complain;
-use crate::cli::configuration::ConfigurationFile;
+use crate::cli::configuration::{self, ConfigurationFile};
 use crate::inbox::seal::SealingError;
-use crate::inbox::sqlite::{Sqlite, SqliteOptions};
-use crate::inbox::store::{Clock, Store, StoreError};
-use crate::inbox::{MasterKeys, Sealing};
-use crate::settings::Settings;
+use crate::inbox::store::{Store, StoreError};
+use crate::inbox::{InboxOptions, MasterKeys, Sealing};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct StoreArguments {
@@ -45,40 +45,49 @@ pub(super) struct Opened {
 impl StoreArguments {
     /// The store alone: what is known of entries needs no key.
     pub(super) async fn store(&self) -> Result<Arc<dyn Store>, NotOpened> {
-        let Some(url) = &self.store else {
-            let sources = self.configuration.sources();
-            Settings::load(&sources).map_err(|report| NotOpened::Configuration(report.to_string()))?;
-            return Err(NotOpened::Configuration("The configuration has no inbox: set [inbox] url.".into()));
-        };
-        let path = url.strip_prefix("sqlite://").filter(|path| !path.is_empty());
-        let Some(path) = path else {
-            // The url may hold a password.
-            return Err(NotOpened::Configuration("The url is no store's: write sqlite:///PATH.".into()));
-        };
-        Ok(Arc::new(Sqlite::open(beside_a_server(path.into())).await?))
+        // Commands work beside the server that has the inbox, and never make one.
+        Ok(self.setup()?.open(false).await?)
     }
 
     /// The store, and what opens its entries; what an operator should know of them is said.
     pub(super) async fn open(&self) -> Result<Opened, NotOpened> {
-        let keys = self.key_file.as_deref().map(master_keys).transpose()?;
-        let store = self.store().await?;
-        let sealing = Sealing::establish(store.as_ref(), keys).await?;
+        let setup = self.setup()?;
+        let store = setup.open(false).await?;
+        let sealing = Sealing::establish(store.as_ref(), setup.master_keys).await?;
         if let Some(warning) = sealing.warning() {
             complain(format_args!("Warning: {warning}."));
         }
         Ok(Opened { store, sealing })
     }
+
+    fn setup(&self) -> Result<InboxSetup, NotOpened> {
+        let Some(url) = &self.store else {
+            let (_, options) = configuration::load(&self.configuration.sources())
+                .map_err(|report| NotOpened::Configuration(report.to_string()))?;
+            let none = "The configuration has no inbox: set [inbox] url.";
+            return options.inbox.ok_or_else(|| NotOpened::Configuration(none.into()));
+        };
+        let store = match url.strip_prefix("sqlite://").filter(|path| !path.is_empty()) {
+            Some(path) => StoreOptions::Sqlite(path.into()),
+            None if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                StoreOptions::Postgres { url: Zeroizing::new(url.clone()), connections: CONNECTIONS }
+            }
+            None => {
+                // The url may hold a password.
+                let problem = "The url is no store's: write sqlite:///PATH or postgres://USER:PASSWORD@HOST/DATABASE.";
+                return Err(NotOpened::Configuration(problem.into()));
+            }
+        };
+        let master_keys = self.key_file.as_deref().map(master_keys).transpose()?;
+        Ok(InboxSetup { store, master_keys, options: InboxOptions::default() })
+    }
 }
+
+/// Of a command to PostgreSQL.
+const CONNECTIONS: u32 = 2;
 
 fn master_keys(path: &Path) -> Result<MasterKeys, NotOpened> {
     MasterKeys::load(path).map_err(|error| NotOpened::Configuration(format!("{}: {error}.", path.display())))
-}
-
-/// Commands work beside the server that has the inbox, and never make one.
-fn beside_a_server(path: PathBuf) -> SqliteOptions {
-    // Commands receive nothing, so that no repeat is ever looked for.
-    let deduplication_window = Duration::ZERO;
-    SqliteOptions { path, create: false, exclusive: false, deduplication_window, clock: Clock::system() }
 }
 
 #[cfg(test)]
@@ -109,7 +118,9 @@ mod tests {
         assert!(matches!(arguments.open().await, Err(NotOpened::Store(_))));
         assert!(!path.exists(), "nothing was made");
 
-        Sqlite::open(SqliteOptions { create: true, ..beside_a_server(path) }).await.unwrap().close().await;
+        let setup =
+            InboxSetup { store: StoreOptions::Sqlite(path), master_keys: None, options: InboxOptions::default() };
+        setup.open(true).await.unwrap().close().await;
         assert_eq!(arguments.open().await.unwrap().sealing.key_id(), Some("k1"));
         let without = line(&["--store", &url]);
         assert!(matches!(without.open().await, Err(NotOpened::Sealing(SealingError::NoKeys(_)))));

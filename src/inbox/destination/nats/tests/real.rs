@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use async_nats::jetstream::stream::{Config, Stream};
 use async_nats::HeaderMap;
+use async_nats::jetstream::stream::{Config, Stream};
 
 use super::*;
 
