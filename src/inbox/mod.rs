@@ -22,6 +22,7 @@ pub mod keys;
 pub mod master_keys;
 pub mod notification;
 mod open;
+pub mod postgres;
 pub mod rekey;
 pub mod report;
 pub mod seal;

@@ -1,0 +1,101 @@
+//! Tells other replicas that there is work, and hears it from them.
+//!
+//! `NOTIFY` in the transaction that brings the work would have all such transactions commit one after the other, each with its own
+//! fsync: PostgreSQL holds a lock over the commit of whoever notifies. So it is said afterwards, once for all that came meanwhile.
+//! A word that is lost costs time, nothing else: deliverers look again when the next lane is due.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
+use tokio::sync::Notify;
+use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
+
+const CHANNEL: &str = "issuer_host_inbox";
+/// Least time between two words: what comes meanwhile goes with the second.
+const PACE: Duration = Duration::from_millis(20);
+/// How long is waited before the database is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Rings at the other replicas, and is rung by them.
+pub(super) struct Bell {
+    ring: Arc<Notify>,
+    rung: Arc<Notify>,
+    listening: PgPool,
+    _tasks: [AbortOnDropHandle<()>; 2],
+}
+
+impl Bell {
+    /// Rings over `pool`, and listens over a connection of its own.
+    pub(super) fn hang(pool: &PgPool, connect: PgConnectOptions) -> Self {
+        let (ring, rung) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        // Who rings knows his own name, and does not get up for himself.
+        let name = Uuid::now_v7().to_string();
+        let listening =
+            PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None).connect_lazy_with(connect);
+        let ringing = tokio::spawn(ring_others(pool.clone(), Arc::clone(&ring), name.clone()));
+        let hearing = tokio::spawn(hear_others(listening.clone(), Arc::clone(&rung), name));
+        Self { ring, rung, listening, _tasks: [AbortOnDropHandle::new(ringing), AbortOnDropHandle::new(hearing)] }
+    }
+
+    /// There is work that another replica may take.
+    pub(super) fn ring(&self) {
+        self.ring.notify_one();
+    }
+
+    /// Ends when another replica has rung since this was called.
+    pub(super) fn rung(&self) -> BoxFuture<'_, ()> {
+        // Made here and not when it is polled first: what rings between the two counts.
+        let rung = self.rung.notified();
+        Box::pin(rung)
+    }
+
+    pub(super) async fn take_down(&self) {
+        self.listening.close().await;
+    }
+}
+
+async fn ring_others(pool: PgPool, ring: Arc<Notify>, name: String) {
+    loop {
+        ring.notified().await;
+        match notify(&pool, &name).await {
+            Ok(()) => tokio::time::sleep(PACE).await,
+            Err(sqlx::Error::PoolClosed) => return,
+            // Others look for themselves when a lane is due.
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+async fn notify(pool: &PgPool, name: &str) -> Result<(), sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    // Nothing is lost with it.
+    sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut *transaction).await?;
+    sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(name).execute(&mut *transaction).await?;
+    transaction.commit().await
+}
+
+async fn hear_others(listening: PgPool, rung: Arc<Notify>, name: String) {
+    loop {
+        match listen(&listening, &rung, &name).await {
+            Err(sqlx::Error::PoolClosed) => return,
+            _ => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+async fn listen(listening: &PgPool, rung: &Notify, name: &str) -> Result<(), sqlx::Error> {
+    let mut listener = PgListener::connect_with(listening).await?;
+    listener.listen(CHANNEL).await?;
+    // Somebody may have rung before.
+    rung.notify_waiters();
+    // `None` = the connection was lost, and with it whatever was said meanwhile.
+    while let Some(word) = listener.try_recv().await? {
+        if word.payload() != name {
+            rung.notify_waiters();
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! The store of several replicas: a PostgreSQL database.
+//!
+//! A transaction locks in one order, whoever runs it: keys of repeats, then lanes, then entries, each sorted. So nobody waits in a
+//! circle; where two do all the same, PostgreSQL ends one of them, and it is run again. The clock of leases is the database's.
+
+mod bell;
+mod decide;
+mod error;
+mod keep;
+mod open;
+mod read;
+mod receive;
+mod settle;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use sqlx::postgres::PgPool;
+
+use self::bell::Bell;
+use super::entry::{EntryId, Millis, State};
+use super::store::{
+    Batch, BatchOutcome, Count, Decided, Decision, DestinationKey, Digest, Filter, Note, Payload, Row, Store,
+    StoreError,
+};
+
+/// How many batches are under way at once: enough for the next one to be gathered and sent while one waits for its fsync.
+const PARALLEL_WRITES: u32 = 4;
+
+/// What a PostgreSQL store is made of.
+#[derive(Clone)]
+pub struct PostgresOptions {
+    /// `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=...`; its tables are made where its
+    /// `search_path` says, `public` unless it says otherwise.
+    pub url: String,
+    /// Most connections, without the one that listens for other replicas.
+    pub connections: u32,
+    /// For how long a repeat is known as one.
+    pub deduplication_window: Duration,
+}
+
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("connections", &self.connections)
+            .field("deduplication_window", &self.deduplication_window)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A store in a database.
+pub struct Postgres {
+    pool: PgPool,
+    bell: Bell,
+    connections: u32,
+    window: Millis,
+}
+
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Postgres").field("connections", &self.connections).finish_non_exhaustive()
+    }
+}
+
+impl Store for Postgres {
+    fn engine(&self) -> &'static str {
+        "postgres"
+    }
+
+    fn parallel_writes(&self) -> usize {
+        usize::try_from(self.connections.min(PARALLEL_WRITES)).unwrap_or(1).max(1)
+    }
+
+    fn write(&self, batch: Batch) -> BoxFuture<'_, Result<BatchOutcome, StoreError>> {
+        Box::pin(self.write_batch(batch))
+    }
+
+    fn heads(&self, lane: Digest, most: usize) -> BoxFuture<'_, Result<Vec<Row>, StoreError>> {
+        Box::pin(self.read_heads(lane, most))
+    }
+
+    fn next_due(&self, of: DestinationKey) -> BoxFuture<'_, Result<Option<Duration>, StoreError>> {
+        Box::pin(self.read_next_due(of))
+    }
+
+    fn woken(&self) -> BoxFuture<'_, ()> {
+        self.bell.rung()
+    }
+
+    fn counts(&self) -> BoxFuture<'_, Result<Vec<Count>, StoreError>> {
+        Box::pin(self.read_counts())
+    }
+
+    fn list(&self, filter: Filter, after: i64, most: usize) -> BoxFuture<'_, Result<Vec<Row>, StoreError>> {
+        Box::pin(self.read_list(filter, after, most))
+    }
+
+    fn find(&self, id: EntryId) -> BoxFuture<'_, Result<Option<Row>, StoreError>> {
+        Box::pin(self.read_entry(id))
+    }
+
+    fn decide(&self, id: EntryId, decision: Decision) -> BoxFuture<'_, Result<Decided, StoreError>> {
+        Box::pin(self.carry_out(id, decision))
+    }
+
+    fn purge(
+        &self,
+        state: State,
+        before: Millis,
+        filter: Filter,
+        most: usize,
+    ) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.delete_settled(state, before, filter, most))
+    }
+
+    fn forget(&self, before: Millis, most: usize) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.delete_seen(before, most))
+    }
+
+    fn reseal(&self, payloads: Vec<(EntryId, Option<String>, Payload)>) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.replace_payloads(payloads))
+    }
+
+    fn note(&self, name: &'static str) -> BoxFuture<'_, Result<Option<Note>, StoreError>> {
+        Box::pin(self.read_note(name))
+    }
+
+    fn keep(&self, name: &'static str, note: Note, replace: bool) -> BoxFuture<'_, Result<Note, StoreError>> {
+        Box::pin(self.write_note(name, note, replace))
+    }
+
+    /// As files: what is free inside them is used again, but PostgreSQL does not say how much it is.
+    fn size(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
+        Box::pin(self.read_size())
+    }
+
+    fn verify(&self) -> BoxFuture<'_, Result<Vec<String>, StoreError>> {
+        Box::pin(self.check())
+    }
+
+    fn now(&self) -> BoxFuture<'_, Result<Millis, StoreError>> {
+        Box::pin(self.read_clock())
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.disconnect())
+    }
+}
