@@ -36,4 +36,6 @@ fi
 if [ "$#" -gt 0 ]; then
     exec ./scripts/services.sh -- cargo test --locked "$@"
 fi
-exec ./scripts/services.sh -- bash -c 'cargo test --locked && cargo test --locked -- --ignored'
+# One of the ignored uses up its process' descriptors: another test runs it, in a process of its own.
+exec ./scripts/services.sh -- \
+    bash -c 'cargo test --locked && cargo test --locked -- --ignored --skip failure::with_few_descriptors'
