@@ -108,3 +108,47 @@ pub(super) async fn keep(channel: Arc<Channel>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const LEASE: Lease = Lease { lane: [1; 32], fence: 7 };
+
+    fn in_seconds(seconds: u64) -> Instant {
+        Instant::now() + Duration::from_secs(seconds)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_holds_until_its_time_is_over_or_it_is_lost() {
+        let leases = Arc::new(Leases::default());
+        let held = leases.enter(LEASE, in_seconds(3)).unwrap();
+        sleep(Duration::from_secs(2)).await;
+        assert!(held.holds());
+        leases.renewed(&[LEASE], &[], in_seconds(3));
+        sleep(Duration::from_secs(2)).await;
+        assert!(held.holds());
+        sleep(Duration::from_secs(1)).await;
+        assert!(!held.holds(), "its time is over");
+        leases.renewed(&[LEASE], &[], in_seconds(3));
+        assert!(held.holds());
+        leases.renewed(&[LEASE], &[LEASE], in_seconds(3));
+        assert!(!held.holds(), "it is lost");
+        assert_eq!(leases.to_renew(), []);
+    }
+
+    #[test]
+    fn a_lane_is_worked_on_once_at_a_time() {
+        let leases = Arc::new(Leases::default());
+        let held = leases.enter(LEASE, in_seconds(3)).unwrap();
+        let next = Lease { fence: 8, ..LEASE };
+        assert!(leases.enter(next, in_seconds(3)).is_none());
+        drop(held);
+        let held = leases.enter(next, in_seconds(3)).unwrap();
+        // An answer about the lease before says nothing about this one.
+        leases.renewed(&[LEASE], &[LEASE], in_seconds(3));
+        assert!(held.holds());
+    }
+}
