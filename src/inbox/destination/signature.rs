@@ -109,7 +109,9 @@ mod tests {
     fn hmac_by_hand(secret: &[u8], message: &[u8]) -> Vec<u8> {
         let digest = |parts: [&[u8]; 2]| {
             let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-            parts.into_iter().for_each(|part| context.update(part));
+            for part in parts {
+                context.update(part);
+            }
             context.finish().as_ref().to_vec()
         };
         let padded = |pad: u8| (0..64).map(|at| secret.get(at).unwrap_or(&0) ^ pad).collect::<Vec<u8>>();

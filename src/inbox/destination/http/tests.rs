@@ -181,7 +181,7 @@ async fn a_status_decides_what_comes_of_an_attempt() {
 async fn an_answer_counts_although_its_body_never_ends() {
     let router = Router::new().fallback(|| async {
         let piece = || Some(Ok::<_, std::io::Error>(Bytes::from_static(&[0; 1024])));
-        Response::new(Body::from_stream(futures_util::stream::iter(std::iter::from_fn(move || piece()))))
+        Response::new(Body::from_stream(futures_util::stream::iter(std::iter::from_fn(piece))))
     });
     let backend = TestBackend::start(router, false, None).await;
     let destination = destination(at(format!("http://{}", backend.address)));

@@ -1,4 +1,4 @@
-//! Publishes to a stream of NATS JetStream, as CloudEvents in binary mode.
+//! Publishes to a stream of NATS `JetStream`, as CloudEvents in binary mode.
 
 mod options;
 mod subject;

@@ -23,7 +23,7 @@ pub struct NatsOptions {
     pub servers: Vec<String>,
     /// The subject, with `{environment}`, `{product}` and `{operation}` in it.
     pub subject: String,
-    /// The contents of a credentials file (a JWT and an NKey seed).
+    /// The contents of a credentials file (a JWT and a seed).
     pub credentials: Option<Zeroizing<String>>,
     /// PEM certificates that the server's certificate must chain to. They *replace* the public roots.
     pub ca_pem: Option<Vec<u8>>,
