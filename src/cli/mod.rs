@@ -42,7 +42,7 @@ enum Command {
     /// Write a complete sample PKI into a new directory
     SamplePki(sample_pki::Arguments),
     /// See, deliver again, export and look after what is in the inbox
-    Inbox(inbox::Arguments),
+    Inbox(Box<inbox::Arguments>),
     /// Ask a running server whether it is ready; for containers without a shell
     Healthcheck(healthcheck::Arguments),
 }

@@ -63,14 +63,13 @@ impl Sealing {
     /// # Errors
     /// [`SealingError`]; nothing may be stored then, since no repeat would be known.
     pub async fn establish(store: &dyn Store, master: Option<MasterKeys>) -> Result<Self, SealingError> {
-        let kept = match store.note(INDEX_KEY).await? {
-            Some(note) => note,
-            None => {
-                let made = index_key::random().ok_or(SealingError::NoRandomBytes)?;
-                let note = index_note(master.as_ref(), &made).ok_or(SealingError::NoRandomBytes)?;
-                // Another process may have been faster: what it made counts.
-                store.keep(INDEX_KEY, note, false).await?
-            }
+        let kept = if let Some(note) = store.note(INDEX_KEY).await? {
+            note
+        } else {
+            let made = index_key::random().ok_or(SealingError::NoRandomBytes)?;
+            let note = index_note(master.as_ref(), &made).ok_or(SealingError::NoRandomBytes)?;
+            // Another process may have been faster: what it made counts.
+            store.keep(INDEX_KEY, note, false).await?
         };
         let bytes = opened_index(master.as_ref(), &kept)?;
         let index = IndexKey::new(&bytes).ok_or_else(|| SealingError::Damaged(kept.key_id.clone()))?;

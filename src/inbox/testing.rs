@@ -23,7 +23,7 @@ pub(crate) fn key_lines<const N: usize>(names: [&str; N]) -> [String; N] {
 
 /// The keys of these lines.
 pub(crate) fn keys(lines: &[&String]) -> MasterKeys {
-    MasterKeys::parse(&lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap()
+    MasterKeys::parse(&lines.iter().map(|line| line.as_str()).collect::<Vec<_>>().join("\n")).unwrap()
 }
 
 /// What is known of an entry of `preprod`, with a new id.

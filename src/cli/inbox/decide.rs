@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use super::confirmation::confirmed;
 use super::filter::{CHOOSING, FilterArguments, now};
+use super::problems::Problems;
 use super::progress::bar;
 use super::{PAGE, StoreArguments, exit_code};
-use crate::cli::{Error, complain, say};
+use crate::cli::{Error, say};
 use crate::inbox::entry::EntryId;
 use crate::inbox::store::{Decided, Decision, Filter, Store, StoreError};
 
@@ -44,9 +45,7 @@ pub(super) async fn run(arguments: &Arguments, decision: Decision) -> Result<Exi
         (arguments.store.store().await?, arguments.ids.clone())
     };
     let outcome = decide(store.as_ref(), &ids, decision).await?;
-    for problem in &outcome.problems {
-        complain(problem);
-    }
+    outcome.problems.tell();
     say(format_args!("{} entries were {}.", outcome.done, participle(decision)))?;
     Ok(exit_code(outcome.problems.is_empty()))
 }
@@ -73,7 +72,7 @@ async fn chosen(store: &dyn Store, filter: Filter) -> Result<Vec<EntryId>, Store
 #[derive(Debug, Default)]
 struct Outcome {
     done: u64,
-    problems: Vec<String>,
+    problems: Problems,
 }
 
 async fn decide(store: &dyn Store, ids: &[EntryId], decision: Decision) -> Result<Outcome, StoreError> {
@@ -82,8 +81,8 @@ async fn decide(store: &dyn Store, ids: &[EntryId], decision: Decision) -> Resul
     for &id in ids {
         match store.decide(id, decision).await? {
             Decided::Done => outcome.done += 1,
-            Decided::Unknown => outcome.problems.push(format!("{id}: there is no such entry")),
-            Decided::Refused(state) => outcome.problems.push(format!("{id}: it is {state}")),
+            Decided::Unknown => outcome.problems.add(format!("{id}: there is no such entry")),
+            Decided::Refused(state) => outcome.problems.add(format!("{id}: it is {state}")),
         }
         bar.inc(1);
     }
@@ -131,7 +130,7 @@ mod tests {
         let dead = Filter { state: Some(State::Dead), ..Filter::default() };
         let ids = chosen(&store, dead.clone()).await.unwrap();
         let outcome = decide(&store, &ids, Decision::Replay).await.unwrap();
-        assert_eq!((outcome.done, outcome.problems.len()), (PAGE as u64 + 15, 0));
+        assert_eq!((outcome.done, outcome.problems.is_empty()), (PAGE as u64 + 15, true));
         assert!(chosen(&store, dead).await.unwrap().is_empty());
         assert_eq!(store.all().iter().filter(|row| row.replays == 1).count(), PAGE + 15);
     }
@@ -147,7 +146,7 @@ mod tests {
         let outcome = decide(&store, &[delivered, unknown, pending], Decision::Discard).await.unwrap();
         assert_eq!(outcome.done, 1);
         assert_eq!(
-            outcome.problems,
+            outcome.problems.lines(),
             [format!("{delivered}: it is delivered"), format!("{unknown}: there is no such entry")]
         );
         assert_eq!(store.all()[1].state, State::Discarded);

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use super::filter::FilterArguments;
+use super::problems::Problems;
 use super::progress::{bar, roughly};
 use super::store::Opened;
 use super::{PAGE, StoreArguments, exit_code};
@@ -40,9 +41,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     complain("What is exported was sent by Thales, and may hold personal data.");
     let exported = export(&opened, filter, &mut to).await?;
     complain(format_args!("{} entries were exported.", exported.entries));
-    for problem in &exported.problems {
-        complain(problem);
-    }
+    exported.problems.tell();
     Ok(exit_code(exported.problems.is_empty()))
 }
 
@@ -68,7 +67,7 @@ struct Exported {
 #[derive(Debug, Default)]
 struct Outcome {
     entries: u64,
-    problems: Vec<String>,
+    problems: Problems,
 }
 
 async fn export(opened: &Opened, filter: Filter, to: &mut dyn Write) -> Result<Outcome, Error> {
@@ -84,7 +83,7 @@ async fn export(opened: &Opened, filter: Filter, to: &mut dyn Write) -> Result<O
             let contents = match opened.sealing.unseal(&row.facts, &row.payload) {
                 Ok(contents) => contents,
                 Err(error) => {
-                    outcome.problems.push(format!("{} is left out: {error}", row.facts.id));
+                    outcome.problems.add(format!("{} is left out: {error}", row.facts.id));
                     continue;
                 }
             };
@@ -122,8 +121,9 @@ mod tests {
         let opened = Opened { store, sealing };
         let mut text = Vec::new();
         let outcome = export(&opened, Filter::default(), &mut text).await.unwrap();
-        assert_eq!((outcome.entries, outcome.problems.len()), (1, 1));
-        assert!(outcome.problems[0].starts_with(&format!("{lost} is left out")), "{:?}", outcome.problems);
+        let problems = outcome.problems.lines();
+        assert_eq!((outcome.entries, problems.len()), (1, 1));
+        assert!(problems[0].starts_with(&format!("{lost} is left out")), "{problems:?}");
         let line: serde_json::Value = serde_json::from_slice(&text).unwrap();
         assert_eq!(line["id"], id.to_string());
         assert_eq!(line["body_base64"], STANDARD.encode("a body"));

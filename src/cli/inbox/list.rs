@@ -113,8 +113,8 @@ fn write_table(lines: &[Cells], to: &mut dyn Write) -> io::Result<()> {
         }
     }
     for line in &lines {
-        let text: String = widths.iter().zip(line).map(|(&width, cell)| format!("{cell:<width$}  ")).collect();
-        writeln!(to, "{}", text.trim_end())?;
+        let cells: Vec<_> = widths.iter().zip(line).map(|(&width, cell)| format!("{cell:<width$}")).collect();
+        writeln!(to, "{}", cells.join("  ").trim_end())?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod export;
 mod filter;
 mod list;
 mod new_key;
+mod problems;
 mod progress;
 mod purge;
 mod rekey;
@@ -48,7 +49,7 @@ enum Command {
     Export(export::Arguments),
     /// Check the store, and open every entry
     Verify(verify::Arguments),
-    /// Seal everything anew under the first key of the key file
+    /// Seal everything anew under the first key of the key file, which the server has to know by then
     Rekey(rekey::Arguments),
     /// Print a line for a key file, with a new key
     NewKey(new_key::Arguments),

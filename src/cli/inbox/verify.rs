@@ -2,14 +2,12 @@
 
 use std::process::ExitCode;
 
+use super::problems::Problems;
 use super::progress::{bar, roughly};
 use super::store::Opened;
 use super::{PAGE, StoreArguments, exit_code};
-use crate::cli::{Error, complain, say};
+use crate::cli::{Error, say};
 use crate::inbox::store::Filter;
-
-/// Entries that are named of those that do not open.
-const MOST_NAMED: u64 = 20;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -20,12 +18,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let opened = arguments.store.open().await?;
     let found = verify(&opened).await?;
-    for problem in &found.problems {
-        complain(problem);
-    }
-    if let Some(warning) = opened.sealing.warning() {
-        complain(format_args!("Warning: {warning}."));
-    }
+    found.problems.tell();
     let sound = found.problems.is_empty();
     let verdict = if sound { "nothing is wrong" } else { "not all is well" };
     say(format_args!("{} entries: {verdict}.", found.entries))?;
@@ -33,17 +26,20 @@ pub(super) async fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
 }
 
 /// What was looked at, and what is wrong with it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Found {
     entries: u64,
-    problems: Vec<String>,
+    problems: Problems,
 }
 
 async fn verify(opened: &Opened) -> Result<Found, Error> {
     let store = opened.store.as_ref();
-    let mut found = Found { entries: 0, problems: store.verify().await? };
+    let mut found = Found::default();
+    for problem in store.verify().await? {
+        found.problems.add(problem);
+    }
     let bar = bar(roughly(store, &Filter::default()).await?);
-    let (mut after, mut unopened) = (0, 0);
+    let mut after = 0;
     loop {
         let page = store.list(Filter::default(), after, PAGE).await?;
         let Some(last) = page.last() else { break };
@@ -51,18 +47,12 @@ async fn verify(opened: &Opened) -> Result<Found, Error> {
         for row in &page {
             found.entries += 1;
             if let Err(error) = opened.sealing.unseal(&row.facts, &row.payload) {
-                unopened += 1;
-                if unopened <= MOST_NAMED {
-                    found.problems.push(format!("{}: {error}", row.facts.id));
-                }
+                found.problems.add(format!("{}: {error}", row.facts.id));
             }
         }
         bar.set_position(found.entries);
     }
     bar.finish_and_clear();
-    if unopened > MOST_NAMED {
-        found.problems.push(format!("{unopened} entries do not open; the first {MOST_NAMED} are named"));
-    }
     Ok(found)
 }
 
@@ -84,18 +74,18 @@ mod tests {
         }
         let opened = Opened { store: Arc::clone(&store) as _, sealing };
         let found = verify(&opened).await.unwrap();
-        assert_eq!((found.entries, found.problems.len()), (PAGE as u64 + 1, 0), "{:?}", found.problems);
+        assert_eq!((found.entries, found.problems.is_empty()), (PAGE as u64 + 1, true), "{:?}", found.problems);
 
         let rows = store.all();
         store.change(rows[PAGE].facts.id, |row| row.payload.bytes[20] ^= 1);
-        let problems = verify(&opened).await.unwrap().problems;
+        let problems = verify(&opened).await.unwrap().problems.lines();
         assert!(problems.len() == 1 && problems[0].starts_with(&rows[PAGE].facts.id.to_string()), "{problems:?}");
 
         for row in rows.iter().take(30) {
             store.change(row.facts.id, |row| row.payload.key_id = Some("lost".into()));
         }
-        let problems = verify(&opened).await.unwrap().problems;
+        let problems = verify(&opened).await.unwrap().problems.lines();
         assert_eq!(problems.len(), 21);
-        assert!(problems[20].starts_with("31 entries"), "{problems:?}");
+        assert!(problems[20] == "and 11 more", "{problems:?}");
     }
 }
