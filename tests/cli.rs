@@ -17,6 +17,9 @@ mod broken;
 #[path = "cli/explain.rs"]
 mod explain;
 
+#[path = "cli/inbox.rs"]
+mod inbox;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
