@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::member::Member;
 use super::options::EnvironmentOptions;
 use crate::handler::Receive;
+use crate::inbox::postgres::{Postgres, PostgresOptions};
 use crate::inbox::sqlite::{Sqlite, SqliteOptions};
 use crate::inbox::store::{Clock, DestinationKey, Store, StoreError};
 use crate::inbox::{Destinations, Inbox, InboxOptions, MasterKeys, Sealing, SealingError};
@@ -65,8 +66,15 @@ impl InboxSetup {
                 Arc::new(Sqlite::open(options).await?)
             }
             StoreOptions::Postgres { url, connections } => {
-                let _ = (url, connections);
-                return Err(StoreError::Rejected("x".into()));
+                let options = PostgresOptions { url: url.to_string(), connections: *connections, deduplication_window };
+                let store = Postgres::open(options).await?;
+                if exclusive && !store.synchronous_standby().await? {
+                    warn!(
+                        event = "inbox_durability",
+                        "PostgreSQL has no synchronous standby: what is acknowledged is as durable as the primary's own disk"
+                    );
+                }
+                Arc::new(store)
             }
         })
     }

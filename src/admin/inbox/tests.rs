@@ -65,7 +65,7 @@ async fn only_who_shows_the_token_is_answered() {
     ];
     let mut expired = token();
     expired.expires = Some(std::time::SystemTime::UNIX_EPOCH);
-    let with_expired = routes(Some(Arc::clone(&served.store) as _), Some(expired));
+    let with_expired = routes(Some(Arc::clone(&served.store) as _), AdminToken::new(Some(expired)));
     for (method, path) in &calls {
         let wrong = bearer("a-token-of-administratorz");
         let basic = format!("Basic {TOKEN}");
@@ -86,7 +86,7 @@ async fn only_who_shows_the_token_is_answered() {
         let shown = bearer(TOKEN);
         let (status, _, _) = ask(&with_expired, method, path, &[("authorization", &shown)]).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED, "expired");
-        let without = routes(Some(Arc::clone(&served.store) as _), None);
+        let without = routes(Some(Arc::clone(&served.store) as _), AdminToken::default());
         let (status, _, body) = ask(&without, method, path, &[("authorization", &shown)]).await;
         assert_eq!(status, StatusCode::FORBIDDEN);
         assert!(body.contains("token_file"), "{body}");
