@@ -66,6 +66,7 @@ pub mod http;
 pub mod inbox;
 pub mod metrics;
 mod nearest;
+mod new_uuid;
 mod outgoing;
 pub mod pki;
 pub mod server;

@@ -4,16 +4,15 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::SystemTime;
 
 use ::http::header::{HeaderMap, HeaderName, HeaderValue};
 use ::http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
-use uuid::Uuid;
 
 use super::ResponseBody;
 use super::access::Observed;
+use crate::new_uuid::new_uuid;
 
 /// The caller's id of the request, or ours.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -100,17 +99,6 @@ fn pass_or_make_request_id(headers: &mut HeaderMap) -> HeaderValue {
     let id = new_request_id();
     headers.insert(REQUEST_ID, id.clone());
     id
-}
-
-/// Version 7, of the crypto library's random bytes: `Uuid::now_v7` panics where there are neither `getrandom` to link to (a static
-/// binary) nor /dev/random.
-fn new_uuid() -> Uuid {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let mut random = [0; 10];
-    // Without random bytes, the time still tells most requests apart.
-    let _ = aws_lc_rs::rand::fill(&mut random);
-    uuid::Builder::from_unix_timestamp_millis(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX), &random)
-        .into_uuid()
 }
 
 fn pass_or_make_traceparent(headers: &mut HeaderMap) {
@@ -231,7 +219,7 @@ mod tests {
         let too_long = "x".repeat(129);
         for ids in [&[][..], &[""], &["a b"], &["caf\u{e9}"], &[&too_long], &["a", "b"]] {
             let made = passed_or_made(&REQUEST_ID, ids);
-            assert_eq!(made.parse::<Uuid>().unwrap().get_version_num(), 7, "{ids:?}");
+            assert_eq!(made.parse::<uuid::Uuid>().unwrap().get_version_num(), 7, "{ids:?}");
         }
     }
 

@@ -21,7 +21,7 @@ impl EntryId {
     /// One that no other entry has.
     #[must_use]
     pub fn new() -> Self {
-        Self(Uuid::now_v7())
+        Self(crate::new_uuid::new_uuid())
     }
 
     /// The 16 bytes, most significant first.

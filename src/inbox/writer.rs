@@ -170,7 +170,7 @@ impl Gathered {
                 hand_out(claimed, leases);
             }
             (Err(error @ StoreError::Rejected(_)), Some(rows)) => {
-                // One that is not taken must not stand in the way of its neighbours.
+                // One that is not taken must not stand in the way of its neighbours. Deliveries ask again for what is theirs.
                 refuse(settled, &error);
                 refuse(renewed, &error);
                 refuse(claimed, &error);

@@ -4,6 +4,7 @@ use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::auth::LiveSecret;
 use crate::inbox::Sealing;
 use crate::inbox::testing::{Memory, stored};
 

@@ -11,7 +11,8 @@ use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
-use uuid::Uuid;
+
+use crate::new_uuid::new_uuid;
 
 const CHANNEL: &str = "issuer_host_inbox";
 /// Least time between two words: what comes meanwhile goes with the second.
@@ -32,7 +33,7 @@ impl Bell {
     pub(super) fn hang(pool: &PgPool, connect: PgConnectOptions) -> Self {
         let (ring, rung) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         // Who rings knows his own name, and does not get up for himself.
-        let name = Uuid::now_v7().to_string();
+        let name = new_uuid().to_string();
         let listening =
             PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None).connect_lazy_with(connect);
         let ringing = tokio::spawn(ring_others(pool.clone(), Arc::clone(&ring), name.clone()));

@@ -18,7 +18,7 @@ fn server() -> String {
 
 /// A stream of its own for a test, and options to publish into it.
 async fn stream(server: &str, most_bytes: i32) -> (Stream, NatsOptions) {
-    let name = format!("test-{}", uuid::Uuid::now_v7());
+    let name = format!("test-{}", crate::inbox::entry::EntryId::new());
     let client = async_nats::connect(server).await.unwrap();
     let config = Config {
         name: name.clone(),
