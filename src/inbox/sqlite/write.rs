@@ -14,8 +14,8 @@ impl Sqlite {
         let now = self.clock.now();
         self.transaction(move |transaction| {
             Box::pin(async move {
-                let mut outcome = BatchOutcome::default();
-                outcome.settled = settle::settle(transaction, batch.settle, now).await?;
+                let settled = settle::settle(transaction, batch.settle, now).await?;
+                let mut outcome = BatchOutcome { settled, ..BatchOutcome::default() };
                 for renewal in batch.renew {
                     outcome.lost.push(settle::renew(transaction, renewal, now).await?);
                 }

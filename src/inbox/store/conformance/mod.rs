@@ -115,14 +115,13 @@ impl Subject {
 
     /// Lets the stores' clock go on: puts it forward, or waits until it has gone on by itself.
     async fn pass(&self, by: Duration) {
-        match &self.clock {
-            Some(clock) => clock.advance(by),
-            None => {
-                let until = self.store.now().await.unwrap() + millis(by);
-                while self.store.now().await.unwrap() < until {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-            }
+        if let Some(clock) = &self.clock {
+            clock.advance(by);
+            return;
+        }
+        let until = self.store.now().await.unwrap() + millis(by);
+        while self.store.now().await.unwrap() < until {
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
