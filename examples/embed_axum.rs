@@ -39,7 +39,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Handler::from(router),
     );
     let server = ServerOptions { listen: vec![listen], ..ServerOptions::default() };
-    let app = App::bind(AppOptions { server, admin: None, environments: vec![environment] }).await?;
+    let app =
+        App::bind(AppOptions { server, admin: None, environments: vec![environment], ..AppOptions::default() }).await?;
     app.run(async {
         if let Err(error) = tokio::signal::ctrl_c().await {
             eprintln!("cannot wait for Ctrl-C: {error}");

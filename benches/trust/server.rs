@@ -88,7 +88,9 @@ fn serve(
             access_events: false,
             ..ServerOptions::default()
         };
-        let app = App::bind(AppOptions { server, admin: None, environments: vec![environment] }).await?;
+        let app =
+            App::bind(AppOptions { server, admin: None, environments: vec![environment], ..AppOptions::default() })
+                .await?;
         let address = app.addresses().first().copied().ok_or("the server listens nowhere")?;
         started.send(Ok((address, ThreadClock::of_this_thread()?, app.reloader())))?;
         app.run(async {

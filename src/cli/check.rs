@@ -47,6 +47,7 @@ fn explain(settings: &Settings, options: &AppOptions) -> Result<Explanation, Rep
     if !problems.is_empty() {
         return Err(configuration::refused(settings, &problems));
     }
+    warnings.extend(settings.inbox_warning().map(str::to_owned));
     explanation.server(settings);
     explanation.conclude(&warnings);
     Ok(explanation)

@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Err(report) => return Ok(configuration::tell(&report)),
     };
     crate::telemetry::init(settings.log.format.into(), &filter(settings.log.level))?;
-    for warning in &settings.warnings {
+    for warning in settings.warnings.iter().map(String::as_str).chain(settings.inbox_warning()) {
         warn!(event = "configuration_warning", "{warning}");
     }
     let runtime = runtime(settings.server.workers)?;

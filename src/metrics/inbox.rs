@@ -236,15 +236,18 @@ mod tests {
             count("tsh", "done", State::Delivered, 1, 1_000),
         ]);
         let first = text(&registry);
-        let pending = "inbox_pending{environment=\"preprod\",operation=\"notify\"}";
+        let of = |name: &str, product: &str, operation: &str| {
+            format!("inbox_{name}{{environment=\"preprod\",product=\"{product}\",operation=\"{operation}\"}}")
+        };
+        let (pending, oldest) = (of("pending", "d1", "notify"), "oldest_pending_timestamp_seconds");
         assert!(first.contains(&format!("{pending} 5\n")), "{first}");
-        assert!(
-            first.contains("inbox_oldest_pending_timestamp_seconds{environment=\"preprod\",operation=\"notify\"} 7\n")
-        );
-        assert!(first.contains("inbox_dead_letters{environment=\"preprod\",operation=\"other\"} 1\n"));
-        assert!(!first.contains("\"done\""));
-        metrics.holds(&[]);
-        assert!(!text(&registry).contains(pending));
+        assert!(first.contains(&format!("{} 7\n", of(oldest, "d1", "notify"))), "{first}");
+        assert!(first.contains(&format!("{} 1\n", of("dead_letters", "tsh", "other"))));
+        assert!(!first.contains(&of(oldest, "tsh", "done")));
+        metrics.holds(&[count("tsh", "other", State::Dead, 1, 1_000)]);
+        let second = text(&registry);
+        assert!(!second.contains("notify") && !second.contains("done"), "{second}");
+        assert!(second.contains(&format!("{} 1\n", of("dead_letters", "tsh", "other"))));
     }
 
     #[test]

@@ -83,13 +83,15 @@ const ON_DEAD_LETTER: &[(&str, OnDeadLetter)] = &[("continue", OnDeadLetter::Con
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// As durations are written.
+const YEAR: Duration = Duration::from_secs(31_557_600);
 
 #[allow(clippy::option_option, reason = "absent and wrong are different outcomes")]
 pub(super) fn read(section: &mut Section<'_>) -> Option<Option<InboxSettings>> {
     let store = store(section);
     let key_file = section.optional("key_file", path::file);
-    let retention = section.required("retention", duration(Duration::ZERO..=365 * DAY));
-    let deduplication_window = section.required("deduplication_window", duration(MINUTE..=365 * DAY));
+    let retention = section.required("retention", duration(Duration::ZERO..=YEAR));
+    let deduplication_window = section.required("deduplication_window", duration(MINUTE..=YEAR));
     let max_size = section.optional("max_size", size(1 << 20..=1 << 50));
     let commit_timeout = section.required("commit_timeout", duration(Duration::from_millis(10)..=MINUTE));
     let connections = section.required("connections", integer(1..=1000));
@@ -113,7 +115,7 @@ fn delivery(section: &mut Section<'_>) -> Option<DeliverySettings> {
     let attempt_timeout = section.required("attempt_timeout", duration(Duration::from_millis(10)..=60 * MINUTE));
     let first_backoff = section.required("first_backoff", duration(Duration::from_millis(10)..=60 * MINUTE));
     let max_backoff = section.required("max_backoff", duration(Duration::from_millis(10)..=DAY));
-    let max_age = section.required("max_age", duration(SECOND..=365 * DAY));
+    let max_age = section.required("max_age", duration(SECOND..=YEAR));
     let on_dead_letter = section.required("on_dead_letter", one_of(ON_DEAD_LETTER));
     if let (Some(first), Some(most)) = (first_backoff, max_backoff)
         && first > most

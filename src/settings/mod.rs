@@ -148,6 +148,20 @@ impl Settings {
         files.into_iter().map(Path::to_path_buf).collect()
     }
 
+    /// What an operator should know of where notifications are kept.
+    #[must_use]
+    pub fn inbox_warning(&self) -> Option<&'static str> {
+        match &self.inbox {
+            None => Some(
+                "There is no inbox (inbox.url): notifications are forwarded, and acknowledged once the backend has them.",
+            ),
+            Some(inbox) if inbox.key_file.is_none() => Some(
+                "inbox.key_file is not set: paths, queries, headers and bodies of notifications are kept in clear.",
+            ),
+            Some(_) => None,
+        }
+    }
+
     /// An empty report that knows where these settings were written, for checks of what they name.
     #[must_use]
     pub fn report(&self) -> Report {
@@ -233,15 +247,6 @@ fn conclude(mut reader: Reader, read: Read, assets: &Assets) -> Result<Settings,
     }
     consistency::listeners(&mut reader, &claims, &listen, read.admin.as_ref());
     consistency::claims(&mut reader, &claims);
-    match &read.inbox {
-        Some(None) => reader.warn(
-            "There is no inbox (inbox.url): notifications are forwarded, and are acknowledged once the backend has them.",
-        ),
-        Some(Some(inbox)) if inbox.key_file.is_none() => reader.warn(
-            "inbox.key_file is not set: paths, queries, headers and bodies of notifications are kept in clear.",
-        ),
-        _ => {}
-    }
     let (environments, parts): (Vec<_>, Vec<_>) =
         read.environments.into_iter().map(|environment| (environment.settings, environment.parts)).unzip();
     let environments: Vec<_> = environments.into_iter().flatten().collect();

@@ -40,7 +40,12 @@ async fn embed(router: Router) -> Embedded {
     );
     environment.host = Some(HOST.to_owned());
     let server = ServerOptions { listen: vec![([127, 0, 0, 1], 0).into()], ..ServerOptions::default() };
-    run(pki, App::bind(AppOptions { server, admin: None, environments: vec![environment] }).await.unwrap())
+    run(
+        pki,
+        App::bind(AppOptions { server, admin: None, environments: vec![environment], ..AppOptions::default() })
+            .await
+            .unwrap(),
+    )
 }
 
 fn run(pki: Pki, app: App) -> Embedded {
@@ -109,15 +114,20 @@ async fn options_that_contradict_each_other_bind_nothing() {
         )
     };
     let server = || ServerOptions { listen: vec![([127, 0, 0, 1], 0).into()], ..ServerOptions::default() };
-    let two = AppOptions { server: server(), admin: None, environments: vec![environment("one"), environment("two")] };
+    let two = AppOptions {
+        server: server(),
+        admin: None,
+        environments: vec![environment("one"), environment("two")],
+        ..AppOptions::default()
+    };
     let error = App::bind(two).await.unwrap_err().to_string();
     assert!(error.contains("environments one and two cannot be told apart"), "{error}");
-    let none = AppOptions { server: server(), admin: None, environments: Vec::new() };
+    let none = AppOptions { server: server(), admin: None, environments: Vec::new(), ..AppOptions::default() };
     assert!(App::bind(none).await.unwrap_err().to_string().contains("no environment"));
 
     let mut pinned = environment("pinned");
     pinned.client_ca = MaterialSource::inline(pki.honest.chain_pem());
-    let pinned = AppOptions { server: server(), admin: None, environments: vec![pinned] };
+    let pinned = AppOptions { server: server(), admin: None, environments: vec![pinned], ..AppOptions::default() };
     let error = App::bind(pinned).await.unwrap_err().to_string();
     assert!(error.contains("Thales forbids pinning"), "{error}");
 }
@@ -145,7 +155,7 @@ impl Files {
             reload: TriggerOptions { watch: false, poll: None },
             ..ServerOptions::default()
         };
-        AppOptions { server, admin: None, environments: vec![environment] }
+        AppOptions { server, admin: None, environments: vec![environment], ..AppOptions::default() }
     }
 }
 

@@ -89,9 +89,17 @@ fn an_environment_lacks_almost_everything() {
 }
 
 #[test]
-fn contract_keys_are_not_built_yet() {
+fn an_inbox_and_where_it_delivers_to_are_wrong() {
     let text = format!(
-        "{MINIMAL}\nbackend.events_url = \"http://127.0.0.1:8081\"\n[inbox]\nurl = \"sqlite:///var/lib/issuer-host/inbox.db\"\n"
+        "{}\n[environments.preprod.backend]\nurl = \"http://127.0.0.1:8080\"\nevents_url = \"nats://user:hunter2@nats:4222\"\n\
+         [backends.other]\nurl = \"http://127.0.0.1:8080\"\nevents_url = \"nats://nats:4222/subject\"\n\
+         [backends.third]\nurl = \"http://127.0.0.1:8080\"\nevents_subject = \"a\"\nevents_credentials = \"ca.pem\"\n\
+         [backends.fourth]\nurl = \"http://127.0.0.1:8080\"\nevents_url = \"tls://nats\"\nsigning_secret = \"whsec_hunter2\"\n\
+         [inbox]\nurl = \"mysql://user:hunter2@db/inbox\"\nkey_file = \"none\"\nretention = \"7\"\n\
+         deduplication_window = \"1s\"\nmax_size = \"1 KiB\"\nconnections = 0\nmax_sise = \"1 GiB\"\n\
+         [inbox.delivery]\nmax_in_flight = 0\nfirst_backoff = \"10m\"\nmax_backoff = \"1m\"\non_dead_letter = \"stop\"\n\
+         [admin]\ntoken = \"one\"\ntoken_sha256 = \"other\"\n",
+        MINIMAL.replace("[environments.preprod.backend]", "").replace("backend.url = \"http://127.0.0.1:8080\"", ""),
     );
     insta::assert_snapshot!(report(&text, &[]));
 }

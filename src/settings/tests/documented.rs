@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::super::layers::Layers;
-use super::super::{DEFAULTS, RevocationMode, Settings, Sources, key, read_layers};
+use super::super::{DEFAULTS, EventSettings, RevocationMode, Settings, Sources, key, read_layers};
 use super::{MINIMAL, Place};
 
 /// The defaults with the settings of an environment switched on: a `#` with a name or a table right behind it goes.
@@ -42,9 +42,12 @@ fn every_setting_that_is_read_is_documented_and_every_documented_one_is_read() {
     let place = Place::new();
     let file = place.path().join("issuer-host.toml");
     let (reader, ..) = read_layers(Layers::default(), Some((&file, &with_environment())), &[]).unwrap();
-    let is_twin = |key: &str| key.ends_with("_file") || key.ends_with("_sha256");
-    let (twins, read): (BTreeSet<String>, BTreeSet<String>) =
-        reader.known().iter().cloned().partition(|key| is_twin(key));
+    let known = reader.known();
+    let is_twin = |key: &str| {
+        let base = key.strip_suffix("_file").or_else(|| key.strip_suffix("_sha256"));
+        base.is_some_and(|base| known.contains(base))
+    };
+    let (twins, read): (BTreeSet<String>, BTreeSet<String>) = known.iter().cloned().partition(|key| is_twin(key));
     let below = |table: &str, keys: &BTreeSet<String>| -> BTreeSet<String> {
         keys.iter().filter_map(|key| key.strip_prefix(table)).map(str::to_owned).collect()
     };
@@ -86,6 +89,7 @@ fn the_documented_defaults_of_an_environment_are_the_real_ones() {
         place.write(&format!("tls/{name}"), "text");
     }
     place.write("products/mine.toml", "text");
+    place.write("inbox-keys", "text");
     let documented = place.load(&loadable()).unwrap().environments.remove(0);
     let real = place.load(MINIMAL).unwrap().environments.remove(0);
 
@@ -103,6 +107,9 @@ fn the_documented_defaults_of_an_environment_are_the_real_ones() {
     expected.backend.url = real.backend.url.clone();
     expected.backend.ca = None;
     expected.backend.client_credential = None;
+    assert_eq!(documented.backend.events.subject, real.backend.events.subject);
+    expected.backend.events =
+        EventSettings { subject: documented.backend.events.subject.clone(), ..EventSettings::default() };
     expected.products = real.products.clone();
     expected.interpreter.base_paths = Vec::new();
     expected.interpreter.api_keys = Vec::new();
