@@ -47,9 +47,18 @@ pub struct SqliteOptions {
     pub clock: Clock,
 }
 
+/// Which file something is, whatever it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileIdentity {
+    device: u64,
+    inode: u64,
+}
+
 /// A store in a file.
 pub struct Sqlite {
     path: PathBuf,
+    /// The file that was opened.
+    file: FileIdentity,
     connect: SqliteConnectOptions,
     /// `None` = the next who writes connects anew: the last one met something that may have left its connection unusable.
     writer: Mutex<Option<SqliteConnection>>,

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 use super::error::{of_migration, store_error};
 use super::filesystem::refuse_network;
-use super::{Sqlite, SqliteOptions};
+use super::{FileIdentity, Sqlite, SqliteOptions};
 use crate::inbox::store::{StoreError, millis};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -54,7 +54,20 @@ impl Sqlite {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(connect.clone().pragma("query_only", "1"));
         let window = millis(deduplication_window);
-        Ok(Self { path, connect, writer: Mutex::new(Some(writer)), readers, window, clock, _lock: lock })
+        let file = identity(path.clone()).await?;
+        Ok(Self { path, file, connect, writer: Mutex::new(Some(writer)), readers, window, clock, _lock: lock })
+    }
+
+    /// Whether the file is where it was. SQLite itself does not ask when its log is a WAL: it goes on writing to a file that was
+    /// deleted, and with the process everything that was acknowledged would be gone.
+    pub(super) async fn is_in_its_place(&self) -> Result<(), StoreError> {
+        if identity(self.path.clone()).await.is_ok_and(|now| now == self.file) {
+            return Ok(());
+        }
+        let path = self.path.display();
+        Err(StoreError::ReadOnly(format!(
+            "{path} is not the file that was opened: it was moved, deleted or replaced; put it back, or restart the server"
+        )))
     }
 
     /// A connection of its own to write with.
@@ -72,6 +85,15 @@ impl Sqlite {
             }
         }
     }
+}
+
+async fn identity(path: PathBuf) -> Result<FileIdentity, StoreError> {
+    let looked = tokio::task::spawn_blocking(move || {
+        std::fs::metadata(&path)
+            .map(|metadata| FileIdentity { device: metadata.dev(), inode: metadata.ino() })
+            .map_err(|error| of_file(&path, &error))
+    });
+    looked.await.map_err(|_| StoreError::Unavailable("the runtime is shutting down".into()))?
 }
 
 fn connection_options(path: &Path) -> SqliteConnectOptions {

@@ -63,7 +63,8 @@ async fn recovers(
 async fn a_file_that_cannot_grow_refuses_until_it_can_and_loses_nothing() {
     let mut door = open(SQLITE, "").await;
     let config = door.directory.path().join("issuer-host.toml");
-    drop(std::mem::replace(&mut door.server, Server::start_with_file_limit(&config, 4096).await));
+    door.server.kill();
+    door.server = Server::start_with_file_limit(&config, 4096).await;
     let mut session = door.honest().session().await.unwrap();
     let mut acknowledged = BTreeSet::new();
     let number = fill(&mut session, &mut acknowledged).await;
@@ -178,7 +179,7 @@ async fn a_store_that_cannot_be_written_to_is_a_bad_configuration() {
     let directory = door.directory.path().to_owned();
     for (url, words) in [
         ("sqlite:none/inbox.db", "none"),
-        ("sqlite:client-ca.pem", "client-ca.pem"),
+        ("sqlite:client-ca.pem", "not a database"),
         ("postgres://nobody:hunter2@127.0.0.1:1/nothing", "store"),
     ] {
         crate::support::door::edit(&directory, "sqlite:inbox.db", url);
