@@ -3,17 +3,19 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
 use super::App;
 use super::inbox::{AppInbox, InboxError};
 use super::member::Member;
-use super::options::AppOptions;
+use super::options::{AppOptions, EnvironmentOptions, ServerOptions};
 use super::reload::Reloading;
 use super::serving::Serving;
 use super::status::StatusBoard;
 use crate::admin::{Admin, AdminError, AdminSources, AdminToken, Readiness};
+use crate::auth::LiveSecret;
 use crate::metrics::Metrics;
 use crate::server::limits::{HandshakeSlots, Permits};
 use crate::server::{self, BindError, Door, Shutdown};
@@ -129,6 +131,23 @@ pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
         Some(setup) => Some(AppInbox::open(setup, metrics.inbox()).await?),
         None => None,
     };
+    let opened = inbox.as_ref().map(|kept| kept.inbox.clone());
+    let bound = bind_around(server, admin, inbox, admin_token, environments, metrics).await;
+    if let (Err(_), Some(opened)) = (&bound, opened) {
+        // Whoever tries again finds it free.
+        opened.stop(Duration::ZERO).await;
+    }
+    bound
+}
+
+async fn bind_around(
+    server: ServerOptions,
+    admin: Option<SocketAddr>,
+    inbox: Option<AppInbox>,
+    admin_token: Option<LiveSecret>,
+    environments: Vec<EnvironmentOptions>,
+    metrics: Metrics,
+) -> Result<App, StartError> {
     let mut problems = Vec::new();
     let mut members = Vec::new();
     for mut environment in environments {

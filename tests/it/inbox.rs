@@ -2,7 +2,10 @@
 
 mod crash;
 mod database;
+mod decisions;
 mod faults;
 mod receiving;
 mod recorder;
 mod replicas;
+mod sealed;
+mod streams;

@@ -88,11 +88,15 @@ impl Caller {
 }
 
 /// A call as Thales makes it, with one header of its product; the ids in its body are made up.
-pub(super) fn request(path: &str, header: (&str, &str)) -> Result<Request<Full<Bytes>>, http::Error> {
+pub(super) fn request(
+    path: &str,
+    correlation_id: &str,
+    header: (&str, &str),
+) -> Result<Request<Full<Bytes>>, http::Error> {
     Request::post(path)
         .header(header::HOST, "localhost")
         .header(header::CONTENT_TYPE, "application/json")
-        .header("x-correlation-id", "demo")
+        .header("x-correlation-id", correlation_id)
         .header(header.0, header.1)
         .body(Full::from(r#"{"issuerCardRefId":"sample-card","tokenId":"sample-token"}"#))
 }

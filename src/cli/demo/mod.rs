@@ -2,22 +2,30 @@
 
 mod backend;
 mod caller;
+mod outage;
 mod story;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use self::backend::Backend;
 use self::caller::Caller;
 use super::{Error, StopSignal, sample_pki, say};
-use crate::app::{App, AppOptions, EnvironmentOptions, ServerOptions};
+use crate::app::{App, AppOptions, EnvironmentOptions, InboxSetup, ServerOptions, StoreOptions};
 use crate::auth::{ApiKeys, LiveSecret};
 use crate::handler::Handler;
 use crate::handler::forward::{Forward, ForwardOptions};
 use crate::http::{Interpreter, InterpreterOptions};
+use crate::inbox::InboxOptions;
+use crate::inbox::delivery::DeliveryOptions;
+use crate::inbox::destination::{Destination, HttpDestination, HttpOptions};
 use crate::thales::routes::{RouteOptions, Routes};
 use crate::thales::{Catalogue, Product};
 use crate::tls::MaterialSource;
@@ -48,16 +56,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
 
 async fn demo(arguments: &Arguments) -> Result<ExitCode, Error> {
     let signal = StopSignal::install()?;
-    let (directory, temporary) = certificates(arguments.certificates.as_deref())?;
-    let backend = backend::spawn().await?;
-    let app = bind(arguments.listen, &directory, backend).await?;
+    let temporary = TemporaryDirectory::new()?;
+    let directory = certificates(arguments.certificates.as_deref(), &temporary)?;
+    let backend = Backend::spawn().await?;
+    let app = bind(arguments.listen, &directory, backend.address, temporary.0.join("inbox.db")).await?;
     let address = app.addresses().first().copied().ok_or("the server has no address")?;
 
     say(format_args!(
         "issuer-host demo: a server that admits only clients of the (sample) Thales Client CA\n\n  \
-         server        https://localhost:{}\n  certificates  {}\n  backend       http://{backend}, answers with what it was asked\n",
+         server        https://localhost:{}\n  certificates  {}\n  backend       http://{}, answers with what it was asked\n",
         address.port(),
-        directory.display()
+        directory.display(),
+        backend.address
     ))?;
 
     let (stop, stopped) = oneshot::channel::<()>();
@@ -66,7 +76,7 @@ async fn demo(arguments: &Arguments) -> Result<ExitCode, Error> {
         let _ = stopped.await;
     }));
     let caller = Caller::new(address, &std::fs::read(directory.join("server-ca.pem"))?)?;
-    let as_told = story::tell(&caller, &directory).await?;
+    let as_told = story::tell(&caller, &directory, &backend).await?;
 
     if !arguments.once {
         say(invitation(address, &directory))?;
@@ -79,20 +89,28 @@ async fn demo(arguments: &Arguments) -> Result<ExitCode, Error> {
     Ok(if as_told { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn certificates(given: Option<&Path>) -> Result<(PathBuf, Option<TemporaryDirectory>), Error> {
+fn certificates(given: Option<&Path>, temporary: &TemporaryDirectory) -> Result<PathBuf, Error> {
     if let Some(directory) = given {
-        return Ok((directory.to_owned(), None));
+        return Ok(directory.to_owned());
     }
     if Path::new(CHECKED_OUT).is_dir() {
-        return Ok((PathBuf::from(CHECKED_OUT), None));
+        return Ok(PathBuf::from(CHECKED_OUT));
     }
-    let temporary = TemporaryDirectory(std::env::temp_dir().join(format!("issuer-host-demo-{}", std::process::id())));
-    sample_pki::write(&temporary.0, &[])?;
-    Ok((temporary.0.clone(), Some(temporary)))
+    let directory = temporary.0.join("certificates");
+    sample_pki::write(&directory, &[])?;
+    Ok(directory)
 }
 
 /// A directory of our own that goes with the demo.
 struct TemporaryDirectory(PathBuf);
+
+impl TemporaryDirectory {
+    fn new() -> std::io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("issuer-host-demo-{}", std::process::id()));
+        std::fs::DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Self(path))
+    }
+}
 
 impl Drop for TemporaryDirectory {
     fn drop(&mut self) {
@@ -101,10 +119,12 @@ impl Drop for TemporaryDirectory {
     }
 }
 
-async fn bind(listen: SocketAddr, directory: &Path, backend: SocketAddr) -> Result<App, Error> {
+async fn bind(listen: SocketAddr, directory: &Path, backend: SocketAddr, inbox: PathBuf) -> Result<App, Error> {
     let options = |listen| -> Result<AppOptions, Error> {
         let file = |name| MaterialSource::File(directory.join(name));
-        let forward = Forward::new(&ForwardOptions::new(format!("http://{backend}")))?;
+        let backend = ForwardOptions::new(format!("http://{backend}"));
+        let forward = Forward::new(&backend)?;
+        let destination: Arc<dyn Destination> = Arc::new(HttpDestination::new(HttpOptions::new(backend))?);
         let environment = EnvironmentOptions::new(
             "demo",
             file("thales-client-ca.pem"),
@@ -112,9 +132,18 @@ async fn bind(listen: SocketAddr, directory: &Path, backend: SocketAddr) -> Resu
             file("server-key.pem"),
             Handler::Forward(forward),
         );
-        let environment = EnvironmentOptions { interpreter: Some(Arc::new(interpreter()?)), ..environment };
+        let environment = EnvironmentOptions {
+            interpreter: Some(Arc::new(interpreter()?)),
+            destinations: BTreeMap::from([(String::new(), destination)]),
+            ..environment
+        };
         let server = ServerOptions { listen: vec![listen], ..ServerOptions::default() };
-        Ok(AppOptions { server, admin: None, environments: vec![environment], ..AppOptions::default() })
+        let inbox = InboxSetup {
+            store: StoreOptions::Sqlite(inbox.clone()),
+            master_keys: None,
+            options: InboxOptions { delivery: impatient(), ..InboxOptions::default() },
+        };
+        Ok(AppOptions { server, inbox: Some(inbox), environments: vec![environment], ..AppOptions::default() })
     };
     match App::bind(options(listen)?).await {
         Err(crate::app::StartError::Bind(error)) if error.source.kind() == std::io::ErrorKind::AddrInUse => {
@@ -122,6 +151,12 @@ async fn bind(listen: SocketAddr, directory: &Path, backend: SocketAddr) -> Resu
         }
         bound => Ok(bound?),
     }
+}
+
+/// Nobody watches a demo for minutes.
+fn impatient() -> DeliveryOptions {
+    let (first_backoff, max_backoff) = (Duration::from_millis(100), Duration::from_millis(500));
+    DeliveryOptions { first_backoff, max_backoff, ..DeliveryOptions::default() }
 }
 
 /// Knows the calls of an issuer and of a merchant.

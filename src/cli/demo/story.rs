@@ -5,7 +5,9 @@ use std::path::Path;
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, SupportedProtocolVersion};
 
+use super::backend::Backend;
 use super::caller::{Caller, Outcome, request};
+use super::outage;
 use crate::cli::{Error, say};
 
 /// A line of the story: who calls, and what should come of it.
@@ -75,7 +77,7 @@ const ANSWERS: [Answer; 5] = [
         header: ("x-issuer-id", ISSUER),
         status: 200,
         body: "",
-        why: "the acknowledgement that TSH wants",
+        why: "kept; the acknowledgement that TSH wants",
     },
     Answer {
         what: "the same, of another issuer",
@@ -91,7 +93,7 @@ const ANSWERS: [Answer; 5] = [
         header: ("authorization", "APIKEY SAMPLE-key-of-the-demo"),
         status: 204,
         body: "",
-        why: "the backend said 200; cof wants 204",
+        why: "kept; the acknowledgement that cof wants",
     },
     Answer {
         what: "the same, with a wrong key",
@@ -104,7 +106,7 @@ const ANSWERS: [Answer; 5] = [
 ];
 
 /// Tells the story. `true` when every call ended as it should.
-pub(super) async fn tell(caller: &Caller, directory: &Path) -> Result<bool, Error> {
+pub(super) async fn tell(caller: &Caller, directory: &Path, backend: &Backend) -> Result<bool, Error> {
     let read = |name: String| {
         let path = directory.join(name);
         std::fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
@@ -116,7 +118,7 @@ pub(super) async fn tell(caller: &Caller, directory: &Path) -> Result<bool, Erro
             Some(stem) => Some((read(format!("{stem}-chain.pem"))?, read(format!("{stem}-key.pem"))?)),
         };
         let credential = files.as_ref().map(|(chain, key)| (chain.as_slice(), key.as_slice()));
-        let outcome = caller.call(call.version, credential, request(QUERY, ("x-issuer-id", ISSUER))?).await?;
+        let outcome = caller.call(call.version, credential, request(QUERY, "demo", ("x-issuer-id", ISSUER))?).await?;
         let (as_it_should_be, what) = match &outcome {
             Outcome::Answered(status, body) => {
                 let seen = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
@@ -137,7 +139,7 @@ pub(super) async fn tell(caller: &Caller, directory: &Path) -> Result<bool, Erro
     say("")?;
     let (chain, key) = (read("client-a-chain.pem".into())?, read("client-a-key.pem".into())?);
     for answer in &ANSWERS {
-        let outcome = caller.call(&TLS13, Some((&chain, &key)), request(answer.path, answer.header)?).await?;
+        let outcome = caller.call(&TLS13, Some((&chain, &key)), request(answer.path, "demo", answer.header)?).await?;
         let as_it_should_be = match &outcome {
             Outcome::Answered(status, body) if answer.body.is_empty() => *status == answer.status && body.is_empty(),
             Outcome::Answered(status, body) => *status == answer.status && body.starts_with(answer.body.as_bytes()),
@@ -152,12 +154,15 @@ pub(super) async fn tell(caller: &Caller, directory: &Path) -> Result<bool, Erro
         right += usize::from(as_it_should_be);
         told(as_it_should_be, answer.what, &what)?;
     }
-    let calls = STORY.len() + ANSWERS.len();
+    say("")?;
+    let outage = outage::tell(caller, (&chain, &key), backend).await?;
+    right += outage.right;
+    let calls = STORY.len() + ANSWERS.len() + outage.calls;
     say(format_args!("\n{right} of {calls} calls ended as they should."))?;
     Ok(right == calls)
 }
 
-fn told(as_it_should_be: bool, who: &str, what: &str) -> Result<(), Error> {
+pub(super) fn told(as_it_should_be: bool, who: &str, what: &str) -> Result<(), Error> {
     let verdict = if as_it_should_be { "ok   " } else { "WRONG" };
     say(format_args!("  {verdict}  {who:<30} {what}"))?;
     Ok(())

@@ -66,7 +66,7 @@ pub struct Sqlite {
     window: Millis,
     clock: Clock,
     /// Held for as long as the store is: who else wants to serve from it is refused.
-    _lock: Option<File>,
+    lock: std::sync::Mutex<Option<File>>,
 }
 
 impl fmt::Debug for Sqlite {

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
@@ -55,7 +56,16 @@ impl Sqlite {
             .connect_lazy_with(connect.clone().pragma("query_only", "1"));
         let window = millis(deduplication_window);
         let file = identity(path.clone()).await?;
-        Ok(Self { path, file, connect, writer: Mutex::new(Some(writer)), readers, window, clock, _lock: lock })
+        Ok(Self {
+            path,
+            file,
+            connect,
+            writer: Mutex::new(Some(writer)),
+            readers,
+            window,
+            clock,
+            lock: std::sync::Mutex::new(lock),
+        })
     }
 
     /// Whether the file is where it was. SQLite itself does not ask when its log is a WAL: it goes on writing to a file that was
@@ -84,6 +94,7 @@ impl Sqlite {
                 tracing::debug!(%error, "the store was not closed in order; it is put right when it is opened");
             }
         }
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 

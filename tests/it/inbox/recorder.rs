@@ -15,9 +15,23 @@ pub(super) const SQLITE: &str = "[inbox]\nurl = \"sqlite:inbox.db\"\n";
 
 /// A door with an inbox, for calls of D1.
 pub(super) async fn open(inbox: &str, environment: &str) -> Door {
-    let log = format!("access = false\n{inbox}\n{QUICK}");
+    open_as(&format!("{inbox}\n{QUICK}"), environment, "").await
+}
+
+/// The same, with keys of the backend.
+pub(super) async fn open_signed(inbox: &str, backend: &str) -> Door {
+    open_as(&format!("{inbox}\n{QUICK}"), "", backend).await
+}
+
+/// The same, with a table of deliveries of the test's own.
+pub(super) async fn open_plain(inbox: &str) -> Door {
+    open_as(inbox, "", "").await
+}
+
+async fn open_as(inbox: &str, environment: &str, backend: &str) -> Door {
+    let log = format!("access = false\n{inbox}\n");
     let arrange = |directory: &std::path::Path| edit(directory, "product = \"tsh\"", "product = [\"tsh\", \"d1\"]");
-    let setup = Setup { log: &log, environment, arrange: Some(&arrange), ..Setup::default() };
+    let setup = Setup { log: &log, environment, backend, arrange: Some(&arrange), ..Setup::default() };
     Door::behind(Pki::new(), setup).await
 }
 
