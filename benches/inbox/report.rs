@@ -40,11 +40,11 @@ impl Report<'_> {
         for _ in 0..self.rounds {
             fsyncs.push(disk::fsyncs_per_second(self.directory, self.time / 2)?);
             for (name, store) in &stores {
-                let server = Server::start(store, self.directory, false).await?;
+                let server = Server::start(store, self.directory, false)?;
                 // What is new is slow once.
                 callers.run(server.address, self.time / 5).await?;
                 let run = callers.run(server.address, self.time).await?;
-                server.stop().await?;
+                server.stop()?;
                 match of.iter_mut().find(|(known, _)| known == name) {
                     Some((_, runs)) => runs.push(run),
                     None => of.push(((*name).to_owned(), vec![run])),
@@ -126,13 +126,13 @@ impl Standing {
             store.close().await;
         }
         let begun = Instant::now();
-        let server = Server::start(argument, report.directory, false).await?;
+        let server = Server::start(argument, report.directory, false)?;
         let start = begun.elapsed().as_secs_f64();
         callers.run(server.address, report.time / 5).await?;
         let received = callers.run(server.address, report.time).await?.rate;
-        server.stop().await?;
+        server.stop()?;
 
-        let server = Server::start(argument, report.directory, true).await?;
+        let server = Server::start(argument, report.directory, true)?;
         let store = open(argument).await?;
         let (from, begun) = (delivered(&store).await?, Instant::now());
         tokio::time::sleep(report.time).await;
@@ -142,7 +142,7 @@ impl Standing {
             server.memory()? as f64 / f64::from(1 << 20),
         );
         store.close().await;
-        server.stop().await?;
+        server.stop()?;
         Ok(Self { start, received, delivered, memory })
     }
 }

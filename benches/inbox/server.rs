@@ -1,9 +1,10 @@
 //! The server that is measured: the library as an embedder uses it, on one core, with or without an inbox.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +21,6 @@ use issuer_host::thales::{Catalogue, Product};
 use issuer_host::tls::MaterialSource;
 use issuer_host::tls::trigger::TriggerOptions;
 use issuer_host::{App, AppOptions, EnvironmentOptions, ServerOptions};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
-use tokio::process::{Child, Command};
 
 use crate::Error;
 use crate::pki::HOST;
@@ -105,7 +104,7 @@ pub(crate) async fn serve(arguments: Arguments) -> Result<(), Error> {
     let address = app.addresses().first().copied().ok_or("the server listens nowhere")?;
     println!("{address}");
     app.run(async {
-        let _ = tokio::io::stdin().read(&mut [0; 1]).await;
+        let _ = tokio::task::spawn_blocking(|| std::io::stdin().read(&mut [0; 1])).await;
     })
     .await;
     Ok(())
@@ -118,7 +117,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) async fn start(store: &str, pki: &Path, deliver: bool) -> Result<Self, Error> {
+    pub(crate) fn start(store: &str, pki: &Path, deliver: bool) -> Result<Self, Error> {
         let mut command = if std::thread::available_parallelism()?.get() > 1 || several_cores() {
             let mut command = Command::new("taskset");
             command.args(["-c", "0"]).arg(std::env::current_exe()?);
@@ -127,25 +126,32 @@ impl Server {
             Command::new(std::env::current_exe()?)
         };
         command.args(["serve", "--store", store, "--pki"]).arg(pki).args(deliver.then_some("--deliver"));
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let said = child.stdout.take().ok_or("no standard output")?;
-        let line = BufReader::new(said).lines().next_line().await?.ok_or("the server did not start")?;
+        let line = BufReader::new(said).lines().next().ok_or("the server did not start")??;
         Ok(Self { address: line.parse()?, child })
     }
 
     /// Resident memory, in bytes.
     pub(crate) fn memory(&self) -> Result<u64, Error> {
-        let pid = self.child.id().ok_or("the server has ended")?;
+        let pid = self.child.id();
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
         Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
     }
 
     /// Ends it, and waits until it has.
-    pub(crate) async fn stop(mut self) -> Result<(), Error> {
+    pub(crate) fn stop(mut self) -> Result<(), Error> {
         drop(self.child.stdin.take());
-        self.child.wait().await?;
+        self.child.wait()?;
         Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

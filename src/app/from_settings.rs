@@ -90,11 +90,13 @@ impl AppOptions {
         )
     }
 
-    /// Puts another handler in the place of an environment's backend: your own axum router, say. `None` when there is no such
-    /// environment.
+    /// Puts another handler in the place of an environment's backend: your own axum router, say. Notifications go to it as well, and
+    /// into no inbox, but for those of operations that name a backend of their own. `None` when there is no such environment.
     #[must_use]
     pub fn with_handler(mut self, environment: &str, handler: Handler) -> Option<Self> {
-        self.environments.iter_mut().find(|options| options.name == environment)?.handler = handler;
+        let options = self.environments.iter_mut().find(|options| options.name == environment)?;
+        options.handler = handler;
+        options.destinations.remove("");
         Some(self)
     }
 }

@@ -1,20 +1,25 @@
 //! The inbox of a server: opened at the start, and told of what a reload changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use zeroize::Zeroizing;
 
 use super::member::Member;
 use super::options::EnvironmentOptions;
 use crate::handler::Receive;
+use crate::inbox::entry::State;
 use crate::inbox::postgres::{Postgres, PostgresOptions};
 use crate::inbox::sqlite::{Sqlite, SqliteOptions};
 use crate::inbox::store::{Clock, DestinationKey, Store, StoreError};
 use crate::inbox::{Destinations, Inbox, InboxOptions, MasterKeys, Sealing, SealingError};
 use crate::metrics::InboxMetrics;
+
+/// How long a reload waits for the store.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// An inbox, and where it is.
 #[derive(Clone, Debug)]
@@ -110,6 +115,8 @@ impl AppInbox {
     pub(super) fn begin(&mut self, members: &[Member]) {
         self.destinations = destinations(members, &self.destinations);
         self.inbox.deliver(self.destinations.clone(), &self.options);
+        let configured = self.destinations.keys().map(|key| key.environment.clone()).collect();
+        tokio::spawn(tell_of_the_forgotten(Arc::clone(self.inbox.store()), configured));
     }
 
     /// Follows what a reload changed. Where the store is cannot change.
@@ -124,24 +131,49 @@ impl AppInbox {
         self.inbox.reconfigure(self.destinations.clone(), &self.options);
     }
 
+    /// Waits for the store, but not for long: whoever reloads has other things to do. What fails is tried again with the next reload.
     fn change_keys(&mut self, keys: Option<MasterKeys>) {
-        let inbox = self.inbox.clone();
-        self.master_keys.clone_from(&keys);
-        tokio::runtime::Handle::current().spawn(async move {
-            match Sealing::establish(inbox.store().as_ref(), keys).await {
-                Ok(sealing) => {
-                    let warning = sealing.warning();
-                    inbox.reseal(sealing);
-                    match warning {
-                        Some(warning) => warn!(event = "inbox_sealing", "other master keys are in force: {warning}"),
-                        None => info!(event = "inbox_sealing", "other master keys are in force"),
-                    }
+        let store = Arc::clone(self.inbox.store());
+        let establish = Sealing::establish(store.as_ref(), keys.clone());
+        // A reload has a thread of its own, on which it may wait.
+        let established =
+            tokio::runtime::Handle::current().block_on(async { tokio::time::timeout(PATIENCE, establish).await });
+        match established {
+            Ok(Ok(sealing)) => {
+                match sealing.warning() {
+                    Some(warning) => warn!(event = "inbox_sealing", "other master keys are in force: {warning}"),
+                    None => info!(event = "inbox_sealing", "other master keys are in force"),
                 }
-                Err(error) => {
-                    tracing::error!(event = "inbox_sealing_refused", "the master keys before stay in force: {error}");
-                }
+                self.inbox.reseal(sealing);
+                self.master_keys = keys;
             }
-        });
+            Ok(Err(error)) => error!(event = "inbox_sealing_refused", "the master keys before stay in force: {error}"),
+            Err(_) => {
+                error!(
+                    event = "inbox_sealing_refused",
+                    "the master keys before stay in force: the store does not answer"
+                );
+            }
+        }
+    }
+}
+
+/// Says which entries wait for a destination that nobody has configured.
+async fn tell_of_the_forgotten(store: Arc<dyn Store>, configured: BTreeSet<String>) {
+    let Ok(counts) = store.counts().await else { return };
+    let mut forgotten: BTreeMap<String, u64> = BTreeMap::new();
+    for count in counts {
+        if count.state == State::Pending && !configured.contains(&count.environment) {
+            *forgotten.entry(count.environment).or_default() += count.entries;
+        }
+    }
+    for (environment, entries) in forgotten {
+        warn!(
+            event = "inbox_forgotten",
+            environment,
+            entries,
+            "entries of an environment that is not configured wait in the inbox: configure it again, or discard them"
+        );
     }
 }
 

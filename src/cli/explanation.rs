@@ -11,7 +11,8 @@ use crate::http::Interpreter;
 use crate::pki::facts::{CertificateFacts, minute};
 use crate::pki::pem;
 use crate::settings::{
-    BackendProtocol, BackendSettings, EnvironmentSettings, PemSource, Resumption, RevocationMode, Settings, format_size,
+    BackendProtocol, BackendSettings, EnvironmentSettings, PemSource, Resumption, RevocationMode, Settings,
+    StoreSettings, format_size,
 };
 use crate::tls::TlsMaterial;
 
@@ -186,6 +187,32 @@ impl Explanation {
     }
 
     /// What all environments share.
+    /// Where notifications are kept, and how they are delivered.
+    fn inbox(&mut self, settings: &Settings) {
+        let duration = humantime::format_duration;
+        let Some(inbox) = &settings.inbox else {
+            self.line("inbox", "none: notifications are forwarded");
+            return;
+        };
+        let store = match &inbox.store {
+            StoreSettings::Sqlite(path) => format!("SQLite, {}", path.display()),
+            StoreSettings::Postgres(_) => "PostgreSQL".to_owned(),
+        };
+        let sealed =
+            inbox.key_file.as_ref().map_or("in clear".to_owned(), |path| format!("sealed with {}", path.display()));
+        self.line("inbox", &format!("{store}, {sealed}; what is delivered is kept for {}", duration(inbox.retention)));
+        let delivery = &inbox.delivery;
+        self.line(
+            "deliveries",
+            &format!(
+                "{} at once to each destination, tried for {}, pauses of up to {}",
+                delivery.max_in_flight,
+                duration(delivery.max_age),
+                duration(delivery.max_backoff)
+            ),
+        );
+    }
+
     pub(super) fn server(&mut self, settings: &Settings) {
         let server = &settings.server;
         let duration = humantime::format_duration;
@@ -228,6 +255,7 @@ impl Explanation {
                 duration(server.retire_grace)
             ),
         );
+        self.inbox(settings);
         let reload = &settings.reload;
         let poll = reload.poll.map(|poll| format!("the files are compared every {}", duration(poll)));
         let triggers = reload.watch.then(|| "their directories are watched".to_owned());

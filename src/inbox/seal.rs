@@ -165,6 +165,10 @@ impl Sealing {
     /// # Errors
     /// [`UnsealError`], which tells nothing of it.
     pub fn unseal(&self, facts: &Facts, payload: &Payload) -> Result<Contents, UnsealError> {
+        // Whoever can write to the store could put anything there, and have it delivered as Thales' own.
+        if payload.key_id.is_none() && self.seals() && !self.index_in_clear {
+            return Err(UnsealError::InClear);
+        }
         Ok(Contents::decode(self.plain(facts, payload)?.into())?)
     }
 
@@ -191,6 +195,9 @@ pub enum UnsealError {
     /// It was changed, belongs to another entry, or its key has another value under the same name.
     #[error("it does not open under the master key {0:?}: it is damaged, or the key of that name is another one now")]
     Damaged(String),
+    /// Everything in the store is sealed but this.
+    #[error("it stands in clear in a sealed inbox: if it is yours, run `issuer-host inbox rekey`")]
+    InClear,
     /// What is in it cannot be read.
     #[error(transparent)]
     Contents(#[from] ContentsError),

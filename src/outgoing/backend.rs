@@ -101,25 +101,30 @@ impl ForwardOptions {
 
     /// SHA-256 over all of it, so that it can be compared later without being kept: it holds a key.
     pub(crate) fn digest(&self) -> [u8; 32] {
-        let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-        let mut add = |part: &[u8]| {
-            // Led by its length, so that no two lists of parts share an encoding.
-            context.update(&(part.len() as u64).to_be_bytes());
-            context.update(part);
-        };
-        add(self.url.as_bytes());
-        add(&[u8::from(self.ca_pem.is_some()), u8::from(self.client_credential.is_some())]);
-        add(self.ca_pem.as_deref().unwrap_or_default());
-        if let Some(credential) = &self.client_credential {
-            add(&credential.chain);
-            add(&credential.key);
-        }
         let Self { connect_timeout, response_timeout, max_idle, idle_timeout, protocol, .. } = self;
-        add(format!("{connect_timeout:?} {response_timeout:?} {max_idle} {idle_timeout:?} {protocol:?}").as_bytes());
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(context.finish().as_ref());
-        bytes
+        let times = format!("{connect_timeout:?} {response_timeout:?} {max_idle} {idle_timeout:?} {protocol:?}");
+        let credential = self.client_credential.as_ref();
+        digest_of(&[
+            self.url.as_bytes(),
+            &[u8::from(self.ca_pem.is_some()), u8::from(credential.is_some())],
+            self.ca_pem.as_deref().unwrap_or_default(),
+            credential.map_or(&[][..], |credential| &credential.chain),
+            credential.map_or(&[][..], |credential| &credential.key),
+            times.as_bytes(),
+        ])
     }
+}
+
+/// SHA-256 over `parts`, each led by its length, so that no two lists of parts share an encoding.
+pub(crate) fn digest_of(parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(context.finish().as_ref());
+    bytes
 }
 
 /// A client certificate chain and its key, in PEM. The key is not printed, and erased when dropped.

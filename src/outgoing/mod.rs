@@ -9,6 +9,7 @@ pub(crate) mod testing;
 
 use std::error::Error;
 
+pub(crate) use backend::digest_of;
 pub use backend::{ClientCredentialPem, ForwardError, ForwardOptions, Protocol};
 pub use connect::ConnectError;
 pub use fetch::{Fetch, FetchError, HttpsFetch};

@@ -51,6 +51,11 @@ pub struct EventSettings {
 }
 
 impl EventSettings {
+    /// Whether anything of it was written.
+    pub(super) fn is_written(&self) -> bool {
+        self.url.is_some() || self.signing_secret.is_some() || self.credentials.is_some()
+    }
+
     /// Whether deliveries go to NATS.
     #[must_use]
     pub fn is_nats(&self) -> bool {

@@ -8,6 +8,7 @@ use super::admin::AdminSettings;
 use super::backend::BackendSettings;
 use super::deadlines::DeadlineSettings;
 use super::environment::{Claim, EnvironmentSettings};
+use super::inbox::InboxSettings;
 use super::key;
 use super::origin::Origin;
 use super::reader::Reader;
@@ -108,6 +109,7 @@ pub(super) fn without_effect(
     server: &ServerSettings,
     environments: &[EnvironmentSettings],
     backends: &[(String, BackendSettings)],
+    inbox: Option<&InboxSettings>,
 ) {
     if reader.origins().of("server.listen") != Origin::Default {
         for address in &server.listen {
@@ -118,6 +120,13 @@ pub(super) fn without_effect(
             }
         }
     }
+    if inbox.is_none() {
+        let of_environments = environments.iter().map(|of| (format!("environments.{}.backend", of.name), &of.backend));
+        let named = backends.iter().map(|(name, backend)| (format!("backends.{name}"), backend));
+        for (key, _) in of_environments.chain(named).filter(|(_, backend)| backend.events.is_written()) {
+            reader.warn(format!("{key} says how events are delivered, which has no effect without inbox.url."));
+        }
+    }
     let mut deadlines: Vec<(String, Duration)> = Vec::new();
     for (name, backend) in backends {
         deadlines.push((format!("backends.{name}.response_timeout"), backend.response_timeout));
@@ -126,6 +135,12 @@ pub(super) fn without_effect(
         let name = format!("environments.{name}");
         deadlines.push((format!("{name}.backend.response_timeout"), backend.response_timeout));
         let DeadlineSettings { notification, query, command } = interpreter.deadlines;
+        if let Some(inbox) = inbox.filter(|inbox| inbox.commit_timeout >= notification) {
+            reader.warn(format!(
+                "inbox.commit_timeout ({}) is no shorter than {name}.deadlines.notification, which ends the call first.",
+                humantime::format_duration(inbox.commit_timeout)
+            ));
+        }
         for (kind, deadline) in [("notification", notification), ("query", query), ("command", command)] {
             let key = format!("{name}.deadlines.{kind}");
             // Their defaults give way to a shorter request_timeout; whoever writes one means it.

@@ -252,7 +252,8 @@ fn conclude(mut reader: Reader, read: Read, assets: &Assets) -> Result<Settings,
     let environments: Vec<_> = environments.into_iter().flatten().collect();
     if let Some(server) = &read.server.settings {
         let backends = read.backends.as_deref().unwrap_or_default();
-        consistency::without_effect(&mut reader, server, &environments, backends);
+        let inbox = read.inbox.as_ref().and_then(Option::as_ref);
+        consistency::without_effect(&mut reader, server, &environments, backends, inbox);
     }
 
     let (origins, findings, warnings) = reader.finish();

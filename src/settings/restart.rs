@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use super::{Settings, StoreSettings};
+use super::{InboxSettings, Settings, StoreSettings};
 
 impl Settings {
     /// The keys whose change from these settings to `next` needs a restart, in a stable order; everything else can be applied to
@@ -15,6 +15,8 @@ impl Settings {
         for (key, differs) in [
             ("admin.listen", self.admin.listen != next.admin.listen),
             ("inbox.url", self.store() != next.store()),
+            ("inbox.connections", self.differs(next, |inbox| inbox.connections)),
+            ("inbox.deduplication_window", self.differs(next, |inbox| inbox.deduplication_window)),
             ("server.workers", self.server.workers != next.server.workers),
             ("log.level", self.log.level != next.log.level),
             ("log.format", self.log.format != next.log.format),
@@ -24,6 +26,11 @@ impl Settings {
             }
         }
         keys
+    }
+
+    /// Whether an inbox that stays would have to be opened in another way.
+    fn differs<T: PartialEq>(&self, next: &Self, what: impl Fn(&InboxSettings) -> T) -> bool {
+        self.inbox.as_ref().zip(next.inbox.as_ref()).is_some_and(|(now, then)| what(now) != what(then))
     }
 
     /// What holds notifications.
@@ -91,6 +98,14 @@ mod tests {
             assert_eq!(keys(MINIMAL, &format!("{setting}\n{MINIMAL}")), [key], "{setting}");
             assert_eq!(keys(&format!("{setting}\n{MINIMAL}"), MINIMAL), [key], "{setting}, taken out");
         }
+    }
+
+    #[test]
+    fn what_an_inbox_is_opened_with_needs_a_restart() {
+        let inbox = |more: &str| format!("[inbox]\nurl = \"sqlite:inbox.db\"\n{more}\n{MINIMAL}");
+        assert_eq!(keys(&inbox(""), &inbox("connections = 3")), ["inbox.connections"]);
+        assert_eq!(keys(&inbox(""), &inbox("deduplication_window = \"1h\"")), ["inbox.deduplication_window"]);
+        assert_eq!(keys(&inbox(""), &inbox("retention = \"1h\"\ndelivery.lease = \"2s\"")), [""; 0], "control");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use crate::inbox::entry::EntryId;
+use crate::outgoing::digest_of;
 
 /// What secrets begin with in their written form.
 const PREFIX: &str = "whsec_";
@@ -54,6 +55,12 @@ impl SigningSecrets {
             .map(|(index, secret)| key(index + 1, secret))
             .collect::<Result<_, _>>()?;
         if keys.is_empty() { Err(SigningSecretError::None) } else { Ok(Self(keys)) }
+    }
+
+    /// By which the same secrets are known again.
+    pub(super) fn fingerprint(&self) -> [u8; 32] {
+        let tags: Vec<_> = self.0.iter().map(|key| hmac::sign(key, b"issuer-host fingerprint")).collect();
+        digest_of(&tags.iter().map(AsRef::as_ref).collect::<Vec<_>>())
     }
 
     /// The headers that sign `body` as the event `id`, sent at `now`.

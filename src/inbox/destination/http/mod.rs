@@ -18,7 +18,7 @@ use hyper_util::client::legacy::{Client, Error};
 
 use super::{Attempt, Delivery, Destination, SigningSecrets, cloud_events};
 use crate::outgoing::connect::Connector;
-use crate::outgoing::{ForwardError, ForwardOptions, Target, causes};
+use crate::outgoing::{ForwardError, ForwardOptions, Target, causes, digest_of};
 
 /// How events reach a backend.
 #[derive(Clone)]
@@ -37,6 +37,14 @@ impl HttpOptions {
     #[must_use]
     pub fn new(backend: ForwardOptions) -> Self {
         Self { backend, events_url: None, signing: None }
+    }
+}
+
+impl HttpOptions {
+    fn fingerprint(&self) -> [u8; 32] {
+        let Self { backend, events_url, signing } = self;
+        let signing = signing.as_ref().map(SigningSecrets::fingerprint).unwrap_or_default();
+        digest_of(&[&backend.digest(), events_url.as_deref().unwrap_or_default().as_bytes(), &signing])
     }
 }
 
@@ -59,6 +67,7 @@ pub struct HttpDestination {
     signing: Option<SigningSecrets>,
     response_timeout: Duration,
     name: String,
+    fingerprint: [u8; 32],
 }
 
 /// Where events go.
@@ -75,6 +84,7 @@ impl HttpDestination {
     /// # Errors
     /// [`ForwardError`] when a URL, the CA certificates or the client credential cannot be used.
     pub fn new(options: HttpOptions) -> Result<Self, ForwardError> {
+        let fingerprint = options.fingerprint();
         let HttpOptions { backend, events_url, signing } = options;
         let (target, fixed) = match &events_url {
             None => (Target::new(&backend)?, None),
@@ -84,7 +94,7 @@ impl HttpDestination {
         let name = format!("{scheme}://{}", target.authority());
         let client = backend.client(target.is_https())?;
         let place = fixed.map_or(Place::Called(target), Place::Fixed);
-        Ok(Self { client, place, signing, response_timeout: backend.response_timeout, name })
+        Ok(Self { client, place, signing, response_timeout: backend.response_timeout, name, fingerprint })
     }
 
     async fn attempt(&self, delivery: Delivery) -> Attempt {
@@ -144,6 +154,10 @@ impl HttpDestination {
 impl Destination for HttpDestination {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn fingerprint(&self) -> Option<[u8; 32]> {
+        Some(self.fingerprint)
     }
 
     fn deliver(&self, delivery: Delivery) -> BoxFuture<'_, Attempt> {

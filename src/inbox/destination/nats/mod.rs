@@ -46,6 +46,7 @@ pub struct NatsDestination {
     /// What the server complained of last, since the connection was made.
     complaint: Arc<Mutex<Option<String>>>,
     name: String,
+    fingerprint: [u8; 32],
 }
 
 impl NatsDestination {
@@ -55,10 +56,10 @@ impl NatsDestination {
     /// [`NatsError`] when a URL, the subject, the credentials, the CA certificates or the client credential cannot be used.
     pub fn new(options: NatsOptions) -> Result<Self, NatsError> {
         let subject = SubjectTemplate::parse(&options.subject)?;
-        let ack_timeout = options.ack_timeout;
+        let (ack_timeout, fingerprint) = (options.ack_timeout, options.fingerprint());
         let connection = Connection::new(options)?;
         let (connected, complaint, name) = (OnceCell::new(), Arc::default(), connection.name());
-        Ok(Self { connection, connected, subject, ack_timeout, complaint, name })
+        Ok(Self { connection, connected, subject, ack_timeout, complaint, name, fingerprint })
     }
 
     async fn attempt(&self, delivery: Delivery) -> Attempt {
@@ -134,6 +135,10 @@ impl NatsDestination {
 impl Destination for NatsDestination {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn fingerprint(&self) -> Option<[u8; 32]> {
+        Some(self.fingerprint)
     }
 
     fn deliver(&self, delivery: Delivery) -> BoxFuture<'_, Attempt> {

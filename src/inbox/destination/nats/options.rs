@@ -8,7 +8,7 @@ use rustls::ClientConfig;
 use zeroize::Zeroizing;
 
 use crate::outgoing::connect::{self, ConnectOptions as TlsOptions, Versions};
-use crate::outgoing::{ClientCredentialPem, ConnectError};
+use crate::outgoing::{ClientCredentialPem, ConnectError, digest_of};
 
 /// Between pings, so that a server that vanished without a word is noticed.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
@@ -47,6 +47,23 @@ impl NatsOptions {
             connect_timeout: Duration::from_secs(5),
             ack_timeout: Duration::from_secs(5),
         }
+    }
+}
+
+impl NatsOptions {
+    /// Of everything in it.
+    pub(super) fn fingerprint(&self) -> [u8; 32] {
+        let Self { servers, subject, credentials, ca_pem, client_credential, connect_timeout, ack_timeout } = self;
+        let credential = client_credential.as_ref();
+        digest_of(&[
+            servers.join("\n").as_bytes(),
+            subject.as_bytes(),
+            credentials.as_ref().map_or(&[][..], |text| text.as_bytes()),
+            ca_pem.as_deref().unwrap_or_default(),
+            credential.map_or(&[][..], |credential| &credential.chain),
+            credential.map_or(&[][..], |credential| &credential.key),
+            format!("{connect_timeout:?} {ack_timeout:?}").as_bytes(),
+        ])
     }
 }
 
