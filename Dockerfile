@@ -15,6 +15,7 @@ RUN target="$(uname -m)-unknown-linux-gnu" \
     && install -D "target/$target/release/issuer-host" /image/issuer-host \
     && install -D -m 0644 LICENSE /image/LICENSE \
     && install -d /image/etc/issuer-host \
+    && install -d -m 0700 /state/issuer-host \
     && ldd /image/issuer-host 2>&1 | grep -q 'statically linked'
 
 # No shell, no package, no CA bundle: backends are verified against the CA that the configuration names, or Mozilla's list, which is
@@ -25,6 +26,8 @@ LABEL org.opencontainers.image.title="issuer-host" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="0.1.0"
 COPY --from=build /image/ /
+# For an inbox of SQLite: mount a volume of the node's own disk here.
+COPY --from=build --chown=65532:65532 /state/ /var/lib/
 USER 65532:65532
 WORKDIR /etc/issuer-host
 EXPOSE 8443

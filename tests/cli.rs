@@ -431,14 +431,6 @@ fn an_admin_listener_on_a_public_address_is_refused() {
 }
 
 #[test]
-fn settings_that_are_not_built_yet_are_refused_and_not_ignored() {
-    let operator = Operator::new();
-    operator.edit("url = ", "events_url = \"http://127.0.0.1:8081\"\nurl = ");
-    operator.edit("[server]\n", "[inbox]\nurl = \"sqlite:///tmp/inbox.db\"\n\n[server]\n");
-    operator.is_told(&["backend.events_url", "inbox", "not built yet"]);
-}
-
-#[test]
 fn two_environments_of_one_host_are_refused() {
     let operator = Operator::new();
     let second = SOUND.split_once("[environments").unwrap().1.replace("preprod", "production");

@@ -26,8 +26,8 @@ use tokio_util::sync::CancellationToken;
 pub use health::Readiness;
 pub use inbox::InboxSource;
 pub use status::{
-    CertificateStatus, ConfigurationStatus, EnvironmentStatus, ReloadStatus, RevocationListStatus, SecondKeyStatus,
-    StatusReport,
+    CertificateStatus, ConfigurationStatus, DestinationStatus, EnvironmentStatus, InboxStatus, ReloadStatus,
+    RevocationListStatus, SecondKeyStatus, StatusReport,
 };
 pub use token::AdminToken;
 

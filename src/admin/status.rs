@@ -21,6 +21,38 @@ pub struct StatusReport {
     pub configuration: Option<ConfigurationStatus>,
     /// Each environment.
     pub environments: Vec<EnvironmentStatus>,
+    /// What keeps notifications; `null` = nothing does.
+    pub inbox: Option<InboxStatus>,
+}
+
+/// What keeps notifications, and who gets them.
+#[derive(Clone, Debug, Serialize)]
+pub struct InboxStatus {
+    /// `sqlite` or `postgres`.
+    pub store: &'static str,
+    /// Whether new entries are sealed.
+    pub sealed: bool,
+    /// Whether it has reached its limit, so that notifications have to come again.
+    pub full: bool,
+    /// Everybody who gets notifications.
+    pub destinations: Vec<DestinationStatus>,
+}
+
+/// Who gets notifications.
+#[derive(Clone, Debug, Serialize)]
+pub struct DestinationStatus {
+    /// Of which environment.
+    pub environment: String,
+    /// The name of the backend; empty for the environment's own.
+    pub backend: String,
+    /// Scheme, host and port.
+    pub address: String,
+    /// `closed` = it takes deliveries; `open` = it is down, and probed now and then; `half-open` = it is being probed.
+    pub breaker: &'static str,
+    /// Lanes that are worked on.
+    pub in_flight: usize,
+    /// What went wrong last.
+    pub last_problem: Option<String>,
 }
 
 /// How the last reading of the configuration ended.

@@ -11,6 +11,7 @@ fn report() -> StatusReport {
         handshakes_in_flight: 0,
         configuration: None,
         environments: Vec::new(),
+        inbox: None,
     }
 }
 

@@ -12,11 +12,12 @@ use super::member::{LastReload, Member};
 use super::reload::ConfigurationReload;
 use super::serving::Serving;
 use crate::admin::{
-    CertificateStatus, ConfigurationStatus, EnvironmentStatus, Readiness, ReloadStatus, RevocationListStatus,
-    SecondKeyStatus, StatusReport,
+    CertificateStatus, ConfigurationStatus, DestinationStatus, EnvironmentStatus, InboxStatus, Readiness, ReloadStatus,
+    RevocationListStatus, SecondKeyStatus, StatusReport,
 };
 use crate::auth::ApiKeys;
 use crate::http::Interpreter;
+use crate::inbox::{Inbox, delivery};
 use crate::pki::facts::CertificateFacts;
 use crate::pki::{EndorsedChain, RevocationList};
 use crate::server::Environment;
@@ -30,6 +31,7 @@ pub(super) struct StatusBoard {
     readiness: Readiness,
     permits: Permits,
     slots: HandshakeSlots,
+    inbox: Option<Inbox>,
     shown: Arc<ArcSwap<Shown>>,
 }
 
@@ -55,6 +57,7 @@ impl StatusBoard {
             readiness,
             permits: serving.permits.clone(),
             slots: serving.slots.clone(),
+            inbox: serving.inbox.as_ref().map(|kept| kept.inbox.clone()),
             shown: Arc::new(ArcSwap::from_pointee(shown)),
         }
     }
@@ -84,6 +87,7 @@ impl StatusBoard {
             handshakes_in_flight: self.slots.in_flight(),
             configuration: shown.configuration.clone(),
             environments: shown.subjects.iter().map(Subject::look).collect(),
+            inbox: self.inbox.as_ref().map(inbox),
         }
     }
 }
@@ -139,6 +143,23 @@ impl Subject {
             live_connections_by_epoch: tls.live_by_epoch(),
             retired_connections: metrics.retired_connections(),
         }
+    }
+}
+
+fn inbox(inbox: &Inbox) -> InboxStatus {
+    let destination = |status: delivery::DestinationStatus| DestinationStatus {
+        environment: status.key.environment,
+        backend: status.key.destination,
+        address: status.name,
+        breaker: status.breaker.name(),
+        in_flight: status.in_flight,
+        last_problem: status.last_problem,
+    };
+    InboxStatus {
+        store: inbox.store().engine(),
+        sealed: inbox.seals(),
+        full: inbox.is_full(),
+        destinations: inbox.deliveries().snapshot().into_iter().map(destination).collect(),
     }
 }
 

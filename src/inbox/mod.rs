@@ -172,6 +172,18 @@ impl Inbox {
         }
     }
 
+    /// Whether new entries are sealed.
+    #[must_use]
+    pub fn seals(&self) -> bool {
+        self.0.sealing.load().seals()
+    }
+
+    /// Whether the store takes more than it may, so that notifications have to come again.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.0.full.load(Ordering::Relaxed)
+    }
+
     /// What keeps the entries.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {

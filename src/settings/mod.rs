@@ -4,7 +4,7 @@
 //! Layers are merged by the `config` crate, the later over the earlier: `config/default.toml`, the file, Thales' asset
 //! names (`CUSTOMER_ID`, ... for a single environment without a file), and variables such as
 //! `ISSUER_HOST__ENVIRONMENTS__PREPROD__BACKEND__URL`. The merged tree is then read key by key. A key that nobody asked
-//! for is a problem, and so is one of a feature that is not built yet.
+//! for is a problem.
 
 mod admin;
 mod api_keys;

@@ -130,10 +130,14 @@ fn keys_are_misspelt_and_values_of_the_wrong_type() {
 }
 
 #[test]
-fn what_is_not_built_yet_is_configured() {
+fn an_inbox_cannot_be_used() {
     let operator = Operator::new();
-    operator.edit("url = ", "events_url = \"http://127.0.0.1:8081\"\nurl = ");
-    operator.edit("[server]\n", "[inbox]\nurl = \"sqlite:///var/lib/issuer-host/inbox.db\"\n\n[server]\n");
+    operator.write("inbox-keys", "first:c2hvcnQ=\n");
+    operator.write("secret", "whsec_c2hvcnQ=");
+    operator.write("token", "short");
+    operator.edit("url = ", "signing_secret_file = \"secret\"\nurl = ");
+    operator.edit("[admin]\n", "[admin]\ntoken_file = \"token\"\n");
+    operator.edit("[server]\n", "[inbox]\nurl = \"sqlite:inbox.db\"\nkey_file = \"inbox-keys\"\n\n[server]\n");
     insta::assert_snapshot!(report(&operator));
 }
 

@@ -19,6 +19,10 @@ async fn a_notification_is_acknowledged_while_the_backend_is_down_and_arrives_on
     assert_eq!((reply.status, reply.body.len()), (204, 0));
     eventually("an attempt that fails", async || door.backend.arrivals(&path) > 1).await;
     assert!(arrived(&door).is_empty());
+    let status = door.server.status().await;
+    let destination = &status["inbox"]["destinations"][0];
+    assert_eq!(destination["environment"], "preprod", "{status}");
+    assert!(destination["last_problem"].is_string(), "{status}");
     door.backend.answer(&path, Answer::Fixed(StatusCode::NO_CONTENT, ""));
     all_arrive(&door, &BTreeSet::from([("card".to_owned(), "1".to_owned())])).await;
     door.server.has_metric_line("issuer_host_inbox_delivered_total{environment=\"preprod\",product=\"d1\",operation=\"notifyCardOperationV1\"} 1").await;
