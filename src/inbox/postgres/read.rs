@@ -10,16 +10,13 @@ use super::write::now;
 use crate::inbox::entry::{EntryId, Millis};
 use crate::inbox::store::columns::{
     CountColumns, EntryColumns, INVARIANTS, NoteColumns, SELECT_COUNTS, SELECT_ENTRIES, counter, limit, restrict,
+    restrict_to_heads,
 };
 use crate::inbox::store::{Count, DestinationKey, Digest, Filter, Note, Row, StoreError};
 
 impl Postgres {
     pub(super) async fn read_heads(&self, lane: Digest, most: usize) -> Result<Vec<Row>, StoreError> {
-        self.rows(|query| {
-            query.push(" WHERE entries.state = 'pending' AND entries.lane = ").push_bind(lane.as_slice());
-            query.push(" ORDER BY entries.sequence LIMIT ").push_bind(limit(most));
-        })
-        .await
+        self.rows(|query| restrict_to_heads(query, lane, most, "octet_length")).await
     }
 
     pub(super) async fn read_list(&self, filter: Filter, after: i64, most: usize) -> Result<Vec<Row>, StoreError> {

@@ -58,7 +58,9 @@ async fn a_payload_opens_only_where_it_belongs_and_as_it_was() {
         assert_eq!(sealing.unseal(&own, &changed), Err(UnsealError::Damaged("k1".into())), "cut at {at}");
     }
     let in_clear = Payload { key_id: None, ..payload };
-    assert!(matches!(sealing.unseal(&own, &in_clear), Err(UnsealError::Contents(_))));
+    assert_eq!(sealing.unseal(&own, &in_clear), Err(UnsealError::InClear));
+    let readable = Payload { key_id: None, bytes: contents("{}").encode() };
+    assert_eq!(sealing.unseal(&own, &readable), Err(UnsealError::InClear), "somebody put it there");
 }
 
 #[tokio::test]

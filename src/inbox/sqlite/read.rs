@@ -10,6 +10,7 @@ use super::error::store_error;
 use crate::inbox::entry::EntryId;
 use crate::inbox::store::columns::{
     CountColumns, EntryColumns, INVARIANTS, NoteColumns, SELECT_COUNTS, SELECT_ENTRIES, counter, limit, restrict,
+    restrict_to_heads,
 };
 use crate::inbox::store::{Count, DestinationKey, Digest, Filter, Note, Row, StoreError};
 
@@ -90,8 +91,7 @@ pub(super) const NEXT_DUE: &str =
 
 pub(super) fn heads_query(lane: Digest, most: usize) -> QueryBuilder<sqlite::Sqlite> {
     let mut query = QueryBuilder::new(SELECT_ENTRIES);
-    query.push(" WHERE entries.state = 'pending' AND entries.lane = ").push_bind(lane.as_slice());
-    query.push(" ORDER BY entries.sequence LIMIT ").push_bind(limit(most));
+    restrict_to_heads(&mut query, lane, most, "length");
     query
 }
 

@@ -151,7 +151,9 @@ async fn a_store_that_somebody_locks_is_busy_and_goes_on_afterwards() {
     let mut store = Sqlite::open(options(&folder.path().join("inbox.db"))).await.unwrap();
     // Nobody shall wait for the whole time.
     store.connect = store.connect.clone().busy_timeout(Duration::from_millis(1));
-    *store.writer.lock().await = None;
+    // Closed and not dropped, which would go on in the background and be in the way.
+    let writer = store.writer.lock().await.take();
+    writer.unwrap().close().await.unwrap();
     let mut other = store.connect().await.unwrap();
     let transaction = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
     let busy = receive(&store).await.unwrap_err();

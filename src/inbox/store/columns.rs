@@ -2,13 +2,38 @@
 
 use sqlx::{Database, Encode, FromRow, QueryBuilder, Type};
 
-use super::{Count, Filter, Note, Payload, Row, StoreError};
+use super::{Count, Digest, Filter, Note, Payload, Row, StoreError};
 use crate::inbox::entry::{EntryId, Facts, Millis, State};
+
+/// Bytes of payload after which no further head is read: many lanes are worked on at once, and bodies may be large.
+pub(in crate::inbox) const HEAD_BYTES: i64 = 256 * 1024;
 
 /// Begins every query for entries. The lane of an entry that is pending knows when it is tried next.
 pub(in crate::inbox) const SELECT_ENTRIES: &str = "SELECT entries.*, \
     CASE WHEN entries.state = 'pending' AND lanes.blocked_by IS NULL THEN lanes.due_at END AS next_attempt \
     FROM entries LEFT JOIN lanes ON lanes.lane = entries.lane";
+
+/// Restricts [`SELECT_ENTRIES`] to the first pending ones of a lane, in order: `most` of them, and none behind the one with which
+/// they have [`HEAD_BYTES`]. `length` is what the engine calls the function.
+pub(in crate::inbox) fn restrict_to_heads<DB>(
+    query: &mut QueryBuilder<DB>,
+    lane: Digest,
+    most: usize,
+    length: &'static str,
+) where
+    DB: Database,
+    for<'q> Vec<u8>: Encode<'q, DB> + Type<DB>,
+    for<'q> i64: Encode<'q, DB> + Type<DB>,
+{
+    query.push(" WHERE entries.state = 'pending' AND entries.lane = ").push_bind(lane.to_vec());
+    query.push(" AND entries.sequence <= coalesce((SELECT min(sequence) FROM (SELECT sequence, sum(");
+    query
+        .push(length)
+        .push("(payload)) OVER (ORDER BY sequence) AS bytes FROM entries WHERE state = 'pending' AND lane = ");
+    query.push_bind(lane.to_vec()).push(" ORDER BY sequence LIMIT ").push_bind(limit(most));
+    query.push(") AS first WHERE bytes >= ").push_bind(HEAD_BYTES).push("), ").push_bind(i64::MAX);
+    query.push(") ORDER BY entries.sequence LIMIT ").push_bind(limit(most));
+}
 
 /// How many entries there are of a kind.
 pub(in crate::inbox) const SELECT_COUNTS: &str = "SELECT environment, product, operation, state, count(*) AS entries, \

@@ -325,7 +325,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError`]; after [`StoreError::Unavailable`] the transaction may have been committed all the same.
     fn write(&self, batch: Batch) -> BoxFuture<'_, Result<BatchOutcome, StoreError>>;
 
-    /// The first pending entries of a lane, in order.
+    /// The first pending entries of a lane, in order: at most `most`, and none behind the one with which they have 256 KiB of payload.
     fn heads(&self, lane: Digest, most: usize) -> BoxFuture<'_, Result<Vec<Row>, StoreError>>;
 
     /// Until the first lane of a destination is due; zero = one is, `None` = it has none, or only blocked ones.

@@ -35,6 +35,27 @@ pub(in crate::inbox) async fn a_list_has_pages_and_filters(subject: &Subject) {
     }
 }
 
+pub(in crate::inbox) async fn heads_are_as_many_as_asked_for_but_large_ones_come_alone(subject: &Subject) {
+    let mut rows: Vec<NewRow> = (0..6).map(|_| entry(1)).collect();
+    for (row, kibibytes) in rows.iter_mut().zip([1, 200, 100, 400, 1, 1]) {
+        row.payload.bytes = vec![7; kibibytes * 1024];
+    }
+    for row in &rows {
+        subject.receive([row]).await;
+    }
+    let all: Vec<EntryId> = rows.iter().map(|row| row.facts.id).collect();
+    let heads = async |most| ids(&subject.store.heads([1; 32], most).await.unwrap());
+    assert_eq!(heads(2).await, all[..2]);
+    // Up to the one with which they have 256 KiB.
+    assert_eq!(heads(10).await, all[..3]);
+    for row in &rows[..3] {
+        subject.store.decide(row.facts.id, Decision::Discard).await.unwrap();
+    }
+    assert_eq!(heads(10).await, all[3..4]);
+    subject.store.decide(all[3], Decision::Discard).await.unwrap();
+    assert_eq!(heads(10).await, all[4..]);
+}
+
 pub(in crate::inbox) async fn entries_are_counted_by_kind(subject: &Subject) {
     assert_eq!(subject.store.counts().await.unwrap(), []);
     let mut rows: Vec<NewRow> = (0..4).map(entry).collect();
