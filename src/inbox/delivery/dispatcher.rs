@@ -1,11 +1,12 @@
 //! The task of one destination: leases the lanes that are due, as many as there is room for.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
-use tokio_util::task::AbortOnDropHandle;
 
 use super::breaker::Allowance;
 use super::channel::{Channel, STORE_PAUSES};
@@ -17,20 +18,37 @@ use crate::inbox::store::{Claim, Lease, StoreError};
 const POLL: Duration = Duration::from_secs(1);
 /// For how long a lane is given back of which something has to be settled here first.
 const HANDED_BACK: Duration = Duration::from_secs(1);
+/// Before lanes are asked for again that are due and cannot be had: somebody's transaction is busy with them.
+const BUSY_LANES: Duration = Duration::from_millis(50);
+/// Before work that panicked is begun anew.
+const AFTER_PANIC: Duration = Duration::from_secs(1);
 
-/// Works for one destination until it is drained and every lane has been given back.
+/// Works for one destination until it is drained and every lane has been given back. Work that panics is begun anew.
 pub(super) async fn run(channel: Arc<Channel>) {
-    let _heartbeat = AbortOnDropHandle::new(tokio::spawn(leases::keep(Arc::clone(&channel))));
-    let mut dispatcher = Dispatcher { channel, lanes: JoinSet::new(), drained: false, outage: STORE_PAUSES.0 };
-    while !dispatcher.channel.drain.is_cancelled() {
-        match dispatcher.lease().await {
-            Next::Again => {}
-            Next::Rest(until) => dispatcher.rest(until).await,
-            Next::Outage => dispatcher.sit_out().await,
+    while AssertUnwindSafe(work(&channel)).catch_unwind().await.is_err() {
+        tracing::error!(
+            event = "delivery_panicked",
+            environment = channel.key.environment,
+            backend = channel.key.destination,
+            "the work for a destination panicked, and is begun anew; its lanes go on when their leases have run out"
+        );
+        // A probe that was allowed, and not begun.
+        channel.breaker().unused(Instant::now());
+        tokio::select! {
+            () = channel.drain.cancelled() => return,
+            () = sleep(AFTER_PANIC) => {}
         }
     }
-    while let Some(ended) = dispatcher.lanes.join_next().await {
-        dispatcher.ended(ended);
+}
+
+/// The leases are kept in the same task: without that, the lanes could not be worked on.
+async fn work(channel: &Arc<Channel>) {
+    let channel = Arc::clone(channel);
+    let heartbeat = leases::keep(Arc::clone(&channel));
+    let dispatcher = Dispatcher { channel, lanes: JoinSet::new(), drained: false, outage: STORE_PAUSES.0 };
+    tokio::select! {
+        () = heartbeat => {}
+        () = dispatcher.run() => {}
     }
 }
 
@@ -53,6 +71,19 @@ enum Next {
 }
 
 impl Dispatcher {
+    async fn run(mut self) {
+        while !self.channel.drain.is_cancelled() {
+            match self.lease().await {
+                Next::Again => {}
+                Next::Rest(until) => self.rest(until).await,
+                Next::Outage => self.sit_out().await,
+            }
+        }
+        while let Some(ended) = self.lanes.join_next().await {
+            self.ended(ended);
+        }
+    }
+
     /// Leases lanes and starts on them.
     async fn lease(&mut self) -> Next {
         let now = Instant::now();
@@ -73,6 +104,9 @@ impl Dispatcher {
         match due {
             Ok(Due::Now(leases)) => {
                 self.outage = STORE_PAUSES.0;
+                if leases.is_empty() && self.drained {
+                    return Next::Rest(Instant::now() + BUSY_LANES);
+                }
                 self.drained = leases.len() < most;
                 let until = now + self.channel.target.load().options.lease;
                 for lease in leases {

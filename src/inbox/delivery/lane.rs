@@ -11,6 +11,7 @@ use super::backoff::draw;
 use super::channel::{Channel, STORE_PAUSES, Target};
 use super::leases::HeldLease;
 use super::options::OnDeadLetter;
+use super::problem::printable;
 use super::verdict::{Tried, Verdict};
 use crate::inbox::destination::{Attempt, Delivery};
 use crate::inbox::entry::Contents;
@@ -116,8 +117,12 @@ impl Lane {
         let facts = row.facts;
         let (ending, dead) = match verdict {
             Verdict::Delivered => (Ending::Delivered, None),
-            Verdict::Dead { problem } => (Ending::Dead { problem: problem.clone() }, Some(problem)),
+            Verdict::Dead { problem } => {
+                let problem = printable(&problem);
+                (Ending::Dead { problem: problem.clone() }, Some(problem))
+            }
             Verdict::Failed { problem, after } => {
+                let problem = printable(&problem);
                 reports.failed(name, &facts, row.attempts.saturating_add(1), &problem, after);
                 (Ending::Failed { problem }, None)
             }

@@ -17,6 +17,7 @@ mod dispatcher;
 mod lane;
 mod leases;
 mod options;
+mod problem;
 mod reports;
 #[cfg(test)]
 mod tests;
@@ -181,7 +182,7 @@ impl Deliveries {
 
 async fn ended(running: &mut Vec<(Arc<Channel>, AbortOnDropHandle<()>)>) {
     while let Some((_, task)) = running.last_mut() {
-        // A dispatcher that panicked has ended as well; its lanes wait for their leases to run out.
+        // One that was aborted has ended as well; its lanes wait for their leases to run out.
         let _ = task.await;
         running.pop();
     }

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::breaker::Change;
+use super::problem::printable;
 use crate::inbox::entry::Facts;
 use crate::inbox::store::{DestinationKey, StoreError};
 use crate::telemetry::OncePerSecond;
@@ -93,6 +94,6 @@ impl Reports {
     }
 
     pub(super) fn remember(&self, problem: &str) {
-        *self.last_problem.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem.to_owned());
+        *self.last_problem.lock().unwrap_or_else(PoisonError::into_inner) = Some(printable(problem));
     }
 }

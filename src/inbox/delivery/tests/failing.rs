@@ -216,3 +216,43 @@ async fn a_lane_whose_task_panics_goes_on_when_its_lease_has_run_out() {
     let begun = inbox.destination.begun_at(inbox.begin);
     assert!((30_000..31_010).contains(&begun[0]), "{begun:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn work_that_panics_is_begun_anew() {
+    let inbox = Inbox::new(|_| Reply::Take);
+    let deliveries = inbox.deliver(DeliveryOptions::default());
+    inbox.store.panics.store(true, Ordering::Relaxed);
+    inbox.until(|| !inbox.store.panics.load(Ordering::Relaxed)).await;
+    inbox.receive_all("a", 0..3).await;
+    let panicked = Instant::now();
+    inbox.settled().await;
+    assert!(panicked.elapsed() < Duration::from_secs(3));
+    assert_eq!(inbox.destination.numbers("a"), [0, 1, 2]);
+    deliveries.stop(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_was_not_begun_for_a_panic_is_made_afterwards() {
+    let inbox = Inbox::new(|_| Reply::Fail);
+    inbox.receive_all("a", 0..1).await;
+    let deliveries = inbox.deliver(DeliveryOptions::default());
+    inbox.until(|| deliveries.snapshot()[0].breaker == BreakerState::Open).await;
+    inbox.store.panics.store(true, Ordering::Relaxed);
+    inbox.destination.follow(|_| Reply::Take);
+    inbox.until(|| !inbox.store.panics.load(Ordering::Relaxed)).await;
+    inbox.settled().await;
+    assert_eq!(deliveries.snapshot()[0].breaker, BreakerState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_destination_says_is_stored_as_text_of_one_line() {
+    for refused in [false, true] {
+        let inbox = Inbox::new(move |_| Reply::Say { refused, problem: format!("a\0b\n{}", "c".repeat(1000)) });
+        inbox.receive("a", 0).await;
+        let deliveries = inbox.deliver(DeliveryOptions::default());
+        inbox.until(|| inbox.store.rows()[0].last_problem.is_some()).await;
+        let stored = inbox.store.rows()[0].last_problem.clone().unwrap();
+        assert!(stored.starts_with("a�b�ccc") && stored.chars().count() == 500, "{stored}");
+        assert_eq!(deliveries.snapshot()[0].last_problem, Some(stored));
+    }
+}

@@ -25,6 +25,10 @@ pub(super) struct Memory {
     pub(super) is_down: AtomicBool,
     /// Transactions are carried out, and nobody hears of it.
     pub(super) loses_answers: AtomicBool,
+    /// Lanes cannot be leased: somebody's transaction is busy with them.
+    pub(super) lanes_are_busy: AtomicBool,
+    /// The next question for what is due panics.
+    pub(super) panics: AtomicBool,
     pub(super) questions: AtomicUsize,
 }
 
@@ -52,6 +56,8 @@ impl Memory {
             tables: Mutex::default(),
             is_down: AtomicBool::new(false),
             loses_answers: AtomicBool::new(false),
+            lanes_are_busy: AtomicBool::new(false),
+            panics: AtomicBool::new(false),
             questions: AtomicUsize::new(0),
         }
     }
@@ -92,6 +98,10 @@ impl Memory {
 
     fn millis(&self) -> Millis {
         BEGIN + Millis::try_from(self.begin.elapsed().as_millis()).unwrap()
+    }
+
+    fn claim(&self, tables: &mut Tables, claim: &Claim, now: Duration) -> Vec<Lease> {
+        if self.lanes_are_busy.load(Ordering::Relaxed) { Vec::new() } else { tables.claim(claim, now) }
     }
 
     fn up(&self) -> Result<(), StoreError> {
@@ -243,7 +253,7 @@ impl Store for Memory {
                 settled: batch.settle.iter().map(|settlement| tables.settle(settlement, now, at)).collect(),
                 lost: batch.renew.iter().map(|renewal| tables.renew(renewal, now)).collect(),
                 received: batch.receive.into_iter().map(|row| tables.receive(row, now, at)).collect(),
-                claimed: batch.claim.iter().map(|claim| tables.claim(claim, now)).collect(),
+                claimed: batch.claim.iter().map(|claim| self.claim(&mut tables, claim, now)).collect(),
             };
             if self.loses_answers.load(Ordering::Relaxed) {
                 return Err(StoreError::Unavailable("the connection broke".into()));
@@ -265,6 +275,7 @@ impl Store for Memory {
 
     fn next_due(&self, of: DestinationKey) -> BoxFuture<'_, Result<Option<Duration>, StoreError>> {
         let next_due = move || {
+            assert!(!self.panics.swap(false, Ordering::Relaxed), "as the test says");
             self.up()?;
             let now = self.begin.elapsed();
             let tables = self.tables();

@@ -24,6 +24,7 @@ pub(super) enum Reply {
     Fail,
     FailUntil(Duration),
     Refuse,
+    Say { refused: bool, problem: String },
     Hang,
     Panic,
 }
@@ -166,6 +167,8 @@ impl Destination for Scripted {
                 Reply::Fail => Attempt::Failed { problem: "503".into(), retry_after: None },
                 Reply::FailUntil(after) => Attempt::Failed { problem: "503".into(), retry_after: Some(after) },
                 Reply::Refuse => Attempt::Refused { problem: "422".into() },
+                Reply::Say { refused: true, problem } => Attempt::Refused { problem },
+                Reply::Say { refused: false, problem } => Attempt::Failed { problem, retry_after: None },
                 Reply::Hang => std::future::pending().await,
                 Reply::Panic => panic!("as the script says"),
             }

@@ -80,3 +80,24 @@ async fn a_store_that_commits_and_does_not_say_so_loses_nothing() {
         assert_eq!(inbox.destination.numbers(&lane.to_string()), [0, 1, 2]);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn lanes_that_somebody_is_busy_with_are_asked_for_at_a_pace() {
+    let inbox = Inbox::new(|_| Reply::Take);
+    inbox.store.lanes_are_busy.store(true, Ordering::Relaxed);
+    inbox.receive("a", 0).await;
+    let _deliveries = inbox.deliver(DeliveryOptions::default());
+    // Whoever asks without a pause does so for as long as the clock stands, and somebody else is ready to go on.
+    for _ in 0..10_000 {
+        tokio::task::yield_now().await;
+    }
+    let questions = inbox.store.questions.load(Ordering::Relaxed);
+    assert!(questions < 10, "{questions}");
+    sleep(Duration::from_secs(10)).await;
+    let questions = inbox.store.questions.load(Ordering::Relaxed);
+    assert!((200..500).contains(&questions), "two for each time: {questions}");
+    inbox.store.lanes_are_busy.store(false, Ordering::Relaxed);
+    let free = Instant::now();
+    inbox.settled().await;
+    assert!(free.elapsed() < Duration::from_secs(1));
+}
