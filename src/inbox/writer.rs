@@ -158,34 +158,58 @@ impl Gathered {
         let Self { batch, received, settled, renewed, claimed, .. } = self;
         let entries = batch.receive.len();
         // Kept for the case that one of them is not taken.
-        let alone = (entries > 1).then(|| batch.receive.clone());
+        let parts = entries + batch.settle.len() + batch.renew.len() + batch.claim.len();
+        let again = (entries > 0 && parts > 1).then(|| batch.clone());
         let begun = Instant::now();
         let outcome = store.write(batch).await;
         metrics.committed(entries, begun.elapsed(), outcome.as_ref().err().map(StoreError::name));
-        match (outcome, alone) {
-            (Ok(BatchOutcome { settled: held, lost, received: stored, claimed: leases }), _) => {
+        let answers = Answers { settled, renewed, received, claimed };
+        match (outcome, again) {
+            // One that is not taken must not stand in the way of its neighbours.
+            (Err(StoreError::Rejected(_)), Some(batch)) => answers.one_by_one(batch, store).await,
+            (outcome, _) => answers.give(outcome),
+        }
+    }
+}
+
+/// Those who wait for the parts of a batch.
+struct Answers {
+    settled: Vec<Answer<bool>>,
+    renewed: Vec<Answer<Vec<Lease>>>,
+    received: Vec<Answer<Received>>,
+    claimed: Vec<Answer<Vec<Lease>>>,
+}
+
+impl Answers {
+    fn give(self, outcome: Result<BatchOutcome, StoreError>) {
+        let Self { settled, renewed, received, claimed } = self;
+        match outcome {
+            Ok(BatchOutcome { settled: held, lost, received: stored, claimed: leases }) => {
                 hand_out(settled, held);
                 hand_out(renewed, lost);
                 hand_out(received, stored);
                 hand_out(claimed, leases);
             }
-            (Err(error @ StoreError::Rejected(_)), Some(rows)) => {
-                // One that is not taken must not stand in the way of its neighbours. Deliveries ask again for what is theirs.
-                refuse(settled, &error);
-                refuse(renewed, &error);
-                refuse(claimed, &error);
-                for (row, answer) in rows.into_iter().zip(received) {
-                    let alone = store.write(Batch { receive: vec![row], ..Batch::default() }).await;
-                    let one = alone.and_then(|outcome| outcome.received.first().copied().ok_or_else(gone));
-                    let _ = answer.send(one);
-                }
-            }
-            (Err(error), _) => {
+            Err(error) => {
                 refuse(settled, &error);
                 refuse(renewed, &error);
                 refuse(received, &error);
                 refuse(claimed, &error);
             }
+        }
+    }
+
+    /// Writes what deliveries need, which is not to blame, then each entry in a transaction of its own.
+    async fn one_by_one(mut self, mut batch: Batch, store: &dyn Store) {
+        let rows = std::mem::take(&mut batch.receive);
+        let received = std::mem::take(&mut self.received);
+        if !batch.is_empty() {
+            self.give(store.write(batch).await);
+        }
+        for (row, answer) in rows.into_iter().zip(received) {
+            let alone = store.write(Batch { receive: vec![row], ..Batch::default() }).await;
+            let one = alone.and_then(|outcome| outcome.received.first().copied().ok_or_else(gone));
+            let _ = answer.send(one);
         }
     }
 }
@@ -202,3 +226,6 @@ fn refuse<T>(answers: Vec<Answer<T>>, error: &StoreError) {
         let _ = answer.send(Err(error.clone()));
     }
 }
+
+#[cfg(test)]
+mod tests;
