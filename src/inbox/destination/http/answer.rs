@@ -11,8 +11,8 @@ use super::super::Attempt;
 
 /// Most bytes of an answer that are read for the sake of its connection. Nobody looks at them.
 const MOST_DISCARDED: usize = 64 * 1024;
-/// How long that may take; what trickles in costs the lane more than a new connection.
-const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long that may take; what trickles in costs more than a new connection.
+pub(super) const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What came of the attempt that `response` answers.
 pub(super) fn judged<B>(response: &Response<B>, now: SystemTime) -> Attempt {

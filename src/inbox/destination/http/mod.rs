@@ -106,7 +106,8 @@ impl HttpDestination {
             Ok(Err(error)) => failed(problem(&error)),
             Ok(Ok(response)) => {
                 let attempt = answer::judged(&response, SystemTime::now());
-                answer::discard(response).await;
+                // Beside: the head has decided, and an attempt whose time ran out over the body would be made again.
+                tokio::spawn(answer::discard(response));
                 attempt
             }
         }
