@@ -24,9 +24,9 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
 pub(super) fn of_migration(error: MigrateError) -> StoreError {
     match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => store_error(error),
-        MigrateError::VersionMissing(version) => {
-            StoreError::Corrupt(format!("a newer version has changed its tables (migration {version})"))
-        }
+        MigrateError::VersionMissing(version) => StoreError::Corrupt(format!(
+            "a newer version has changed its tables (migration {version}); run that version, or restore a backup"
+        )),
         error => StoreError::Corrupt(error.to_string()),
     }
 }
@@ -40,6 +40,11 @@ pub(super) fn lost_against_another(error: &sqlx::Error) -> bool {
 pub(super) fn connection_is_dead(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed)
         || state_of(error).is_some_and(|state| state.starts_with("57P") || state.starts_with("08"))
+}
+
+/// Whether the server says that it ends, is not there yet, or does not take writes (any longer: it was the primary).
+pub(super) fn server_is_the_wrong_one(error: &sqlx::Error) -> bool {
+    state_of(error).is_some_and(|state| ["25006", "57P01", "57P02", "57P03"].contains(&state.as_str()))
 }
 
 fn state_of(error: &sqlx::Error) -> Option<String> {

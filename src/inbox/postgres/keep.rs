@@ -5,7 +5,6 @@ use std::sync::Arc;
 use sqlx::QueryBuilder;
 
 use super::Postgres;
-use super::error::store_error;
 use crate::inbox::entry::{EntryId, Millis, State};
 use crate::inbox::store::columns::{NoteColumns, limit, restrict};
 use crate::inbox::store::{Filter, Note, Payload, StoreError};
@@ -30,7 +29,7 @@ impl Postgres {
         restrict(&mut query, filter, "");
         // Locked: one that is being replayed is not deleted, and who waits for it does not make the others wait.
         query.push(" ORDER BY settled_at LIMIT ").push_bind(limit(most)).push(" FOR UPDATE SKIP LOCKED)");
-        Ok(query.build().execute(&self.pool).await.map_err(store_error)?.rows_affected())
+        Ok(query.build().execute(&self.pool).await.map_err(|error| self.told(error))?.rows_affected())
     }
 
     pub(super) async fn delete_seen(&self, before: Millis, most: usize) -> Result<u64, StoreError> {
@@ -42,7 +41,7 @@ impl Postgres {
         .bind(limit(most))
         .execute(&self.pool)
         .await
-        .map_err(store_error)?;
+        .map_err(|error| self.told(error))?;
         Ok(deleted.rows_affected())
     }
 

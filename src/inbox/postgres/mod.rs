@@ -5,6 +5,7 @@
 
 mod bell;
 mod decide;
+mod distrust;
 mod error;
 mod keep;
 mod open;
@@ -22,6 +23,7 @@ use futures_util::future::BoxFuture;
 use sqlx::postgres::PgPool;
 
 use self::bell::Bell;
+use self::distrust::Distrust;
 use super::entry::{EntryId, Millis, State};
 use super::store::{
     Batch, BatchOutcome, Count, Decided, Decision, DestinationKey, Digest, Filter, Note, Payload, Row, Store,
@@ -55,6 +57,7 @@ impl fmt::Debug for PostgresOptions {
 /// A store in a database.
 pub struct Postgres {
     pool: PgPool,
+    distrust: Distrust,
     bell: Bell,
     connections: u32,
     window: Millis,
@@ -133,7 +136,8 @@ impl Store for Postgres {
         Box::pin(self.write_note(name, note, replace))
     }
 
-    /// As files: what is free inside them is used again, but PostgreSQL does not say how much it is.
+    /// As payloads, and a KiB for whatever else belongs to an entry. Files would say more than that: they do not become shorter when
+    /// entries are deleted, and what is free inside them is not known without reading them.
     fn size(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(self.read_size())
     }

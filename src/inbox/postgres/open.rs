@@ -8,6 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection};
 
 use super::bell::Bell;
+use super::distrust::Distrust;
 use super::error::{of_migration, store_error};
 use super::{Postgres, PostgresOptions};
 use crate::inbox::store::{StoreError, millis};
@@ -28,18 +29,23 @@ impl Postgres {
     pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
         let PostgresOptions { url, connections, deduplication_window } = options;
         let connect = connection_options(&url)?;
+        let distrust = Distrust::default();
+        let distrusted = distrust.clone();
         let pool = PgPoolOptions::new()
             .max_connections(connections.max(1))
             .acquire_timeout(ACQUIRE_TIMEOUT)
             // Asked only where there is reason to doubt: a round trip for every transaction would be dear.
             .test_before_acquire(false)
-            .before_acquire(|connection, metadata| {
-                Box::pin(async move { Ok(metadata.idle_for < TRUSTED_FOR || connection.ping().await.is_ok()) })
+            .before_acquire(move |connection, metadata| {
+                let distrusted = distrusted.covers(metadata.age);
+                Box::pin(async move {
+                    Ok(!distrusted && (metadata.idle_for < TRUSTED_FOR || connection.ping().await.is_ok()))
+                })
             })
             .connect_lazy_with(connect.clone());
         MIGRATIONS.run(&pool).await.map_err(of_migration)?;
         let bell = Bell::hang(&pool, connect);
-        Ok(Self { pool, bell, connections, window: millis(deduplication_window) })
+        Ok(Self { pool, distrust, bell, connections, window: millis(deduplication_window) })
     }
 
     /// Whether commits wait for a standby as well. Where they do not, what is durable is durable on the primary alone.

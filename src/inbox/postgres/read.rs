@@ -58,10 +58,19 @@ impl Postgres {
         let mut dead = 0;
         loop {
             match question().await {
-                Err(error) if connection_is_dead(&error) && dead < self.connections => dead += 1,
-                answer => return answer.map_err(store_error),
+                Err(error) if connection_is_dead(&error) && dead < self.connections => {
+                    self.distrust.learn(&error);
+                    dead += 1;
+                }
+                answer => return answer.map_err(|error| self.told(error)),
             }
         }
+    }
+
+    /// What an error means, for connections as well.
+    pub(super) fn told(&self, error: sqlx::Error) -> StoreError {
+        self.distrust.learn(&error);
+        store_error(error)
     }
 
     pub(super) async fn read_next_due(&self, of: DestinationKey) -> Result<Option<Duration>, StoreError> {
@@ -113,5 +122,6 @@ impl Postgres {
     }
 }
 
-const SIZE: &str = "SELECT sum(pg_total_relation_size(name::regclass))::bigint \
-    FROM unnest('{entries,lanes,seen,notes}'::text[]) AS name";
+/// How long a payload is stands beside it: none is read for this. Its own columns, its lane, its keys and their places in indices
+/// make an entry about a KiB longer.
+const SIZE: &str = "SELECT coalesce(sum(octet_length(payload)::bigint + 1024), 0)::bigint FROM entries";

@@ -173,6 +173,23 @@ async fn a_database_that_cannot_be_written_to_says_so_and_goes_on_afterwards() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: scripts/test.sh starts one and runs them"]
+async fn connections_to_a_server_that_takes_no_writes_are_not_used_again() {
+    let database = Database::create().await;
+    let store = database.store().await;
+    let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", database.name);
+    database.run(&format!("ALTER DATABASE {} SET default_transaction_read_only = on", database.name)).await;
+    database.run(&cut).await;
+    let refused = receive(&store, 1).await.unwrap_err();
+    assert!(matches!(refused, StoreError::ReadOnly(_)), "{refused}");
+    // What the connection began with stays with it: whoever uses it again is refused again.
+    database.run(&format!("ALTER DATABASE {} RESET default_transaction_read_only", database.name)).await;
+    assert_eq!(receive(&store, 1).await.unwrap(), [Received::Stored]);
+    store.close().await;
+    database.drop().await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: scripts/test.sh starts one and runs them"]
 async fn a_lane_that_somebody_is_busy_with_is_not_waited_for() {
     let database = Database::create().await;
     let store = database.store().await;

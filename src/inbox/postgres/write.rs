@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use sqlx::postgres::{PgConnection, PgTransaction};
 
-use super::error::{connection_is_dead, lost_against_another, store_error};
+use super::error::{connection_is_dead, lost_against_another};
 use super::{Postgres, receive, settle};
 use crate::inbox::store::{Batch, BatchOutcome, Claim, Lease, StoreError, columns, millis};
 
@@ -70,7 +70,7 @@ impl Postgres {
             loop {
                 match self.once(&work).await {
                     Err(Failure::Database(error)) if lost_against_another(&error) && tries < TRIES => tries += 1,
-                    Err(Failure::Database(error)) => return Err(store_error(error)),
+                    Err(Failure::Database(error)) => return Err(self.told(error)),
                     Err(Failure::Store(error)) => return Err(error),
                     Ok(done) => return Ok(done),
                 }
@@ -88,7 +88,10 @@ impl Postgres {
         let mut transaction: PgTransaction<'_> = loop {
             match self.pool.begin().await {
                 // Nothing was sent over it yet. After a restart all of them are dead.
-                Err(error) if connection_is_dead(&error) && dead < self.connections => dead += 1,
+                Err(error) if connection_is_dead(&error) && dead < self.connections => {
+                    self.distrust.learn(&error);
+                    dead += 1;
+                }
                 begun => break begun?,
             }
         };

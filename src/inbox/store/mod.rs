@@ -368,7 +368,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Keeps `note` under `name`: where there is none yet (`replace` = false), or in any case. Returns what is kept.
     fn keep(&self, name: &'static str, note: Note, replace: bool) -> BoxFuture<'_, Result<Note, StoreError>>;
 
-    /// In bytes: what its entries and their indices take, without what is free inside.
+    /// In bytes: what its entries take, without what is free because others are gone. SQLite counts pages, PostgreSQL payloads and a
+    /// KiB for each entry.
     fn size(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
 
     /// What is wrong with it, in words; empty = nothing was found. Takes as long as it takes.

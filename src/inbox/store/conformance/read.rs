@@ -94,6 +94,10 @@ pub(in crate::inbox) async fn a_store_grows_and_knows_its_size(subject: &Subject
     subject.receive([&row]).await;
     let after = subject.store.size().await.unwrap();
     assert!(after >= before + 490_000, "{before}, {after}");
+    subject.store.decide(row.facts.id, Decision::Discard).await.unwrap();
+    assert_eq!(subject.store.purge(State::Discarded, Millis::MAX, Filter::default(), 1).await.unwrap(), 1);
+    let purged = subject.store.size().await.unwrap();
+    assert!(purged + 490_000 <= after, "what is free is not counted: {after}, {purged}");
 }
 
 pub(in crate::inbox) async fn what_does_not_fit_together_is_found(subject: &Subject) {
