@@ -10,8 +10,10 @@ mod error;
 mod filesystem;
 mod keep;
 mod open;
+mod place;
 mod read;
 mod receive;
+mod recover;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -26,6 +28,7 @@ use futures_util::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
+use self::place::Place;
 use super::entry::{EntryId, Millis, State};
 use super::store::{
     Batch, BatchOutcome, Clock, Count, Decided, Decision, DestinationKey, Digest, Filter, Note, Payload, Row, Store,
@@ -47,22 +50,17 @@ pub struct SqliteOptions {
     pub clock: Clock,
 }
 
-/// Which file something is, whatever it is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct FileIdentity {
-    device: u64,
-    inode: u64,
-}
-
 /// A store in a file.
 pub struct Sqlite {
     path: PathBuf,
-    /// The file that was opened.
-    file: FileIdentity,
+    /// The files that were opened.
+    place: Place,
     connect: SqliteConnectOptions,
     /// `None` = the next who writes connects anew: the last one met something that may have left its connection unusable.
     writer: Mutex<Option<SqliteConnection>>,
     readers: SqlitePool,
+    /// Does nothing. As long as a connection is open, SQLite neither deletes the log nor makes another.
+    keeper: Mutex<Option<SqliteConnection>>,
     window: Millis,
     clock: Clock,
     /// Held for as long as the store is: who else wants to serve from it is refused.

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -14,7 +14,9 @@ use tokio::sync::Mutex;
 
 use super::error::{of_migration, store_error};
 use super::filesystem::refuse_network;
-use super::{FileIdentity, Sqlite, SqliteOptions};
+use super::place::{Place, beside};
+use super::recover::recover;
+use super::{Sqlite, SqliteOptions};
 use crate::inbox::store::{StoreError, millis};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -36,48 +38,43 @@ const CACHE: &str = "-65536";
 const STATEMENTS: usize = 128;
 
 impl Sqlite {
-    /// Opens the store, brings its tables up to date, and takes the lock of the process that serves where `options` say so.
+    /// Opens the store, brings its tables up to date, and takes the lock of the process that serves where `options` say so. The lanes
+    /// that a server before was working on when it died are due then.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] when another process serves from it, [`StoreError::Rejected`] on a network file system,
-    /// [`StoreError::Corrupt`] when it is not a store or a newer version has changed it, else what the system said.
+    /// [`StoreError::Busy`] when another process serves from it, [`StoreError::Rejected`] on a network file system or when it is the
+    /// database of another program, [`StoreError::Corrupt`] when it is no database or a newer version has changed it, else what the
+    /// system said.
     pub async fn open(options: SqliteOptions) -> Result<Self, StoreError> {
         let SqliteOptions { path, create, exclusive, deduplication_window, clock } = options;
-        let prepared = path.clone();
-        let lock = tokio::task::spawn_blocking(move || prepare(&prepared, create, exclusive))
-            .await
-            .map_err(|_| StoreError::Unavailable("the runtime is shutting down".into()))??;
+        let (path, lock) = on_a_thread(move || prepare(&path, create, exclusive)).await?;
         let connect = connection_options(&path);
         let mut writer = connect.connect().await.map_err(store_error)?;
+        refuse_foreign(&mut writer, &path).await?;
         MIGRATIONS.run(&mut writer).await.map_err(of_migration)?;
+        if exclusive {
+            recover(&mut writer, clock.now()).await?;
+        }
+        let mut keeper = connect.connect().await.map_err(store_error)?;
+        // Only who has read has opened the log.
+        tables(&mut keeper).await?;
+        let place = Place::of(path.clone()).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(connect.clone().pragma("query_only", "1"));
         let window = millis(deduplication_window);
-        let file = identity(path.clone()).await?;
         Ok(Self {
             path,
-            file,
+            place,
             connect,
             writer: Mutex::new(Some(writer)),
             readers,
+            keeper: Mutex::new(Some(keeper)),
             window,
             clock,
             lock: std::sync::Mutex::new(lock),
         })
-    }
-
-    /// Whether the file is where it was. SQLite itself does not ask when its log is a WAL: it goes on writing to a file that was
-    /// deleted, and with the process everything that was acknowledged would be gone.
-    pub(super) async fn is_in_its_place(&self) -> Result<(), StoreError> {
-        if identity(self.path.clone()).await.is_ok_and(|now| now == self.file) {
-            return Ok(());
-        }
-        let path = self.path.display();
-        Err(StoreError::ReadOnly(format!(
-            "{path} is not the file that was opened: it was moved, deleted or replaced; put it back, or restart the server"
-        )))
     }
 
     /// A connection of its own to write with.
@@ -87,10 +84,10 @@ impl Sqlite {
 
     pub(super) async fn disconnect(&self) {
         self.readers.close().await;
-        let writer = self.writer.lock().await.take();
-        if let Some(writer) = writer {
+        let connections = [self.keeper.lock().await.take(), self.writer.lock().await.take()];
+        for connection in connections.into_iter().flatten() {
             // The last connection that ends copies the log into the database.
-            if let Err(error) = writer.close().await {
+            if let Err(error) = connection.close().await {
                 tracing::debug!(%error, "the store was not closed in order; it is put right when it is opened");
             }
         }
@@ -98,13 +95,31 @@ impl Sqlite {
     }
 }
 
-async fn identity(path: PathBuf) -> Result<FileIdentity, StoreError> {
-    let looked = tokio::task::spawn_blocking(move || {
-        std::fs::metadata(&path)
-            .map(|metadata| FileIdentity { device: metadata.dev(), inode: metadata.ino() })
-            .map_err(|error| of_file(&path, &error))
-    });
-    looked.await.map_err(|_| StoreError::Unavailable("the runtime is shutting down".into()))?
+/// Does what waits for the disk where it holds up nobody.
+pub(super) async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| StoreError::Unavailable("the runtime is shutting down".into()))?
+}
+
+/// Refuses a database that somebody else's tables are in.
+async fn refuse_foreign(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    let tables = tables(connection).await?;
+    let ours = ["_sqlx_migrations", "entries", "lanes"].iter().all(|ours| tables.iter().any(|table| table == ours));
+    // Before the first migration is done there is nothing but the list of migrations.
+    if ours || tables.iter().all(|table| table == "_sqlx_migrations") {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(StoreError::Rejected(format!("{path} is another program's database; give the inbox a file of its own")))
+}
+
+async fn tables(connection: &mut SqliteConnection) -> Result<Vec<String>, StoreError> {
+    sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite#_%' ESCAPE '#'")
+        .fetch_all(connection)
+        .await
+        .map_err(store_error)
 }
 
 fn connection_options(path: &Path) -> SqliteConnectOptions {
@@ -125,7 +140,8 @@ fn connection_options(path: &Path) -> SqliteConnectOptions {
 }
 
 /// Makes the file where it is wanted, and takes the lock.
-fn prepare(path: &Path, create: bool, exclusive: bool) -> Result<Option<File>, StoreError> {
+/// Returns what the file is called without links: another name for it must not be another lock, nor another log.
+fn prepare(path: &Path, create: bool, exclusive: bool) -> Result<(PathBuf, Option<File>), StoreError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     refuse_network(folder)?;
     if create {
@@ -133,7 +149,10 @@ fn prepare(path: &Path, create: bool, exclusive: bool) -> Result<Option<File>, S
     } else if !path.exists() {
         return Err(StoreError::Unavailable(format!("{} does not exist", path.display())));
     }
-    exclusive.then(|| lock(path)).transpose()
+    let path = path.canonicalize().map_err(|error| of_file(path, &error))?;
+    refuse_network(path.parent().unwrap_or(folder))?;
+    let lock = exclusive.then(|| lock(&path)).transpose()?;
+    Ok((path, lock))
 }
 
 /// SQLite gives the log and the shared memory the mode of the database, so that it has to be right before SQLite sees it.
@@ -146,9 +165,7 @@ fn make(path: &Path) -> Result<(), StoreError> {
 }
 
 fn lock(path: &Path) -> Result<File, StoreError> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".lock");
-    let beside = PathBuf::from(beside);
+    let beside = beside(path, ".lock");
     let file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -166,7 +183,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     }
 }
 
-fn of_file(path: &Path, error: &io::Error) -> StoreError {
+pub(super) fn of_file(path: &Path, error: &io::Error) -> StoreError {
     let words = format!("{}: {error}", path.display());
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full(words),

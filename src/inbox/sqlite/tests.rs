@@ -10,7 +10,7 @@ use super::*;
 use crate::inbox::entry::EntryId;
 use crate::inbox::store::conformance::{RECEIVED_AT, Subject, WINDOW, conformance_suite, entry};
 use crate::inbox::store::settling::LaneChange;
-use crate::inbox::store::{Lease, Received};
+use crate::inbox::store::{Claim, Lease, Received, Settlement, Then};
 
 conformance_suite!(subject);
 
@@ -124,7 +124,107 @@ async fn a_store_that_a_newer_version_has_changed_is_left_alone() {
     .unwrap();
     drop(store);
     let refused = Sqlite::open(options(&path)).await.unwrap_err();
-    assert!(matches!(&refused, StoreError::Corrupt(words) if words.contains("newer version")), "{refused}");
+    assert!(
+        matches!(&refused, StoreError::Corrupt(words) if words.contains("newer version") && words.contains("restore a backup")),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn the_database_of_another_program_is_left_alone() {
+    let folder = TempDir::new().unwrap();
+    // One that has tables of our names, and one that keeps its migrations as we do.
+    let foreign = [
+        ["CREATE TABLE entries (id)", "CREATE TABLE lanes (id)"],
+        ["CREATE TABLE users (id)", "CREATE TABLE _sqlx_migrations (version)"],
+    ];
+    for (number, statements) in foreign.into_iter().enumerate() {
+        let path = folder.path().join(format!("{number}.db"));
+        let mut connection =
+            SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.unwrap();
+        for statement in statements {
+            sqlx::query(statement).execute(&mut connection).await.unwrap();
+        }
+        connection.close().await.unwrap();
+        let refused = Sqlite::open(options(&path)).await.unwrap_err();
+        let words = "another program's database";
+        assert!(matches!(&refused, StoreError::Rejected(said) if said.contains(words)), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn another_name_of_a_file_is_no_other_store() {
+    let folder = TempDir::new().unwrap();
+    let (path, alias) = (folder.path().join("inbox.db"), folder.path().join("alias.db"));
+    let server = Sqlite::open(options(&path)).await.unwrap();
+    std::os::unix::fs::symlink(&path, &alias).unwrap();
+    let refused = Sqlite::open(options(&alias)).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Busy(_)), "{refused}");
+    drop(server);
+    let server = Sqlite::open(options(&alias)).await.unwrap();
+    assert_eq!(receive(&server).await.unwrap(), [Received::Stored]);
+}
+
+#[tokio::test]
+async fn a_log_that_is_no_longer_in_its_place_takes_nothing_more() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("inbox.db");
+    let (log, aside) = (folder.path().join("inbox.db-wal"), folder.path().join("aside"));
+    let store = Sqlite::open(options(&path)).await.unwrap();
+    receive(&store).await.unwrap();
+    // Its writer is given up now and then: the log stays.
+    *store.writer.lock().await = None;
+    receive(&store).await.unwrap();
+    std::fs::rename(&log, &aside).unwrap();
+    for replaced in [false, true] {
+        if replaced {
+            std::fs::copy(&aside, &log).unwrap();
+        }
+        let refused = receive(&store).await.unwrap_err();
+        assert!(matches!(&refused, StoreError::ReadOnly(words) if words.contains("inbox.db-wal")), "{refused}");
+    }
+    std::fs::rename(&aside, &log).unwrap();
+    assert_eq!(receive(&store).await.unwrap(), [Received::Stored]);
+    store.close().await;
+    assert_eq!(Sqlite::open(options(&path)).await.unwrap().counts().await.unwrap()[0].entries, 3);
+}
+
+#[tokio::test]
+async fn a_server_that_starts_gives_back_what_the_one_before_held() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("inbox.db");
+    let clock = Clock::standing_at(RECEIVED_AT);
+    let options = |exclusive| SqliteOptions { exclusive, clock: clock.clone(), ..options(&path) };
+    let of = || DestinationKey { environment: "preprod".into(), destination: "events".into() };
+    let died = Sqlite::open(options(true)).await.unwrap();
+    let rows: Vec<_> = (1..=5).map(entry).collect();
+    died.write(Batch { receive: rows.clone(), ..Batch::default() }).await.unwrap();
+    let lease = Duration::from_secs(600);
+    let claim = vec![Claim { destination: of(), lease, most: 5 }];
+    let leases = died.write(Batch { claim, ..Batch::default() }).await.unwrap().claimed.remove(0);
+    // One waits, one was put off by a clock that was wrong, and one has nothing to deliver any more.
+    let release = |number: u8, after| {
+        let lease = *leases.iter().find(|lease| lease.lane == [number; 32]).unwrap();
+        Settlement { lease, endings: Vec::new(), then: Then::Release { after } }
+    };
+    let settle = vec![release(1, Duration::from_secs(60)), release(2, Duration::from_secs(200_000))];
+    died.write(Batch { settle, ..Batch::default() }).await.unwrap();
+    died.decide(rows[2].facts.id, Decision::Discard).await.unwrap();
+    let due = |store: Sqlite| async move {
+        let claim = vec![Claim { destination: of(), lease: Duration::ZERO, most: 10 }];
+        let leases = store.write(Batch { claim, ..Batch::default() }).await.unwrap().claimed.remove(0);
+        assert_eq!(store.verify().await.unwrap(), Vec::<String>::new());
+        let mut lanes: Vec<_> = leases.into_iter().map(|lease| lease.lane[0]).collect();
+        lanes.sort_unstable();
+        lanes
+    };
+    assert_eq!(
+        due(Sqlite::open(options(false)).await.unwrap()).await,
+        [0_u8; 0],
+        "control: a command gives nothing back"
+    );
+    drop(died);
+    assert_eq!(due(Sqlite::open(options(true)).await.unwrap()).await, [2, 4, 5]);
 }
 
 #[tokio::test]
@@ -223,6 +323,11 @@ async fn what_is_done_all_the_time_is_looked_up_by_index() {
         (settle::renewal_query(&[lease; 8], RECEIVED_AT).sql(), "PRIMARY KEY"),
         (settle::holding_query(&[lease; 8]).sql(), "PRIMARY KEY"),
         (purged.sql(), "entries_settled"),
+        (recover::CLEAR.into_sql_str(), "lanes_leased"),
+        (recover::RELEASE.into_sql_str(), "lanes_leased"),
+        (recover::HASTEN.into_sql_str(), "lanes_due"),
+        (recover::FIRST_ENVIRONMENT.into_sql_str(), "lanes_due (environment>?)"),
+        (recover::FIRST_DESTINATION.into_sql_str(), "lanes_due (environment=? AND destination>?)"),
         ("DELETE FROM seen WHERE entry = ?1".into_sql_str(), "seen_entry"),
     ];
     let mut connection = store.connect().await.unwrap();

@@ -36,7 +36,7 @@ impl Sqlite {
         work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         let mut writer = self.writer.lock().await;
-        self.is_in_its_place().await?;
+        self.place.is_kept().await?;
         // Taken out: should this future be dropped half-way, its connection ends with it, and the transaction with that.
         let mut connection = match writer.take() {
             Some(connection) => connection,
