@@ -223,6 +223,12 @@ fn an_ordinary_configuration_deserves_no_warning() {
     operator.write("endorsed.pem", &operator.servers.pem());
     operator.edit("private_key", "endorsed_chain = \"endorsed.pem\"\nprivate_key");
     let output = operator.run("check");
+    assert!(text_of(&output).contains("There is no inbox (inbox.url)"), "{}", text_of(&output));
+    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    operator.write("inbox-keys", &format!("first:{key}\n"));
+    operator.edit("[server]\n", "[inbox]\nurl = \"sqlite:inbox.db\"\nkey_file = \"inbox-keys\"\n\n[server]\n");
+    let output = operator.run("check");
+    assert!(!text_of(&output).contains(key), "{}", text_of(&output));
     assert!(text_of(&output).contains("endorsed.pem, and the server chain ends there"), "{}", text_of(&output));
     assert!(text_of(&output).ends_with("\nThe configuration is good.\n"), "{}", text_of(&output));
 }
@@ -562,7 +568,7 @@ fn the_demo_tells_its_story_and_ends() {
     let text = text_of(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(!text.contains("WRONG") && !text.contains("panicked"), "{text}");
-    assert_eq!(text.matches("  ok ").count(), 11, "{text}");
+    assert_eq!(text.matches("  ok ").count(), 14, "{text}");
     for alert in ["certificate_required", "unknown_ca", "certificate_expired"] {
         assert!(text.contains(&format!("refused: alert {alert}")), "{text}");
     }
@@ -584,7 +590,7 @@ fn a_story_that_differs_in_one_line_ends_with_1() {
     let output = run(directory.path(), &["demo", "--once", "--certificates", "."]);
     let text = text_of(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
-    assert_eq!((text.matches("  ok ").count(), text.matches("WRONG").count()), (10, 1), "{text}");
+    assert_eq!((text.matches("  ok ").count(), text.matches("WRONG").count()), (13, 1), "{text}");
 }
 
 #[test]

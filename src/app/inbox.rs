@@ -140,9 +140,12 @@ impl AppInbox {
             tokio::runtime::Handle::current().block_on(async { tokio::time::timeout(PATIENCE, establish).await });
         match established {
             Ok(Ok(sealing)) => {
-                match sealing.warning() {
-                    Some(warning) => warn!(event = "inbox_sealing", "other master keys are in force: {warning}"),
-                    None => info!(event = "inbox_sealing", "other master keys are in force"),
+                if let Some(warning) = sealing.warning() {
+                    warn!(event = "inbox_sealing", "other master keys are in force: {warning}");
+                } else if sealing.seals() {
+                    info!(event = "inbox_sealing", "other master keys are in force");
+                } else {
+                    warn!(event = "inbox_sealing", "there are no master keys any more: new entries are kept in clear");
                 }
                 self.inbox.reseal(sealing);
                 self.master_keys = keys;

@@ -13,7 +13,7 @@ use tracing::{error, warn};
 
 use super::configuration::{self, ConfigurationFile};
 use super::{Error, StopSignal};
-use crate::app::{App, AppOptions, ConfigurationSource, Reloader, StartError};
+use crate::app::{App, AppOptions, ConfigurationSource, InboxError, Reloader, StartError};
 use crate::settings::{LogLevel, Settings, Sources};
 use crate::tls::trigger::Trigger;
 
@@ -34,7 +34,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Err(report) => return Ok(configuration::tell(&report)),
     };
     crate::telemetry::init(settings.log.format.into(), &filter(settings.log.level))?;
-    for warning in settings.warnings.iter().map(String::as_str).chain(settings.inbox_warning()) {
+    for warning in &settings.warnings {
         warn!(event = "configuration_warning", "{warning}");
     }
     let runtime = runtime(settings.server.workers)?;
@@ -49,6 +49,9 @@ async fn serve(sources: Sources, settings: Settings, options: AppOptions) -> Res
     let hangup = signal(SignalKind::hangup())?;
     match App::bind(options).await {
         Ok(app) => {
+            if let Some(warning) = settings.inbox_warning() {
+                warn!(event = "configuration_warning", "{warning}");
+            }
             let app = app.with_configuration(source(sources, settings));
             let reloads = tokio::spawn(reload_on(hangup, app.reloader()));
             app.run(stop.received()).await;
@@ -58,9 +61,10 @@ async fn serve(sources: Sources, settings: Settings, options: AppOptions) -> Res
         Err(StartError::Environments(problems)) => {
             Ok(configuration::tell(&configuration::refused(&settings, &problems)))
         }
-        Err(error @ StartError::Inbox(_)) => {
+        Err(StartError::Inbox(error)) => {
             let mut report = settings.report();
-            report.add("inbox.url", error.to_string(), "");
+            let key = if matches!(error, InboxError::Sealing(_)) { "inbox.key_file" } else { "inbox.url" };
+            report.add(key, format!("The inbox cannot be opened: {error}."), "Correct the setting, or what it names.");
             Ok(configuration::tell(&report))
         }
         Err(error) => {

@@ -28,7 +28,7 @@ pub(super) async fn tell(caller: &Caller, credential: (&[u8], &[u8]), backend: &
     backend.is_down(true);
     for (who, why) in [
         ("the backend is down: cof calls", "kept, although nobody takes it now"),
-        ("cof is not sure, and calls again", "known as the same one"),
+        ("cof calls again, to be sure", "known as the same one"),
     ] {
         let request = request("/tsh-cof/notify-token-update", CORRELATION_ID, ("authorization", &authorization))?;
         let outcome = caller.call(&TLS13, Some(credential), request).await?;
