@@ -8,10 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::exchange::{Connections, READ_LIMIT};
+use super::write::Failure;
 use crate::new_uuid::new_uuid;
 
 const CHANNEL: &str = "issuer_host_inbox";
@@ -29,14 +32,14 @@ pub(super) struct Bell {
 }
 
 impl Bell {
-    /// Rings over `pool`, and listens over a connection of its own.
-    pub(super) fn hang(pool: &PgPool, connect: PgConnectOptions) -> Self {
+    /// Rings over `connections`, and listens over a connection of its own.
+    pub(super) fn hang(connections: &Connections, connect: PgConnectOptions) -> Self {
         let (ring, rung) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         // Who rings knows his own name, and does not get up for himself.
         let name = new_uuid().to_string();
         let listening =
             PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None).connect_lazy_with(connect);
-        let ringing = tokio::spawn(ring_others(pool.clone(), Arc::clone(&ring), name.clone()));
+        let ringing = tokio::spawn(ring_others(connections.clone(), Arc::clone(&ring), name.clone()));
         let hearing = tokio::spawn(hear_others(listening.clone(), Arc::clone(&rung), name));
         Self { ring, rung, listening, _tasks: [AbortOnDropHandle::new(ringing), AbortOnDropHandle::new(hearing)] }
     }
@@ -58,24 +61,30 @@ impl Bell {
     }
 }
 
-async fn ring_others(pool: PgPool, ring: Arc<Notify>, name: String) {
+async fn ring_others(connections: Connections, ring: Arc<Notify>, name: String) {
     loop {
         ring.notified().await;
-        match notify(&pool, &name).await {
+        match notify(&connections, &name).await {
             Ok(()) => tokio::time::sleep(PACE).await,
-            Err(sqlx::Error::PoolClosed) => return,
             // Others look for themselves when a lane is due.
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }
 }
 
-async fn notify(pool: &PgPool, name: &str) -> Result<(), sqlx::Error> {
-    let mut transaction = pool.begin().await?;
-    // Nothing is lost with it.
-    sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut *transaction).await?;
-    sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(name).execute(&mut *transaction).await?;
-    transaction.commit().await
+async fn notify(connections: &Connections, name: &str) -> Result<(), Failure> {
+    let name: Arc<str> = name.into();
+    let notified = connections.exchange(READ_LIMIT, |connection| {
+        let name = Arc::clone(&name);
+        Box::pin(async move {
+            let mut transaction = connection.begin().await.map_err(Failure::before_anything)?;
+            // Nothing is lost with it.
+            sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut *transaction).await?;
+            sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(&*name).execute(&mut *transaction).await?;
+            Ok(transaction.commit().await?)
+        })
+    });
+    notified.await
 }
 
 async fn hear_others(listening: PgPool, rung: Arc<Notify>, name: String) {

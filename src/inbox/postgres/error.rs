@@ -9,15 +9,22 @@ use crate::inbox::store::StoreError;
 pub(super) fn store_error(error: sqlx::Error) -> StoreError {
     match error {
         sqlx::Error::Database(error) => of_state(error.as_ref()),
-        sqlx::Error::PoolTimedOut => StoreError::Unavailable(
-            "no connection within 2 s: it does not answer, or all connections are in use".into(),
-        ),
         sqlx::Error::ColumnDecode { index, .. } => StoreError::Corrupt(format!("column {index} holds another type")),
         sqlx::Error::Migrate(error) => of_migration(*error),
         sqlx::Error::Encode(_) => StoreError::Rejected("a value cannot be encoded".into()),
         // The words of a URL that cannot be read may quote it, and with it the password.
         sqlx::Error::Configuration(_) => StoreError::Rejected("its URL, or what the URL names, cannot be read".into()),
         error => StoreError::Unavailable(error.to_string()),
+    }
+}
+
+/// For errors of whoever wanted a connection to `place`.
+pub(super) fn unreachable(error: sqlx::Error, place: &str) -> StoreError {
+    match error {
+        sqlx::Error::PoolTimedOut => StoreError::Unavailable(format!(
+            "no connection to {place} within 2 s: it does not answer, or all connections are in use"
+        )),
+        error => store_error(error),
     }
 }
 

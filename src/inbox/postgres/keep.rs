@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sqlx::QueryBuilder;
 
 use super::Postgres;
+use super::exchange::SCAN_LIMIT;
 use crate::inbox::entry::{EntryId, Millis, State};
 use crate::inbox::store::columns::{NoteColumns, limit, restrict};
 use crate::inbox::store::{Filter, Note, Payload, StoreError};
@@ -20,29 +21,33 @@ impl Postgres {
         if state == State::Pending {
             return Ok(0);
         }
-        let mut query =
-            QueryBuilder::new("DELETE FROM entries WHERE sequence IN (SELECT sequence FROM entries WHERE state = ");
-        query.push_bind(state.name());
-        query.push(" AND settled_at IS NOT NULL AND settled_at < ").push_bind(before);
-        // Without the dead letter that blocks it, a lane would be blocked for ever.
-        query.push(" AND NOT EXISTS (SELECT 1 FROM lanes WHERE lanes.lane = entries.lane AND blocked_by = entries.id)");
-        restrict(&mut query, filter, "");
-        // Locked: one that is being replayed is not deleted, and who waits for it does not make the others wait.
-        query.push(" ORDER BY settled_at LIMIT ").push_bind(limit(most)).push(" FOR UPDATE SKIP LOCKED)");
-        Ok(query.build().execute(&self.pool).await.map_err(|error| self.told(error))?.rows_affected())
+        let deleted = self.connections.exchange(SCAN_LIMIT, move |connection| {
+            let mut query =
+                QueryBuilder::new("DELETE FROM entries WHERE sequence IN (SELECT sequence FROM entries WHERE state = ");
+            query.push_bind(state.name());
+            query.push(" AND settled_at IS NOT NULL AND settled_at < ").push_bind(before);
+            // Without the dead letter that blocks it, a lane would be blocked for ever.
+            query.push(
+                " AND NOT EXISTS (SELECT 1 FROM lanes WHERE lanes.lane = entries.lane AND blocked_by = entries.id)",
+            );
+            restrict(&mut query, filter.clone(), "");
+            // Locked: one that is being replayed is not deleted, and who waits for it does not make the others wait.
+            query.push(" ORDER BY settled_at LIMIT ").push_bind(limit(most)).push(" FOR UPDATE SKIP LOCKED)");
+            Box::pin(async move { Ok(query.build().execute(connection).await?.rows_affected()) })
+        });
+        deleted.await.map_err(StoreError::from)
     }
 
     pub(super) async fn delete_seen(&self, before: Millis, most: usize) -> Result<u64, StoreError> {
-        let deleted = sqlx::query(
-            "DELETE FROM seen WHERE deduplication IN (SELECT deduplication FROM seen WHERE received_at < $1 \
-            ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
-        )
-        .bind(before)
-        .bind(limit(most))
-        .execute(&self.pool)
-        .await
-        .map_err(|error| self.told(error))?;
-        Ok(deleted.rows_affected())
+        let deleted = self.connections.exchange(SCAN_LIMIT, move |connection| {
+            let deletion = sqlx::query(
+                "DELETE FROM seen WHERE deduplication IN (SELECT deduplication FROM seen WHERE received_at < $1 \
+                ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+            );
+            let deletion = deletion.bind(before).bind(limit(most));
+            Box::pin(async move { Ok(deletion.execute(connection).await?.rows_affected()) })
+        });
+        deleted.await.map_err(StoreError::from)
     }
 
     pub(super) async fn replace_payloads(

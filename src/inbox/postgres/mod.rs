@@ -7,6 +7,7 @@ mod bell;
 mod decide;
 mod distrust;
 mod error;
+mod exchange;
 mod keep;
 mod open;
 mod read;
@@ -20,10 +21,9 @@ use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use sqlx::postgres::PgPool;
 
 use self::bell::Bell;
-use self::distrust::Distrust;
+use self::exchange::Connections;
 use super::entry::{EntryId, Millis, State};
 use super::store::{
     Batch, BatchOutcome, Count, Decided, Decision, DestinationKey, Digest, Filter, Note, Payload, Row, Store,
@@ -56,16 +56,14 @@ impl fmt::Debug for PostgresOptions {
 
 /// A store in a database.
 pub struct Postgres {
-    pool: PgPool,
-    distrust: Distrust,
+    connections: Connections,
     bell: Bell,
-    connections: u32,
     window: Millis,
 }
 
 impl fmt::Debug for Postgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Postgres").field("connections", &self.connections).finish_non_exhaustive()
+        f.debug_struct("Postgres").field("connections", &self.connections.most).finish_non_exhaustive()
     }
 }
 
@@ -75,7 +73,7 @@ impl Store for Postgres {
     }
 
     fn parallel_writes(&self) -> usize {
-        usize::try_from(self.connections.min(PARALLEL_WRITES)).unwrap_or(1).max(1)
+        usize::try_from(self.connections.most.min(PARALLEL_WRITES)).unwrap_or(1).max(1)
     }
 
     fn write(&self, batch: Batch) -> BoxFuture<'_, Result<BatchOutcome, StoreError>> {
@@ -136,8 +134,7 @@ impl Store for Postgres {
         Box::pin(self.write_note(name, note, replace))
     }
 
-    /// As payloads, and a KiB for whatever else belongs to an entry. Files would say more than that: they do not become shorter when
-    /// entries are deleted, and what is free inside them is not known without reading them.
+    /// As files: what is free inside them is used again, but PostgreSQL does not say how much it is.
     fn size(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(self.read_size())
     }

@@ -4,12 +4,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection};
 
 use super::bell::Bell;
 use super::distrust::Distrust;
 use super::error::{of_migration, store_error};
+use super::exchange::{Connections, READ_LIMIT};
+use super::write::Failure;
 use super::{Postgres, PostgresOptions};
 use crate::inbox::store::{StoreError, millis};
 
@@ -19,6 +21,12 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A connection that was not used for that long is tried before it is used.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
+/// For that, so that there is time for making another one.
+const TRIAL_LIMIT: Duration = Duration::from_millis(700);
+/// For bringing the tables up to date, and for another replica that is at it.
+const MIGRATION_LIMIT: Duration = Duration::from_secs(600);
+/// How long closing waits for what is under way.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
 impl Postgres {
     /// Connects, and brings the tables up to date; replicas that start together do so one after the other.
@@ -39,13 +47,17 @@ impl Postgres {
             .before_acquire(move |connection, metadata| {
                 let distrusted = distrusted.covers(metadata.age);
                 Box::pin(async move {
-                    Ok(!distrusted && (metadata.idle_for < TRUSTED_FOR || connection.ping().await.is_ok()))
+                    Ok(!distrusted && (metadata.idle_for < TRUSTED_FOR || answers(connection).await))
                 })
             })
             .connect_lazy_with(connect.clone());
-        MIGRATIONS.run(&pool).await.map_err(of_migration)?;
-        let bell = Bell::hang(&pool, connect);
-        Ok(Self { pool, distrust, bell, connections, window: millis(deduplication_window) })
+        let connections = Connections { pool, most: connections.max(1), distrust, place: place(&connect) };
+        let migrated = connections.exchange(MIGRATION_LIMIT, |connection| {
+            Box::pin(async move { Ok(MIGRATIONS.run_direct(None, connection, false).await.map_err(of_migration)?) })
+        });
+        migrated.await.map_err(|failure: Failure| StoreError::from(failure))?;
+        let bell = Bell::hang(&connections, connect);
+        Ok(Self { connections, bell, window: millis(deduplication_window) })
     }
 
     /// Whether commits wait for a standby as well. Where they do not, what is durable is durable on the primary alone.
@@ -53,16 +65,34 @@ impl Postgres {
     /// # Errors
     /// [`StoreError`].
     pub async fn synchronous_standby(&self) -> Result<bool, StoreError> {
-        let names: String = sqlx::query_scalar("SELECT current_setting('synchronous_standby_names')")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(store_error)?;
+        let asked = "SELECT current_setting('synchronous_standby_names')";
+        let names: String = self
+            .connections
+            .ask(READ_LIMIT, |connection| Box::pin(sqlx::query_scalar(asked).fetch_one(connection)))
+            .await?;
         Ok(!names.trim().is_empty())
     }
 
+    /// Connections that are still in use afterwards are closed when their exchange ends.
     pub(super) async fn disconnect(&self) {
-        self.bell.take_down().await;
-        self.pool.close().await;
+        let closed = async {
+            self.bell.take_down().await;
+            self.connections.pool.close().await;
+        };
+        // Over a network that is silent nothing ends, but the server has to.
+        let _ = tokio::time::timeout(CLOSE_LIMIT, closed).await;
+    }
+}
+
+async fn answers(connection: &mut PgConnection) -> bool {
+    matches!(tokio::time::timeout(TRIAL_LIMIT, connection.ping()).await, Ok(Ok(())))
+}
+
+/// Host and port, or the socket. Never the user or the password.
+fn place(connect: &PgConnectOptions) -> String {
+    match connect.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", connect.get_host(), connect.get_port()),
     }
 }
 

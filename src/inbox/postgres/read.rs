@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::{QueryBuilder, postgres};
 
 use super::Postgres;
-use super::error::{connection_is_dead, store_error};
+use super::exchange::{READ_LIMIT, SCAN_LIMIT};
 use super::write::now;
 use crate::inbox::entry::{EntryId, Millis};
 use crate::inbox::store::columns::{
@@ -16,11 +16,11 @@ use crate::inbox::store::{Count, DestinationKey, Digest, Filter, Note, Row, Stor
 
 impl Postgres {
     pub(super) async fn read_heads(&self, lane: Digest, most: usize) -> Result<Vec<Row>, StoreError> {
-        self.rows(|query| restrict_to_heads(query, lane, most, "octet_length")).await
+        self.rows(READ_LIMIT, |query| restrict_to_heads(query, lane, most, "octet_length")).await
     }
 
     pub(super) async fn read_list(&self, filter: Filter, after: i64, most: usize) -> Result<Vec<Row>, StoreError> {
-        self.rows(|query| {
+        self.rows(SCAN_LIMIT, |query| {
             query.push(" WHERE entries.sequence > ").push_bind(after);
             restrict(query, filter.clone(), "");
             query.push(" ORDER BY entries.sequence LIMIT ").push_bind(limit(most));
@@ -29,7 +29,7 @@ impl Postgres {
     }
 
     pub(super) async fn read_entry(&self, id: EntryId) -> Result<Option<Row>, StoreError> {
-        let found = self.rows(|query| {
+        let found = self.rows(READ_LIMIT, |query| {
             query.push(" WHERE entries.id = ").push_bind(id.as_bytes().as_slice());
         });
         Ok(found.await?.pop())
@@ -37,83 +37,76 @@ impl Postgres {
 
     async fn rows(
         &self,
+        limit: Duration,
         condition: impl Fn(&mut QueryBuilder<postgres::Postgres>) + Send + Sync,
     ) -> Result<Vec<Row>, StoreError> {
-        let condition = &condition;
         let rows: Vec<EntryColumns> = self
-            .ask(|| async move {
+            .connections
+            .ask(limit, |connection| {
                 let mut query = QueryBuilder::new(SELECT_ENTRIES);
                 condition(&mut query);
-                query.build_query_as().fetch_all(&self.pool).await
+                Box::pin(async move { query.build_query_as().fetch_all(connection).await })
             })
             .await?;
         rows.into_iter().map(Row::try_from).collect()
     }
 
-    /// Asks again where the connection turned out to be dead. After a restart of the database all of them are.
-    async fn ask<T, A: Future<Output = Result<T, sqlx::Error>>>(
-        &self,
-        question: impl Fn() -> A,
-    ) -> Result<T, StoreError> {
-        let mut dead = 0;
-        loop {
-            match question().await {
-                Err(error) if connection_is_dead(&error) && dead < self.connections => {
-                    self.distrust.learn(&error);
-                    dead += 1;
-                }
-                answer => return answer.map_err(|error| self.told(error)),
-            }
-        }
-    }
-
-    /// What an error means, for connections as well.
-    pub(super) fn told(&self, error: sqlx::Error) -> StoreError {
-        self.distrust.learn(&error);
-        store_error(error)
-    }
-
     pub(super) async fn read_next_due(&self, of: DestinationKey) -> Result<Option<Duration>, StoreError> {
         let until: Option<i64> = self
-            .ask(|| {
-                sqlx::query_scalar(concat!(
+            .connections
+            .ask(READ_LIMIT, |connection| {
+                let asked = sqlx::query_scalar(concat!(
                     "SELECT min(due_at) - ",
                     now!(),
                     " FROM lanes WHERE environment = $1 AND destination = $2 AND blocked_by IS NULL"
-                ))
-                .bind(&of.environment)
-                .bind(&of.destination)
-                .fetch_one(&self.pool)
+                ));
+                let asked = asked.bind(of.environment.clone()).bind(of.destination.clone());
+                Box::pin(asked.fetch_one(connection))
             })
             .await?;
         Ok(until.map(|until| Duration::from_millis(u64::try_from(until).unwrap_or(0))))
     }
 
     pub(super) async fn read_counts(&self) -> Result<Vec<Count>, StoreError> {
-        let rows: Vec<CountColumns> = self.ask(|| sqlx::query_as(SELECT_COUNTS).fetch_all(&self.pool)).await?;
+        let counted = self.connections.ask(SCAN_LIMIT, |connection| {
+            Box::pin(sqlx::query_as::<_, CountColumns>(SELECT_COUNTS).fetch_all(connection))
+        });
+        let rows = counted.await?;
         rows.into_iter().map(Count::try_from).collect()
     }
 
     pub(super) async fn read_note(&self, name: &'static str) -> Result<Option<Note>, StoreError> {
         let asked = "SELECT key_id, value FROM notes WHERE name = $1";
-        let note: Option<NoteColumns> =
-            self.ask(|| sqlx::query_as(asked).bind(name).fetch_optional(&self.pool)).await?;
+        let note: Option<NoteColumns> = self
+            .connections
+            .ask(READ_LIMIT, |connection| Box::pin(sqlx::query_as(asked).bind(name).fetch_optional(connection)))
+            .await?;
         Ok(note.map(Note::from))
     }
 
     pub(super) async fn read_size(&self) -> Result<u64, StoreError> {
-        counter(self.ask(|| sqlx::query_scalar::<_, i64>(SIZE).fetch_one(&self.pool)).await?)
+        let asked = self
+            .connections
+            .ask(SCAN_LIMIT, |connection| Box::pin(sqlx::query_scalar::<_, i64>(SIZE).fetch_one(connection)));
+        counter(asked.await?)
     }
 
     pub(super) async fn read_clock(&self) -> Result<Millis, StoreError> {
-        self.ask(|| sqlx::query_scalar(concat!("SELECT ", now!())).fetch_one(&self.pool)).await
+        self.connections
+            .ask(READ_LIMIT, |connection| {
+                Box::pin(sqlx::query_scalar(concat!("SELECT ", now!())).fetch_one(connection))
+            })
+            .await
     }
 
     /// What PostgreSQL keeps in order itself is not looked into: that is for `pg_amcheck`, and for checksums of its pages.
     pub(super) async fn check(&self) -> Result<Vec<String>, StoreError> {
         let mut found = Vec::new();
         for (words, query) in INVARIANTS {
-            let rows: i64 = self.ask(|| sqlx::query_scalar(query).fetch_one(&self.pool)).await?;
+            let rows: i64 = self
+                .connections
+                .ask(SCAN_LIMIT, |connection| Box::pin(sqlx::query_scalar(query).fetch_one(connection)))
+                .await?;
             if rows != 0 {
                 found.push(format!("{rows} times: {words}"));
             }

@@ -104,7 +104,7 @@ async fn a_commit_is_on_disk_whatever_the_database_says() {
     database.run(&format!("ALTER DATABASE {} SET synchronous_commit = off", database.name)).await;
     let store = database.store().await;
     let asked = "SELECT current_setting('synchronous_commit')";
-    let setting: String = sqlx::query_scalar(asked).fetch_one(&store.pool).await.unwrap();
+    let setting: String = sqlx::query_scalar(asked).fetch_one(&store.connections.pool).await.unwrap();
     assert_eq!(setting, "on");
     let mut connection = database.connect().await;
     let setting: String = sqlx::query_scalar(asked).fetch_one(&mut connection).await.unwrap();

@@ -1,12 +1,13 @@
 //! A batch in one transaction.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use sqlx::postgres::{PgConnection, PgTransaction};
+use sqlx::Connection;
+use sqlx::postgres::PgConnection;
 
-use super::error::{connection_is_dead, lost_against_another};
+use super::error::{lost_against_another, store_error};
+use super::exchange::WRITE_LIMIT;
 use super::{Postgres, receive, settle};
 use crate::inbox::store::{Batch, BatchOutcome, Claim, Lease, StoreError, columns, millis};
 
@@ -20,14 +21,14 @@ pub(super) use now;
 
 /// How often a transaction that lost against another is run.
 const TRIES: u32 = 5;
-/// How long a batch may take in all: more than any wait for a lock, and less than for ever.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What went wrong inside a transaction.
 #[derive(Debug)]
 pub(super) enum Failure {
     Database(sqlx::Error),
     Store(StoreError),
+    /// The connection turned out to be dead before anything was done over it.
+    Dead(sqlx::Error),
 }
 
 impl From<sqlx::Error> for Failure {
@@ -39,6 +40,15 @@ impl From<sqlx::Error> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Database(error) | Failure::Dead(error) => store_error(error),
+            Failure::Store(error) => error,
+        }
     }
 }
 
@@ -63,42 +73,35 @@ impl Postgres {
     /// Does all of `work` or nothing of it; again, where it lost against another transaction.
     pub(super) async fn transaction<T: Send>(
         &self,
-        work: impl for<'c> Fn(&'c mut PgConnection) -> BoxFuture<'c, Result<T, Failure>> + Send + Sync,
+        work: impl for<'c> Fn(&'c mut PgConnection) -> BoxFuture<'c, Result<T, Failure>> + Send + Sync + 'static,
     ) -> Result<T, StoreError> {
-        let tried = async {
-            let mut tries = 1;
-            loop {
-                match self.once(&work).await {
-                    Err(Failure::Database(error)) if lost_against_another(&error) && tries < TRIES => tries += 1,
-                    Err(Failure::Database(error)) => return Err(self.told(error)),
-                    Err(Failure::Store(error)) => return Err(error),
-                    Ok(done) => return Ok(done),
+        let work = Arc::new(work);
+        let done = self.connections.exchange(WRITE_LIMIT, |connection| {
+            let work = Arc::clone(&work);
+            let tried = async move {
+                let mut tries = 1;
+                loop {
+                    match once(connection, work.as_ref()).await {
+                        Err(Failure::Database(error)) if lost_against_another(&error) && tries < TRIES => tries += 1,
+                        done => return done,
+                    }
                 }
-            }
-        };
-        let late = |_| Err(StoreError::Unavailable("it did not answer in time".into()));
-        tokio::time::timeout(PATIENCE, tried).await.unwrap_or_else(late)
+            };
+            Box::pin(tried)
+        });
+        done.await.map_err(StoreError::from)
     }
+}
 
-    async fn once<T: Send>(
-        &self,
-        work: &(impl for<'c> Fn(&'c mut PgConnection) -> BoxFuture<'c, Result<T, Failure>> + Send + Sync),
-    ) -> Result<T, Failure> {
-        let mut dead = 0;
-        let mut transaction: PgTransaction<'_> = loop {
-            match self.pool.begin().await {
-                // Nothing was sent over it yet. After a restart all of them are dead.
-                Err(error) if connection_is_dead(&error) && dead < self.connections => {
-                    self.distrust.learn(&error);
-                    dead += 1;
-                }
-                begun => break begun?,
-            }
-        };
-        let done = work(&mut transaction).await?;
-        transaction.commit().await?;
-        Ok(done)
-    }
+async fn once<T: Send>(
+    connection: &mut PgConnection,
+    work: &(impl for<'c> Fn(&'c mut PgConnection) -> BoxFuture<'c, Result<T, Failure>> + Send + Sync),
+) -> Result<T, Failure> {
+    // Nothing was sent over it yet.
+    let mut transaction = connection.begin().await.map_err(Failure::before_anything)?;
+    let done = work(&mut transaction).await?;
+    transaction.commit().await?;
+    Ok(done)
 }
 
 async fn write(connection: &mut PgConnection, batch: &Batch, window: i64) -> Result<BatchOutcome, Failure> {
