@@ -22,13 +22,14 @@ const CHANNEL: &str = "issuer_host_inbox";
 const PACE: Duration = Duration::from_millis(20);
 /// How long is waited before the database is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// After so much silence the database is asked for a sign of life: over a network that went silent, nobody would ever be heard.
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// Rings at the other replicas, and is rung by them.
 pub(super) struct Bell {
     ring: Arc<Notify>,
     rung: Arc<Notify>,
-    listening: PgPool,
-    _tasks: [AbortOnDropHandle<()>; 2],
+    tasks: [AbortOnDropHandle<()>; 2],
 }
 
 impl Bell {
@@ -37,11 +38,9 @@ impl Bell {
         let (ring, rung) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         // Who rings knows his own name, and does not get up for himself.
         let name = new_uuid().to_string();
-        let listening =
-            PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None).connect_lazy_with(connect);
         let ringing = tokio::spawn(ring_others(connections.clone(), Arc::clone(&ring), name.clone()));
-        let hearing = tokio::spawn(hear_others(listening.clone(), Arc::clone(&rung), name));
-        Self { ring, rung, listening, _tasks: [AbortOnDropHandle::new(ringing), AbortOnDropHandle::new(hearing)] }
+        let hearing = tokio::spawn(hear_others(connect, Arc::clone(&rung), name));
+        Self { ring, rung, tasks: [AbortOnDropHandle::new(ringing), AbortOnDropHandle::new(hearing)] }
     }
 
     /// There is work that another replica may take.
@@ -56,8 +55,11 @@ impl Bell {
         Box::pin(rung)
     }
 
-    pub(super) async fn take_down(&self) {
-        self.listening.close().await;
+    /// Rings no more, and is rung no more.
+    pub(super) fn take_down(&self) {
+        for task in &self.tasks {
+            task.abort();
+        }
     }
 }
 
@@ -87,25 +89,41 @@ async fn notify(connections: &Connections, name: &str) -> Result<(), Failure> {
     notified.await
 }
 
-async fn hear_others(listening: PgPool, rung: Arc<Notify>, name: String) {
+async fn hear_others(connect: PgConnectOptions, rung: Arc<Notify>, name: String) {
     loop {
-        match listen(&listening, &rung, &name).await {
-            Err(sqlx::Error::PoolClosed) => return,
-            _ => tokio::time::sleep(PAUSE).await,
+        // A connection that is silent leaves its pool only when TCP gives up. The next one has a pool of its own.
+        let listening = PgPoolOptions::new()
+            .max_connections(1)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .acquire_timeout(READ_LIMIT)
+            .connect_lazy_with(connect.clone());
+        // However it ended, what was said meanwhile was not heard.
+        let _ = listen(&listening, &rung, &name).await;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Until the connection is lost.
+async fn listen(listening: &PgPool, rung: &Notify, name: &str) -> Result<(), sqlx::Error> {
+    let mut listener = PgListener::connect_with(listening).await?;
+    listener.eager_reconnect(false);
+    within(READ_LIMIT, listener.listen(CHANNEL)).await?;
+    // Somebody may have rung before.
+    rung.notify_waiters();
+    loop {
+        match tokio::time::timeout(SILENCE, listener.try_recv()).await {
+            Ok(Ok(Some(word))) if word.payload() == name => {}
+            Ok(Ok(Some(_))) => rung.notify_waiters(),
+            Ok(Ok(None)) => return Ok(()),
+            Ok(Err(error)) => return Err(error),
+            Err(_) => {
+                within(READ_LIMIT, sqlx::query("SELECT 1").execute(&mut listener)).await?;
+            }
         }
     }
 }
 
-async fn listen(listening: &PgPool, rung: &Notify, name: &str) -> Result<(), sqlx::Error> {
-    let mut listener = PgListener::connect_with(listening).await?;
-    listener.listen(CHANNEL).await?;
-    // Somebody may have rung before.
-    rung.notify_waiters();
-    // `None` = the connection was lost, and with it whatever was said meanwhile.
-    while let Some(word) = listener.try_recv().await? {
-        if word.payload() != name {
-            rung.notify_waiters();
-        }
-    }
-    Ok(())
+async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    tokio::time::timeout(limit, work).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }

@@ -1,11 +1,13 @@
 //! Opens a store, and its connections.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
+use tracing::warn;
 
 use super::bell::Bell;
 use super::distrust::Distrust;
@@ -51,6 +53,14 @@ impl Postgres {
                 })
             })
             .connect_lazy_with(connect.clone());
+        if crosses_in_clear(&connect) {
+            warn!(
+                event = "inbox_plaintext",
+                place = place(&connect),
+                "notifications and the password may cross the network in clear, since the url does not insist on TLS: add \
+                ?sslmode=verify-full&sslrootcert=/path/of/ca.pem to it"
+            );
+        }
         let connections = Connections { pool, most: connections.max(1), distrust, place: place(&connect) };
         let migrated = connections.exchange(MIGRATION_LIMIT, |connection| {
             Box::pin(async move { Ok(MIGRATIONS.run_direct(None, connection, false).await.map_err(of_migration)?) })
@@ -75,13 +85,22 @@ impl Postgres {
 
     /// Connections that are still in use afterwards are closed when their exchange ends.
     pub(super) async fn disconnect(&self) {
-        let closed = async {
-            self.bell.take_down().await;
-            self.connections.pool.close().await;
-        };
+        self.bell.take_down();
         // Over a network that is silent nothing ends, but the server has to.
-        let _ = tokio::time::timeout(CLOSE_LIMIT, closed).await;
+        let _ = tokio::time::timeout(CLOSE_LIMIT, self.connections.pool.close()).await;
     }
+}
+
+/// Whether TLS may be left out without a word, on a way that others may listen to. Who wrote `sslmode=disable` knows that.
+fn crosses_in_clear(connect: &PgConnectOptions) -> bool {
+    let host = connect.get_host();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let local = connect.get_socket().is_some()
+        // A socket as well.
+        || host.starts_with('/')
+        || host.eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|address| address.is_loopback());
+    !local && matches!(connect.get_ssl_mode(), PgSslMode::Prefer | PgSslMode::Allow)
 }
 
 async fn answers(connection: &mut PgConnection) -> bool {
@@ -112,4 +131,27 @@ fn connection_options(url: &str) -> Result<PgConnectOptions, StoreError> {
         ("tcp_keepalives_count", "3"),
     ]);
     Ok(options.disable_statement_logging())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_that_does_not_insist_on_tls_is_warned_of_where_others_may_listen() {
+        for (url, clear) in [
+            ("postgres://inbox:hunter2@db.example/inbox", true),
+            ("postgres://inbox:hunter2@192.0.2.1:5432/inbox", true),
+            ("postgres://inbox@db.example/inbox?sslmode=prefer", true),
+            ("postgres://inbox@db.example/inbox?sslmode=require", false),
+            ("postgres://inbox@db.example/inbox?sslmode=verify-full", false),
+            ("postgres://inbox@db.example/inbox?sslmode=disable", false),
+            ("postgres://inbox@localhost/inbox", false),
+            ("postgres://inbox@127.0.0.1/inbox", false),
+            ("postgres://inbox@[::1]/inbox", false),
+            ("postgres://inbox@%2Fvar%2Frun%2Fpostgresql/inbox", false),
+        ] {
+            assert_eq!(crosses_in_clear(&connection_options(url).unwrap()), clear, "{url}");
+        }
+    }
 }

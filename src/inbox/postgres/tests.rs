@@ -9,6 +9,9 @@ use super::*;
 use crate::inbox::store::conformance::{Subject, WINDOW, conformance_suite, entry};
 use crate::inbox::store::{Claim, Received};
 
+#[path = "silence_tests.rs"]
+mod silence;
+
 conformance_suite!(subject, #[ignore = "needs PostgreSQL: scripts/test.sh starts one and runs them"]);
 
 /// Most that is waited for something that happens at once.
@@ -42,8 +45,12 @@ impl Database {
     }
 
     async fn store(&self) -> Postgres {
-        let url = self.server.clone().database(&self.name).to_url_lossy();
-        let options = PostgresOptions { url: url.into(), connections: 4, deduplication_window: WINDOW };
+        self.store_over(self.server.get_port(), 4).await
+    }
+
+    async fn store_over(&self, port: u16, connections: u32) -> Postgres {
+        let url = self.server.clone().database(&self.name).port(port).to_url_lossy();
+        let options = PostgresOptions { url: url.into(), connections, deduplication_window: WINDOW };
         Postgres::open(options).await.unwrap()
     }
 
