@@ -18,16 +18,6 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// For errors of whoever wanted a connection to `place`.
-pub(super) fn unreachable(error: sqlx::Error, place: &str) -> StoreError {
-    match error {
-        sqlx::Error::PoolTimedOut => StoreError::Unavailable(format!(
-            "no connection to {place} within 2 s: it does not answer, or all connections are in use"
-        )),
-        error => store_error(error),
-    }
-}
-
 pub(super) fn of_migration(error: MigrateError) -> StoreError {
     match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => store_error(error),
@@ -54,7 +44,7 @@ pub(super) fn server_is_the_wrong_one(error: &sqlx::Error) -> bool {
     state_of(error).is_some_and(|state| ["25006", "57P01", "57P02", "57P03"].contains(&state.as_str()))
 }
 
-fn state_of(error: &sqlx::Error) -> Option<String> {
+pub(super) fn state_of(error: &sqlx::Error) -> Option<String> {
     error.as_database_error().and_then(DatabaseError::code).map(std::borrow::Cow::into_owned)
 }
 

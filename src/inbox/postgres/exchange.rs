@@ -12,7 +12,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPool};
 
 use super::distrust::Distrust;
-use super::error::{connection_is_dead, unreachable};
+use super::error::connection_is_dead;
+use super::unreachable::unreachable;
 use super::write::Failure;
 use crate::inbox::store::StoreError;
 

@@ -15,6 +15,7 @@ mod receive;
 mod settle;
 #[cfg(test)]
 mod tests;
+mod unreachable;
 mod write;
 
 use std::fmt;

@@ -13,6 +13,7 @@ use super::bell::Bell;
 use super::distrust::Distrust;
 use super::error::{of_migration, store_error};
 use super::exchange::{Connections, READ_LIMIT};
+use super::unreachable::unreachable;
 use super::write::Failure;
 use super::{Postgres, PostgresOptions};
 use crate::inbox::store::{StoreError, millis};
@@ -65,7 +66,11 @@ impl Postgres {
         let migrated = connections.exchange(MIGRATION_LIMIT, |connection| {
             Box::pin(async move { Ok(MIGRATIONS.run_direct(None, connection, false).await.map_err(of_migration)?) })
         });
-        migrated.await.map_err(|failure: Failure| StoreError::from(failure))?;
+        match migrated.await.map_err(|failure: Failure| StoreError::from(failure)) {
+            // The pool has tried again and again, and does not tell why in vain.
+            Err(StoreError::Unavailable(words)) => return Err(reason(&connect, words).await),
+            done => done?,
+        }
         let bell = Bell::hang(&connections, connect);
         Ok(Self { connections, bell, window: millis(deduplication_window) })
     }
@@ -88,6 +93,14 @@ impl Postgres {
         self.bell.take_down();
         // Over a network that is silent nothing ends, but the server has to.
         let _ = tokio::time::timeout(CLOSE_LIMIT, self.connections.pool.close()).await;
+    }
+}
+
+/// Why nobody gets a connection.
+async fn reason(connect: &PgConnectOptions, otherwise: String) -> StoreError {
+    match tokio::time::timeout(ACQUIRE_TIMEOUT, connect.connect()).await {
+        Ok(Err(error)) => unreachable(error, &place(connect)),
+        _ => StoreError::Unavailable(otherwise),
     }
 }
 
