@@ -49,10 +49,8 @@ impl Lane {
         };
         let mut left = rows.len();
         for row in rows {
-            if !self.held.holds() {
-                return;
-            }
-            if self.channel.drain.is_cancelled() || !self.channel.breaker().admits(self.is_probe) {
+            let may_begin = !self.channel.drain.is_cancelled() && self.channel.breaker().admits(self.is_probe);
+            if !may_begin || !self.held.holds() {
                 break;
             }
             let target = self.channel.target.load_full();
@@ -64,10 +62,13 @@ impl Lane {
                 return;
             }
         }
-        self.release(Duration::ZERO).await;
+        // One that is over is anybody's already.
+        if self.held.holds() {
+            self.release(Duration::ZERO).await;
+        }
     }
 
-    /// Tries once. `None` when there is no time left for it.
+    /// Tries once. `None` when it was cut, and nothing is known of it.
     async fn attempt(&mut self, target: &Target, row: &Row) -> Option<Verdict> {
         let contents = match self.channel.tools.open.open(&row.facts, &row.payload) {
             Ok(contents) => contents,
@@ -78,6 +79,8 @@ impl Lane {
             biased;
             () = self.channel.cut.cancelled() => return None,
             outcome = once(target, row, contents, attempt) => outcome,
+            // Somebody else may deliver this entry now, and the next one: ours must not come after that.
+            () = self.held.ended() => return None,
         };
         self.learn(target, &outcome);
         let age = match outcome {

@@ -3,14 +3,19 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::time::{Instant, sleep};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::channel::Channel;
 use crate::inbox::store::{Digest, Lease, Renewal};
 
 /// The leases under way of one destination, at most one for each lane.
 #[derive(Debug, Default)]
-pub(super) struct Leases(Mutex<HashMap<Digest, Standing>>);
+pub(super) struct Leases {
+    standing: Mutex<HashMap<Digest, Standing>>,
+    /// Something was heard about leases.
+    heard: Notify,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Standing {
@@ -58,10 +63,11 @@ impl Leases {
                 standing.until = until;
             }
         }
+        self.heard.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Digest, Standing>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -72,8 +78,27 @@ impl HeldLease {
 
     /// Whether nobody else can have the lane now.
     pub(super) fn holds(&self) -> bool {
+        self.until().is_some()
+    }
+
+    /// Ends when somebody else may have the lane: it is lost, or its time is over and nobody could renew it.
+    pub(super) async fn ended(&self) {
+        loop {
+            // From here on nothing that is heard is missed.
+            let heard = self.leases.heard.notified();
+            let Some(until) = self.until() else { return };
+            tokio::select! {
+                () = heard => {}
+                () = sleep_until(until) => {}
+            }
+        }
+    }
+
+    /// Until when nobody else can have the lane, as far as is known; `None` = somebody can.
+    fn until(&self) -> Option<Instant> {
         let now = Instant::now();
-        self.leases.lock().get(&self.lease.lane).is_some_and(|standing| !standing.lost && now < standing.until)
+        let standing = self.leases.lock().get(&self.lease.lane).copied()?;
+        (!standing.lost && now < standing.until).then_some(standing.until)
     }
 }
 
