@@ -61,7 +61,7 @@ impl Destination for Somebody {
         let attempt = if self.takes {
             Attempt::Delivered
         } else {
-            Attempt::Failed { problem: "it is down".to_owned(), retry_after: None }
+            Attempt::Failed { problem: "it is down".to_owned(), retry_after: None, down: true }
         };
         Box::pin(std::future::ready(attempt))
     }

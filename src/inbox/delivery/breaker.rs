@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::backoff::{doubled, share};
 
-/// Attempts in a row, of whichever lanes, after which a destination counts as down.
+/// Attempts in a row, of whichever lanes, that found it unwell, after which a destination counts as down.
 const FAILURES: u32 = 5;
 /// The pause before the first probe, and the longest one. Half of each is jitter.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -106,7 +106,12 @@ impl Breaker {
         if was_closed { None } else { Some(Change::Up) }
     }
 
-    /// An attempt failed.
+    /// The destination answered that it does not take an entry for now. Whether it takes others is not known by that; but it is there.
+    pub(super) const fn declined(&mut self, is_probe: bool) -> Option<Change> {
+        if is_probe { self.succeeded() } else { None }
+    }
+
+    /// An attempt failed, and found the destination unwell.
     pub(super) fn failed(&mut self, now: Instant, is_probe: bool, draw: u64) -> Option<Change> {
         match self.0 {
             Position::Closed { failures } if failures + 1 < FAILURES => {
@@ -212,6 +217,21 @@ mod tests {
             assert_eq!(breaker.failed(now, false, LATEST), None);
         }
         assert_eq!(breaker.failed(now, false, LATEST), Some(Change::Down));
+    }
+
+    #[test]
+    fn what_says_nothing_of_the_destination_does_not_count_unless_it_is_asked_whether_it_is_there() {
+        let now = Instant::now();
+        let mut breaker = Breaker::default();
+        for _ in 1..FAILURES {
+            assert_eq!(breaker.failed(now, false, LATEST), None);
+            assert_eq!((breaker.declined(false), breaker.state()), (None, BreakerState::Closed));
+        }
+        assert_eq!(breaker.failed(now, false, LATEST), Some(Change::Down), "the row goes on");
+        assert_eq!((breaker.declined(false), breaker.state()), (None, BreakerState::Open));
+        assert_eq!(breaker.allowance(now + PAUSES.0), Allowance::Probe);
+        assert_eq!((breaker.declined(false), breaker.state()), (None, BreakerState::HalfOpen));
+        assert_eq!((breaker.declined(true), breaker.state()), (Some(Change::Up), BreakerState::Closed));
     }
 
     #[test]

@@ -93,9 +93,14 @@ impl Lane {
     /// What an attempt says about the destination.
     fn learn(&mut self, target: &Target, outcome: &Attempt) {
         let change = match outcome {
-            Attempt::Failed { problem, .. } => {
+            Attempt::Failed { problem, down, .. } => {
                 self.channel.reports.remember(problem);
-                self.channel.breaker().failed(Instant::now(), self.is_probe, draw())
+                let mut breaker = self.channel.breaker();
+                if *down {
+                    breaker.failed(Instant::now(), self.is_probe, draw())
+                } else {
+                    breaker.declined(self.is_probe)
+                }
             }
             Attempt::Delivered | Attempt::Refused { .. } => self.channel.breaker().succeeded(),
         };
@@ -167,10 +172,12 @@ async fn once(target: &Target, row: &Row, contents: Contents, attempt: u32) -> A
     let trying = AssertUnwindSafe(async { target.destination.deliver(delivery).await }).catch_unwind();
     match timeout(limit, trying).await {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) => Attempt::Failed { problem: "the delivery panicked".into(), retry_after: None },
+        // That says nothing of whoever is at the other end.
+        Ok(Err(_)) => Attempt::Failed { problem: "the delivery panicked".into(), retry_after: None, down: false },
         Err(_) => Attempt::Failed {
             problem: format!("there was no answer within {}", humantime::format_duration(limit)),
             retry_after: None,
+            down: true,
         },
     }
 }

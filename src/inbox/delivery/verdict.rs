@@ -36,7 +36,7 @@ impl Verdict {
             Attempt::Failed { problem, .. } if tried.age > options.max_age => {
                 Self::Dead { problem: format!("{problem}; it has been tried for longer than the longest time allowed") }
             }
-            Attempt::Failed { problem, retry_after } => {
+            Attempt::Failed { problem, retry_after, .. } => {
                 Self::Failed { problem, after: backoff::pause(options, tried.attempt, retry_after, draw) }
             }
         }
@@ -58,7 +58,7 @@ mod tests {
     }
 
     fn failed(retry_after: Option<Duration>) -> Attempt {
-        Attempt::Failed { problem: "503".into(), retry_after }
+        Attempt::Failed { problem: "503".into(), retry_after, down: true }
     }
 
     #[test]

@@ -49,7 +49,15 @@ pub enum Attempt {
         problem: String,
         /// When the destination wants to be asked again.
         retry_after: Option<Duration>,
+        /// Whether that says that the destination as a whole is unwell, and not only that it does not take this entry now.
+        down: bool,
     },
+}
+
+/// Whether a status (RFC 9110 section 15; those of `JetStream` mean the same) says that whoever sent it is unwell, whatever it was
+/// sent about.
+const fn is_unwell(status: u16) -> bool {
+    matches!(status, 429 | 500 | 502 | 503 | 504)
 }
 
 /// Takes deliveries: a backend over HTTP, or a stream of NATS.

@@ -149,6 +149,30 @@ async fn a_destination_that_refuses_entries_is_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_destination_that_does_not_take_single_entries_for_now_is_up() {
+    let inbox = Inbox::new(|delivery| match delivery.contents.subject.as_deref() {
+        Some("taken") => Reply::Take,
+        _ => Reply::DeclineUntil(Duration::ZERO),
+    });
+    for lane in 0..100 {
+        inbox.receive(&lane.to_string(), 0).await;
+    }
+    let deliveries = inbox.deliver(DeliveryOptions::default());
+    inbox.until(|| inbox.destination.seen().len() > 500).await;
+    assert_eq!(deliveries.snapshot()[0].breaker, BreakerState::Closed);
+    let received = Instant::now();
+    inbox.receive("taken", 0).await;
+    inbox.until(|| !inbox.destination.numbers("taken").is_empty()).await;
+    assert!(received.elapsed() < Duration::from_secs(2), "{:?}", received.elapsed());
+    // Control: what says that the destination is unwell opens it.
+    inbox.destination.follow(|_| Reply::Fail);
+    inbox.until(|| deliveries.snapshot()[0].breaker == BreakerState::Open).await;
+    // And whoever answers is there again.
+    inbox.destination.follow(|_| Reply::DeclineUntil(Duration::ZERO));
+    inbox.until(|| deliveries.snapshot()[0].breaker == BreakerState::Closed).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_entry_that_fails_for_longer_than_max_age_is_a_dead_letter() {
     let inbox = Inbox::new(|delivery| match number(&delivery.contents.body) {
         0 => Reply::FailUntil(Duration::from_secs(25)),

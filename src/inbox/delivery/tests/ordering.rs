@@ -36,7 +36,7 @@ async fn lanes_run_side_by_side_up_to_the_limit() {
 async fn a_lane_whose_head_fails_waits_behind_it_and_holds_up_no_other() {
     let inbox = Inbox::new(|delivery| match delivery.contents.subject.as_deref() {
         Some("bad") if number(&delivery.contents.body) == 0 && delivery.attempt < 4 => {
-            Reply::FailUntil(Duration::from_secs(60))
+            Reply::DeclineUntil(Duration::from_secs(60))
         }
         _ => Reply::Take,
     });

@@ -23,8 +23,13 @@ pub(super) enum Reply {
     TakeAfter(Duration),
     Fail,
     FailUntil(Duration),
+    /// It takes others, and this entry not before then.
+    DeclineUntil(Duration),
     Refuse,
-    Say { refused: bool, problem: String },
+    Say {
+        refused: bool,
+        problem: String,
+    },
     Hang,
     Panic,
 }
@@ -164,11 +169,16 @@ impl Destination for Scripted {
                     sleep(time).await;
                     take()
                 }
-                Reply::Fail => Attempt::Failed { problem: "503".into(), retry_after: None },
-                Reply::FailUntil(after) => Attempt::Failed { problem: "503".into(), retry_after: Some(after) },
+                Reply::Fail => Attempt::Failed { problem: "503".into(), retry_after: None, down: true },
+                Reply::FailUntil(after) => {
+                    Attempt::Failed { problem: "503".into(), retry_after: Some(after), down: true }
+                }
+                Reply::DeclineUntil(after) => {
+                    Attempt::Failed { problem: "409".into(), retry_after: Some(after), down: false }
+                }
                 Reply::Refuse => Attempt::Refused { problem: "422".into() },
                 Reply::Say { refused: true, problem } => Attempt::Refused { problem },
-                Reply::Say { refused: false, problem } => Attempt::Failed { problem, retry_after: None },
+                Reply::Say { refused: false, problem } => Attempt::Failed { problem, retry_after: None, down: true },
                 Reply::Hang => std::future::pending().await,
                 Reply::Panic => panic!("as the script says"),
             }

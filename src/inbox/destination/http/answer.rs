@@ -7,7 +7,7 @@ use http::{HeaderMap, Response};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 
-use super::super::Attempt;
+use super::super::{Attempt, is_unwell};
 
 /// Most bytes of an answer that are read for the sake of its connection. Nobody looks at them.
 const MOST_DISCARDED: usize = 64 * 1024;
@@ -21,7 +21,11 @@ pub(super) fn judged<B>(response: &Response<B>, now: SystemTime) -> Attempt {
     match status {
         200..=299 => Attempt::Delivered,
         400 | 410 | 413 | 415 | 422 => Attempt::Refused { problem: problem() },
-        _ => Attempt::Failed { problem: problem(), retry_after: retry_after(response.headers(), now) },
+        _ => Attempt::Failed {
+            problem: problem(),
+            retry_after: retry_after(response.headers(), now),
+            down: is_unwell(status),
+        },
     }
 }
 
@@ -64,7 +68,8 @@ mod tests {
             let expected = match status {
                 200..300 => Attempt::Delivered,
                 400 | 410 | 413 | 415 | 422 => Attempt::Refused { problem },
-                _ => Attempt::Failed { problem, retry_after: None },
+                429 | 500 | 502..=504 => Attempt::Failed { problem, retry_after: None, down: true },
+                _ => Attempt::Failed { problem, retry_after: None, down: false },
             };
             assert_eq!(attempt, expected);
         }

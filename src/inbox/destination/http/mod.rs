@@ -61,6 +61,7 @@ impl fmt::Debug for HttpOptions {
 ///   [`HttpOptions::events_url`], with what Thales called in `ce-method`, `ce-path` and `ce-query`.
 /// * Headers are those that came, the event's attributes, `traceparent`, and the signature where there are secrets.
 /// * 2xx delivers. 400, 410, 413, 415 and 422 refuse for good. Everything else, redirects too, may be better next time.
+/// * No connection, no answer, an exchange that broke, 429, 500, 502, 503 and 504 say that the backend as a whole is unwell.
 pub struct HttpDestination {
     client: Client<Connector, Full<Bytes>>,
     place: Place,
@@ -102,8 +103,8 @@ impl HttpDestination {
             return Attempt::Refused { problem: "what was called cannot be passed on to this url".into() };
         };
         match tokio::time::timeout(self.response_timeout, self.client.request(request)).await {
-            Err(_) => failed(format!("no answer within {}", humantime::format_duration(self.response_timeout))),
-            Ok(Err(error)) => failed(problem(&error)),
+            Err(_) => unwell(format!("no answer within {}", humantime::format_duration(self.response_timeout))),
+            Ok(Err(error)) => unwell(problem(&error)),
             Ok(Ok(response)) => {
                 let attempt = answer::judged(&response, SystemTime::now());
                 // Beside: the head has decided, and an attempt whose time ran out over the body would be made again.
@@ -197,6 +198,6 @@ fn problem(error: &Error) -> String {
     format!("{what}: {}", causes(error))
 }
 
-fn failed(problem: String) -> Attempt {
-    Attempt::Failed { problem, retry_after: None }
+fn unwell(problem: String) -> Attempt {
+    Attempt::Failed { problem, retry_after: None, down: true }
 }

@@ -47,7 +47,7 @@ fn destination(options: HttpOptions) -> HttpDestination {
 }
 
 fn failure(attempt: Attempt) -> String {
-    let Attempt::Failed { problem, retry_after: None } = attempt else { panic!("{attempt:?}") };
+    let Attempt::Failed { problem, retry_after: None, down: true } = attempt else { panic!("{attempt:?}") };
     for secret in ["state", "card-1", "corr-1", "a%20b"] {
         assert!(!problem.contains(secret), "{problem}");
     }
@@ -156,16 +156,17 @@ async fn what_is_ours_to_say_is_said_once_whatever_came() {
 
 #[tokio::test]
 async fn a_status_decides_what_comes_of_an_attempt() {
-    let failed = |status: u16| Attempt::Failed {
+    let failed = |status: u16, down| Attempt::Failed {
         problem: format!("the backend answered {status}"),
         retry_after: Some(Duration::from_secs(9)),
+        down,
     };
     for (status, expected) in [
         (200, Attempt::Delivered),
         (422, Attempt::Refused { problem: "the backend answered 422".into() }),
-        (307, failed(307)),
-        (401, failed(401)),
-        (503, failed(503)),
+        (307, failed(307, false)),
+        (401, failed(401, false)),
+        (503, failed(503, true)),
     ] {
         let (backend, mut calls) = backend(status).await;
         let destination = destination(at(format!("http://{}", backend.address)));

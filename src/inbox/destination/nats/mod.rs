@@ -21,7 +21,7 @@ use tokio::sync::OnceCell;
 
 pub use options::{NatsError, NatsOptions};
 
-use super::{Attempt, Delivery, Destination, cloud_events};
+use super::{Attempt, Delivery, Destination, cloud_events, is_unwell};
 use options::Connection;
 use subject::SubjectTemplate;
 
@@ -36,6 +36,7 @@ const MESSAGE_ID: &str = "Nats-Msg-Id";
 ///   the NATS protocol binding; `ce-datacontenttype` says again what `content-type` says.
 /// * The stream's acknowledgement delivers, that of a repeat too. A message that is too large for server or stream is refused for
 ///   good. Everything else may be better next time.
+/// * No server, no acknowledgement, and a stream that is unwell by its own words say that of the destination as a whole.
 /// * It connects when it is first delivered to, and again by itself. While there is no connection, attempts fail at once: nothing is
 ///   kept in memory that the store keeps already.
 pub struct NatsDestination {
@@ -65,11 +66,11 @@ impl NatsDestination {
     async fn attempt(&self, delivery: Delivery) -> Attempt {
         let (client, context) = match self.connected.get_or_try_init(|| self.connect()).await {
             Ok(connected) => connected,
-            Err(problem) => return failed(problem),
+            Err(problem) => return unwell(problem),
         };
         // A message that waits in the client for a connection would be sent although nobody waits for its acknowledgement any more.
         if client.connection_state() != State::Connected {
-            return failed(self.with_complaint("the connection to NATS is lost"));
+            return unwell(self.with_complaint("the connection to NATS is lost"));
         }
         let subject = self.subject.of(&delivery.facts);
         let publish = context.publish_with_headers(subject.clone(), headers(&delivery), delivery.contents.body);
@@ -109,18 +110,21 @@ impl NatsDestination {
         match error.kind() {
             PublishErrorKind::MaxPayloadExceeded => refused("the message is larger than the NATS server takes"),
             PublishErrorKind::StreamNotFound => failed(format!("no stream of NATS takes the subject {subject}")),
-            PublishErrorKind::TimedOut => failed(self.with_complaint(&format!(
+            PublishErrorKind::TimedOut => unwell(self.with_complaint(&format!(
                 "no acknowledgement from NATS within {}",
                 humantime::format_duration(self.ack_timeout)
             ))),
             PublishErrorKind::BrokenPipe => {
-                failed(self.with_complaint("the connection to NATS broke before the acknowledgement"))
+                unwell(self.with_complaint("the connection to NATS broke before the acknowledgement"))
             }
             _ => match error.source().and_then(|source| source.downcast_ref::<jetstream::Error>()) {
                 Some(error) if error.error_code() == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM => {
                     refused("the message is larger than the stream takes")
                 }
-                Some(error) => failed(format!("the stream of NATS did not take it: {error}")),
+                Some(error) => {
+                    let problem = format!("the stream of NATS did not take it: {error}");
+                    if u16::try_from(error.code()).is_ok_and(is_unwell) { unwell(problem) } else { failed(problem) }
+                }
                 None => failed(self.with_complaint(&error.to_string())),
             },
         }
@@ -191,7 +195,11 @@ fn text(value: &[u8]) -> String {
 }
 
 fn failed(problem: impl Into<String>) -> Attempt {
-    Attempt::Failed { problem: problem.into(), retry_after: None }
+    Attempt::Failed { problem: problem.into(), retry_after: None, down: false }
+}
+
+fn unwell(problem: impl Into<String>) -> Attempt {
+    Attempt::Failed { problem: problem.into(), retry_after: None, down: true }
 }
 
 fn refused(problem: &str) -> Attempt {

@@ -12,12 +12,19 @@ fn destination(options: NatsOptions) -> NatsDestination {
     NatsDestination::new(options).unwrap()
 }
 
+/// The problem of an attempt that failed since the destination is down.
 fn failure(attempt: Attempt) -> String {
-    let Attempt::Failed { problem, retry_after: None } = attempt else { panic!("{attempt:?}") };
+    let (problem, down) = failed(attempt);
+    assert!(down, "{problem}");
+    problem
+}
+
+fn failed(attempt: Attempt) -> (String, bool) {
+    let Attempt::Failed { problem, retry_after: None, down } = attempt else { panic!("{attempt:?}") };
     for secret in ["state", "card-1", "corr-1", "a%20b", "s3cret"] {
         assert!(!problem.contains(secret), "{problem}");
     }
-    problem
+    (problem, down)
 }
 
 #[tokio::test]
@@ -77,19 +84,20 @@ async fn the_stream_s_word_decides_what_comes_of_an_attempt() {
     for (answer, expected) in [
         (ACKNOWLEDGED.to_owned(), Ok(())),
         (r#"{"stream":"S","seq":7,"duplicate":true}"#.to_owned(), Ok(())),
-        (error(400, 10054), Err(true)),
-        (error(503, 10077), Err(false)),
+        (error(400, 10054), Err(None)),
+        (error(503, 10077), Err(Some(true))),
+        (error(400, 10071), Err(Some(false))),
         // Whoever answers that is no stream.
-        ("thanks".to_owned(), Err(false)),
-        ("{}".to_owned(), Err(false)),
-        (r#"{"state":"card-1 of the body"}"#.to_owned(), Err(false)),
+        ("thanks".to_owned(), Err(Some(false))),
+        ("{}".to_owned(), Err(Some(false))),
+        (r#"{"state":"card-1 of the body"}"#.to_owned(), Err(Some(false))),
     ] {
         let broker = Broker::start(None, &answer).await;
         let attempt = destination(NatsOptions::new(format!("nats://{}", broker.address))).deliver(delivery()).await;
         match expected {
             Ok(()) => assert_eq!(attempt, Attempt::Delivered, "{answer}"),
-            Err(true) => assert!(matches!(attempt, Attempt::Refused { .. }), "{answer}: {attempt:?}"),
-            Err(false) => drop(failure(attempt)),
+            Err(None) => assert!(matches!(attempt, Attempt::Refused { .. }), "{answer}: {attempt:?}"),
+            Err(Some(down)) => assert_eq!(failed(attempt).1, down, "{answer}"),
         }
     }
 }

@@ -116,8 +116,9 @@ async fn an_entry_is_in_the_stream_once_however_often_it_is_delivered() {
 #[ignore = "needs nats-server: scripts/test.sh starts one and runs them"]
 async fn where_no_stream_takes_the_subject_the_entry_stays() {
     let destination = destination(NatsOptions { subject: "nobody.{product}".into(), ..NatsOptions::new(server()) });
-    let problem = failure(destination.deliver(delivery()).await);
+    let (problem, down) = failed(destination.deliver(delivery()).await);
     assert_eq!(problem, "no stream of NATS takes the subject nobody.tsh");
+    assert!(!down, "of others there may be one");
 }
 
 #[tokio::test]
@@ -170,7 +171,7 @@ async fn whom_the_server_does_not_know_hears_so_and_is_let_in_when_it_does() {
     let problem = failure(stranger.deliver(delivery()).await);
     assert!(problem.contains("authorization violation"), "{problem}");
     let known = destination(NatsOptions::new(at("issuer:s3cret%20%40")));
-    assert!(failure(known.deliver(delivery()).await).starts_with("no stream of NATS"));
+    assert!(failed(known.deliver(delivery()).await).0.starts_with("no stream of NATS"));
 }
 
 #[tokio::test]
@@ -197,7 +198,7 @@ async fn the_server_and_we_know_each_other_by_certificates() {
         })
     };
     // In as far as it says that nobody made a stream.
-    assert!(failure(with(&pki, Some(&pki)).deliver(delivery()).await).starts_with("no stream of NATS"));
+    assert!(failed(with(&pki, Some(&pki)).deliver(delivery()).await).0.starts_with("no stream of NATS"));
     for untrusted in [with(&other, Some(&pki)), with(&pki, None), with(&pki, Some(&other))] {
         assert!(failure(untrusted.deliver(delivery()).await).starts_with("no connection to NATS"));
     }
