@@ -11,6 +11,10 @@ const FAILURES: u32 = 5;
 /// The pause before the first probe, and the longest one. Half of each is jitter.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
+/// A destination that asks for time with `Retry-After` (RFC 9110 section 10.2.3) gets as much as that, for all lanes. The lane that was
+/// told so may wait for longer.
+const LONGEST_REST: Duration = Duration::from_secs(5 * 60);
+
 /// What is thought of a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerState {
@@ -52,8 +56,12 @@ pub(super) enum Change {
     Down,
 }
 
-#[derive(Debug)]
-pub(super) struct Breaker(Position);
+#[derive(Debug, Default)]
+pub(super) struct Breaker {
+    position: Position,
+    /// Until when the destination asked to be left alone.
+    rests_until: Option<Instant>,
+}
 
 #[derive(Debug)]
 enum Position {
@@ -62,15 +70,15 @@ enum Position {
     HalfOpen { probes: u32 },
 }
 
-impl Default for Breaker {
+impl Default for Position {
     fn default() -> Self {
-        Self(Position::Closed { failures: 0 })
+        Self::Closed { failures: 0 }
     }
 }
 
 impl Breaker {
     pub(super) const fn state(&self) -> BreakerState {
-        match self.0 {
+        match self.position {
             Position::Closed { .. } => BreakerState::Closed,
             Position::Open { .. } => BreakerState::Open,
             Position::HalfOpen { .. } => BreakerState::HalfOpen,
@@ -79,30 +87,38 @@ impl Breaker {
 
     /// What may be begun now. [`Allowance::Probe`] is given once.
     pub(super) fn allowance(&mut self, now: Instant) -> Allowance {
-        match self.0 {
+        let rest = self.rest(now);
+        match self.position {
+            Position::HalfOpen { .. } => Allowance::Nothing(None),
+            Position::Open { until, .. } if now < until => Allowance::Nothing(rest.max(Some(until))),
+            _ if rest.is_some() => Allowance::Nothing(rest),
             Position::Closed { .. } => Allowance::All,
-            Position::Open { until, .. } if now < until => Allowance::Nothing(Some(until)),
             Position::Open { probes, .. } => {
-                self.0 = Position::HalfOpen { probes };
+                self.position = Position::HalfOpen { probes };
                 Allowance::Probe
             }
-            Position::HalfOpen { .. } => Allowance::Nothing(None),
         }
     }
 
     /// Whether a lane may begin its next attempt.
-    pub(super) const fn admits(&self, is_probe: bool) -> bool {
-        match self.0 {
+    pub(super) fn admits(&self, now: Instant, is_probe: bool) -> bool {
+        match self.position {
+            _ if self.rest(now).is_some() => false,
             Position::Closed { .. } => true,
             Position::Open { .. } => false,
             Position::HalfOpen { .. } => is_probe,
         }
     }
 
+    /// Until when it is left alone, since it asked for that.
+    fn rest(&self, now: Instant) -> Option<Instant> {
+        self.rests_until.filter(|until| now < *until)
+    }
+
     /// The destination answered, be it that it refuses an entry.
     pub(super) const fn succeeded(&mut self) -> Option<Change> {
-        let was_closed = matches!(self.0, Position::Closed { .. });
-        self.0 = Position::Closed { failures: 0 };
+        let was_closed = matches!(self.position, Position::Closed { .. });
+        self.position = Position::Closed { failures: 0 };
         if was_closed { None } else { Some(Change::Up) }
     }
 
@@ -111,20 +127,25 @@ impl Breaker {
         if is_probe { self.succeeded() } else { None }
     }
 
+    /// The destination is unwell, and wants nothing for that long. An answer to what was begun before takes nothing back.
+    pub(super) fn rests(&mut self, now: Instant, retry_after: Duration) {
+        self.rests_until = self.rests_until.max(Some(now + retry_after.min(LONGEST_REST)));
+    }
+
     /// An attempt failed, and found the destination unwell.
     pub(super) fn failed(&mut self, now: Instant, is_probe: bool, draw: u64) -> Option<Change> {
-        match self.0 {
+        match self.position {
             Position::Closed { failures } if failures + 1 < FAILURES => {
-                self.0 = Position::Closed { failures: failures + 1 };
+                self.position = Position::Closed { failures: failures + 1 };
                 None
             }
             Position::Closed { .. } => {
-                self.0 = Position::Open { until: now + pause(0, draw), probes: 0 };
+                self.position = Position::Open { until: now + pause(0, draw), probes: 0 };
                 Some(Change::Down)
             }
             Position::HalfOpen { probes } if is_probe => {
                 let probes = probes.saturating_add(1);
-                self.0 = Position::Open { until: now + pause(probes, draw), probes };
+                self.position = Position::Open { until: now + pause(probes, draw), probes };
                 None
             }
             // Begun before it was known: nothing new.
@@ -134,8 +155,8 @@ impl Breaker {
 
     /// A probe ended before it came to an attempt, or found nothing to attempt: the next may follow.
     pub(super) const fn unused(&mut self, now: Instant) {
-        if let Position::HalfOpen { probes } = self.0 {
-            self.0 = Position::Open { until: now, probes };
+        if let Position::HalfOpen { probes } = self.position {
+            self.position = Position::Open { until: now, probes };
         }
     }
 }
@@ -178,13 +199,13 @@ mod tests {
     fn while_it_is_open_nothing_is_begun_until_one_probe() {
         let now = Instant::now();
         let mut breaker = down(now);
-        assert!(!breaker.admits(false) && !breaker.admits(true));
+        assert!(!breaker.admits(now, false) && !breaker.admits(now, true));
         let Allowance::Nothing(Some(until)) = breaker.allowance(now) else { panic!("open") };
         assert!((now + PAUSES.0 / 2..=now + PAUSES.0).contains(&until));
         assert_eq!(breaker.allowance(until), Allowance::Probe);
         assert_eq!(breaker.allowance(until), Allowance::Nothing(None));
         assert_eq!(breaker.state(), BreakerState::HalfOpen);
-        assert!(breaker.admits(true) && !breaker.admits(false));
+        assert!(breaker.admits(until, true) && !breaker.admits(until, false));
     }
 
     #[test]
@@ -232,6 +253,43 @@ mod tests {
         assert_eq!(breaker.allowance(now + PAUSES.0), Allowance::Probe);
         assert_eq!((breaker.declined(false), breaker.state()), (None, BreakerState::HalfOpen));
         assert_eq!((breaker.declined(true), breaker.state()), (Some(Change::Up), BreakerState::Closed));
+    }
+
+    #[test]
+    fn a_destination_that_asks_for_time_gets_it_from_all_lanes_and_no_more_than_the_longest() {
+        let begin = Instant::now();
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        for (asked, granted) in [(60, 60), (86_400, 300)] {
+            let mut breaker = Breaker::default();
+            breaker.rests(begin, Duration::from_secs(asked));
+            // Neither asks for less afterwards, nor takes anything back.
+            breaker.rests(begin, Duration::from_secs(5));
+            breaker.succeeded();
+            for seconds in [0, 5, granted - 1] {
+                assert_eq!(breaker.allowance(at(seconds)), Allowance::Nothing(Some(at(granted))));
+                assert!(!breaker.admits(at(seconds), false));
+            }
+            assert_eq!(breaker.allowance(at(granted)), Allowance::All);
+            assert!(breaker.admits(at(granted), false));
+        }
+    }
+
+    #[test]
+    fn a_probe_is_not_made_while_the_destination_rests() {
+        let now = Instant::now();
+        let mut breaker = down(now);
+        let rested = now + Duration::from_secs(60);
+        breaker.rests(now, Duration::from_secs(60));
+        assert_eq!(breaker.allowance(now + PAUSES.0), Allowance::Nothing(Some(rested)));
+        assert_eq!(breaker.allowance(rested), Allowance::Probe);
+        // One that was allowed, and has not begun when it is asked for time, does not begin.
+        assert!(breaker.admits(rested, true));
+        breaker.rests(rested, Duration::from_secs(60));
+        assert!(!breaker.admits(rested, true));
+        breaker.unused(rested);
+        let again = rested + Duration::from_secs(60);
+        assert_eq!(breaker.allowance(rested), Allowance::Nothing(Some(again)));
+        assert_eq!(breaker.allowance(again), Allowance::Probe);
     }
 
     #[test]

@@ -49,7 +49,8 @@ impl Lane {
         };
         let mut left = rows.len();
         for row in rows {
-            let may_begin = !self.channel.drain.is_cancelled() && self.channel.breaker().admits(self.is_probe);
+            let may_begin =
+                !self.channel.drain.is_cancelled() && self.channel.breaker().admits(Instant::now(), self.is_probe);
             if !may_begin || !self.held.holds() {
                 break;
             }
@@ -93,14 +94,19 @@ impl Lane {
     /// What an attempt says about the destination.
     fn learn(&mut self, target: &Target, outcome: &Attempt) {
         let change = match outcome {
-            Attempt::Failed { problem, down, .. } => {
+            Attempt::Failed { problem, retry_after, down: true } => {
                 self.channel.reports.remember(problem);
+                let now = Instant::now();
                 let mut breaker = self.channel.breaker();
-                if *down {
-                    breaker.failed(Instant::now(), self.is_probe, draw())
-                } else {
-                    breaker.declined(self.is_probe)
+                if let Some(retry_after) = retry_after {
+                    breaker.rests(now, *retry_after);
                 }
+                breaker.failed(now, self.is_probe, draw())
+            }
+            // When it wants to be asked again is about this entry alone.
+            Attempt::Failed { problem, down: false, .. } => {
+                self.channel.reports.remember(problem);
+                self.channel.breaker().declined(self.is_probe)
             }
             Attempt::Delivered | Attempt::Refused { .. } => self.channel.breaker().succeeded(),
         };

@@ -47,7 +47,7 @@ pub enum Attempt {
     Failed {
         /// What went wrong.
         problem: String,
-        /// When the destination wants to be asked again.
+        /// When the destination wants to be asked again: for this entry, or, where it is down, for anything.
         retry_after: Option<Duration>,
         /// Whether that says that the destination as a whole is unwell, and not only that it does not take this entry now.
         down: bool,

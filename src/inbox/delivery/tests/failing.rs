@@ -45,6 +45,31 @@ async fn a_destination_is_not_asked_before_it_wants_to_be() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_destination_asks_for_holds_for_every_lane_and_for_probes() {
+    for (asked, granted) in [(Duration::from_secs(90), 90_u128), (24 * HOUR, 300)] {
+        let inbox = Inbox::new(move |_| Reply::FailUntil(asked));
+        let deliveries = inbox.deliver(DeliveryOptions::default());
+        inbox.receive("first", 0).await;
+        deliveries.wake(&of());
+        inbox.until(|| inbox.destination.seen().len() == 1).await;
+        for lane in 0..100 {
+            inbox.receive(&lane.to_string(), 0).await;
+            deliveries.wake(&of());
+        }
+        inbox.until(|| inbox.destination.seen().len() == 8).await;
+        assert_ne!(deliveries.snapshot()[0].breaker, BreakerState::Closed, "the last ones were probes");
+        let begun = inbox.destination.begun_at(inbox.begin);
+        for pair in begun.windows(2) {
+            let pause = pair[1] - pair[0];
+            assert!((granted * 1000..granted * 1000 + 100).contains(&pause), "{begun:?}");
+        }
+        inbox.destination.follow(|_| Reply::Take);
+        inbox.settled().await;
+        assert_eq!(inbox.destination.faults(), [""; 0]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_destination_that_is_down_costs_a_probe_now_and_then_with_a_thousand_lanes_waiting() {
     let inbox = Inbox::new(|_| Reply::Fail);
     for lane in 0..1000 {
