@@ -1,7 +1,6 @@
 //! Counters and gauges. Labels are names from the configuration and closed lists, never anything that a peer sends.
 
 mod environment;
-mod inbox;
 mod labels;
 mod requests;
 #[cfg(test)]
@@ -17,10 +16,10 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 pub use environment::{EnvironmentMetrics, OpenConnection};
-pub use inbox::InboxMetrics;
 pub use labels::{CertificateKind, ReloadOutcome};
 pub use requests::RequestEnd;
 
+use crate::inbox::InboxMetrics;
 use labels::{CertificateLabels, EnvironmentLabels, HandshakeLabels, ReloadLabels, RequestLabels, SecondKeyLabels};
 use requests::Requests;
 

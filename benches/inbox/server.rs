@@ -53,7 +53,7 @@ struct Somebody {
 }
 
 impl Destination for Somebody {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "somebody"
     }
 

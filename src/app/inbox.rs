@@ -11,12 +11,12 @@ use zeroize::Zeroizing;
 use super::member::Member;
 use super::options::EnvironmentOptions;
 use crate::handler::Receive;
+use crate::inbox::InboxMetrics;
 use crate::inbox::entry::State;
 use crate::inbox::postgres::{Postgres, PostgresOptions};
 use crate::inbox::sqlite::{Sqlite, SqliteOptions};
 use crate::inbox::store::{Clock, DestinationKey, Store, StoreError};
 use crate::inbox::{Destinations, Inbox, InboxOptions, MasterKeys, Sealing, SealingError};
-use crate::metrics::InboxMetrics;
 
 /// How long a reload waits for the store.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -20,6 +20,7 @@ mod envelope;
 mod index_key;
 pub mod keys;
 pub mod master_keys;
+mod metrics;
 pub mod notification;
 mod open;
 pub mod postgres;
@@ -43,13 +44,13 @@ use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
 pub use master_keys::MasterKeys;
+pub use metrics::InboxMetrics;
 pub use notification::Notification;
 pub use open::{Open, OpenError};
 pub use seal::{Sealing, SealingError};
 pub use upkeep::UpkeepOptions;
 pub use writer::Writer;
 
-use crate::metrics::InboxMetrics;
 use delivery::{Deliveries, DeliveryOptions};
 use destination::Destination;
 use entry::{Contents, Facts};

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use super::entry::{Millis, State};
 use super::store::{Filter, Store, StoreError};
-use crate::metrics::InboxMetrics;
+use crate::inbox::InboxMetrics;
 use crate::telemetry::OncePerSecond;
 
 /// Between two looks at the size, which somebody may be waiting for.
@@ -131,7 +131,7 @@ impl Upkeep {
                 );
             }
             (true, false) => {
-                info!(event = "inbox_has_room", size, max_size = most, "the inbox takes notifications again")
+                info!(event = "inbox_has_room", size, max_size = most, "the inbox takes notifications again");
             }
             _ => {}
         }

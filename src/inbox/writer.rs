@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::store::{Batch, BatchOutcome, Claim, Lease, NewRow, Received, Renewal, Settlement, Store, StoreError};
-use crate::metrics::InboxMetrics;
+use crate::inbox::InboxMetrics;
 
 /// Most entries of one transaction: enough for an fsync to be shared by everybody who waits, and small enough for a transaction
 /// not to make everybody wait.

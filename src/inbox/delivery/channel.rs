@@ -12,11 +12,11 @@ use super::breaker::Breaker;
 use super::leases::Leases;
 use super::options::DeliveryOptions;
 use super::reports::Reports;
+use crate::inbox::InboxMetrics;
 use crate::inbox::destination::Destination;
 use crate::inbox::open::Open;
 use crate::inbox::store::{DestinationKey, Lease, Settlement, Store, Then};
 use crate::inbox::writer::Writer;
-use crate::metrics::InboxMetrics;
 
 /// The first pause after the store failed, and the longest: short beside a lease, and no storm.
 pub(super) const STORE_PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));

@@ -40,7 +40,7 @@ use super::destination::Destination;
 use super::open::Open;
 use super::store::{DestinationKey, Store};
 use super::writer::Writer;
-use crate::metrics::InboxMetrics;
+use crate::inbox::InboxMetrics;
 
 /// For how long lanes may be given back whose attempts were dropped.
 const GIVING_BACK: Duration = Duration::from_secs(2);

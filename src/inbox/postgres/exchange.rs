@@ -12,7 +12,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPool};
 
 use super::distrust::Distrust;
-use super::error::connection_is_dead;
+use super::error::{connection_is_dead, server_is_the_wrong_one};
 use super::unreachable::unreachable;
 use super::write::Failure;
 use crate::inbox::store::StoreError;
@@ -102,7 +102,7 @@ impl Failure {
     fn spares_connection(&self) -> bool {
         match self {
             Self::Dead(_) => false,
-            Self::Database(error) => !connection_is_dead(error),
+            Self::Database(error) => !connection_is_dead(error) && !server_is_the_wrong_one(error),
             Self::Store(_) => true,
         }
     }

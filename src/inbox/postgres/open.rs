@@ -49,9 +49,9 @@ impl Postgres {
             .test_before_acquire(false)
             .before_acquire(move |connection, metadata| {
                 let distrusted = distrusted.covers(metadata.age);
-                Box::pin(async move {
-                    Ok(!distrusted && (metadata.idle_for < TRUSTED_FOR || answers(connection).await))
-                })
+                Box::pin(
+                    async move { Ok(!distrusted && (metadata.idle_for < TRUSTED_FOR || answers(connection).await)) },
+                )
             })
             .connect_lazy_with(connect.clone());
         if crosses_in_clear(&connect) {

@@ -17,11 +17,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::{Deliveries, DeliveryOptions};
+use crate::inbox::InboxMetrics;
 use crate::inbox::Writer;
 use crate::inbox::destination::{Delivery, Destination};
 use crate::inbox::entry::{EntryId, Facts, State};
 use crate::inbox::store::{DestinationKey, Digest, NewRow, Payload, Store};
-use crate::metrics::InboxMetrics;
 use memory::Memory;
 use scripted::{Key, Reply, Scripted};
 

@@ -70,7 +70,7 @@ impl Default for InboxMetrics {
 }
 
 impl InboxMetrics {
-    pub(super) fn register(&self, registry: &mut Registry) {
+    pub(crate) fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("inbox");
         registry.register(
             "received",
