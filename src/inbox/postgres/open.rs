@@ -14,7 +14,6 @@ use super::distrust::Distrust;
 use super::error::{of_migration, store_error};
 use super::exchange::{Connections, READ_LIMIT};
 use super::unreachable::unreachable;
-use super::write::Failure;
 use super::{Postgres, PostgresOptions};
 use crate::inbox::store::{StoreError, millis};
 
@@ -66,7 +65,7 @@ impl Postgres {
         let migrated = connections.exchange(MIGRATION_LIMIT, |connection| {
             Box::pin(async move { Ok(MIGRATIONS.run_direct(None, connection, false).await.map_err(of_migration)?) })
         });
-        match migrated.await.map_err(|failure: Failure| StoreError::from(failure)) {
+        match migrated.await.map_err(StoreError::from) {
             // The pool has tried again and again, and does not tell why in vain.
             Err(StoreError::Unavailable(words)) => return Err(reason(&connect, words).await),
             done => done?,
