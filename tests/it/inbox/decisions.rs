@@ -83,14 +83,14 @@ async fn a_dead_letter_that_blocks_its_lane_lets_it_go_when_it_is_discarded() {
     assert_eq!(session.send(notification("other", "x")).await.unwrap().status, 204);
     eventually("the other card", async || arrived(&door).contains_key("other")).await;
     assert_eq!(operations(&door), ["1"], "the second one waits");
-    let listed = inbox(&door, &["list", "--state", "dead", "--format", "json"]).await;
+    let listed = inbox(&door, &["list", "--state", "dead", "--format", "json"]);
     let entry: Value = serde_json::from_str(listed.trim()).unwrap_or_else(|error| panic!("{error}: {listed}"));
     let id = entry["id"].as_str().unwrap();
-    let shown = inbox(&door, &["show", id]).await;
+    let shown = inbox(&door, &["show", id]);
     assert!(shown.contains("422") && !shown.contains("SUSPEND"), "{shown}");
-    inbox(&door, &["discard", id]).await;
+    inbox(&door, &["discard", id]);
     eventually("the second one", async || operations(&door) == ["1", "2"]).await;
-    assert!(inbox(&door, &["verify"]).await.to_lowercase().contains("nothing"));
+    assert!(inbox(&door, &["verify"]).to_lowercase().contains("nothing"));
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn an_administrator_without_a_token_in_the_configuration_gets_nowhere() {
 }
 
 /// What a command on the inbox says, beside the server that has it.
-async fn inbox(door: &Door, arguments: &[&str]) -> String {
+fn inbox(door: &Door, arguments: &[&str]) -> String {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_issuer-host"));
     command.current_dir(door.directory.path()).arg("inbox").args(arguments).args(["--config", "issuer-host.toml"]);
     let output = command.stdin(Stdio::null()).output().unwrap();

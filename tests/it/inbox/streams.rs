@@ -81,7 +81,7 @@ async fn a_stream_gets_each_notification_once_and_in_order_although_its_server_i
     let door = super::recorder::open_signed(SQLITE, &events).await;
     send(&door, "1").await;
     eventually("the first delivery", async || {
-        door.server.metric("issuer_host_inbox_received_total").await == 1.0 && nothing_pending(&door).await
+        door.server.metric("issuer_host_inbox_received_total").await > 0.5 && nothing_pending(&door)
     })
     .await;
     nats.kill();
@@ -93,7 +93,7 @@ async fn a_stream_gets_each_notification_once_and_in_order_although_its_server_i
     let stream = client.get_stream("events").await.unwrap();
     let count = async || stream.get_info().await.unwrap().state.messages;
     eventually("all of them", async || count().await >= 3).await;
-    eventually("all to be settled", async || nothing_pending(&door).await).await;
+    eventually("all to be settled", async || nothing_pending(&door)).await;
     assert_eq!(count().await, 3);
     let consumer = stream.create_consumer(jetstream::consumer::pull::Config::default()).await.unwrap();
     let mut messages = consumer.fetch().max_messages(3).messages().await.unwrap();
@@ -109,7 +109,7 @@ async fn a_stream_gets_each_notification_once_and_in_order_although_its_server_i
     assert_eq!(operations, ["1", "2", "3"]);
 }
 
-async fn nothing_pending(door: &Door) -> bool {
+fn nothing_pending(door: &Door) -> bool {
     let output = Command::new(env!("CARGO_BIN_EXE_issuer-host"))
         .current_dir(door.directory.path())
         .args(["inbox", "list", "--state", "pending", "--format", "json", "--config", "issuer-host.toml"])
