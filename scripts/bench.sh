@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Prints what issuer-host costs beside nginx and HAProxy: server CPU per operation, memory per idle connection, and ratios.
-# Then what trust costs it: full and resumed handshakes, a reload with ten thousand live connections (docs/benchmarks.md).
+# Then what trust costs it: full and resumed handshakes, a reload with ten thousand live connections; and what its inbox costs: notifications
+# that are durable before they are acknowledged, in SQLite and in PostgreSQL, beside fsync alone, and with a million of them waiting
+# (docs/benchmarks.md).
 #
-#   ./scripts/bench.sh            five interleaved rounds, medians (some twelve minutes)
+#   ./scripts/bench.sh            five interleaved rounds, medians (some twenty minutes)
 #   ./scripts/bench.sh --quick    one small round, to see that it works; its numbers mean nothing
 #
 # All servers run on one core, one after the other under load, the load generator on another; the same certificates, TLS suite
@@ -13,10 +15,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 rounds=5 handshakes=1000 posts=40000 idle=1000
-trust_options=()
+trust_options=() inbox_options=(--million)
 case "${1:-}" in
     "") ;;
-    --quick) rounds=1 handshakes=50 posts=1000 idle=50 trust_options=(--quick) ;;
+    --quick) rounds=1 handshakes=50 posts=1000 idle=50 trust_options=(--quick) inbox_options=(--quick --million) ;;
     *) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 64 ;;
 esac
 
@@ -59,10 +61,12 @@ cargo build --release --locked --quiet
 executable() { cargo bench --locked --bench "$1" --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p'; }
 door=$(executable door)
 [ -x "$door" ] || { say "the load generator was not built"; exit 1; }
-trust=
+trust= inbox=
 if [ -z "${BENCH_PEERS_ONLY:-}" ]; then
     trust=$(executable trust)
     [ -x "$trust" ] || { say "the benchmark of trust was not built"; exit 1; }
+    inbox=$(executable inbox)
+    [ -x "$inbox" ] || { say "the benchmark of the inbox was not built"; exit 1; }
 fi
 
 # --- a place of its own, and an end to everything that was started -----------------------------------------------------------
@@ -231,6 +235,11 @@ stop_all
 # On both cores: it keeps its server apart by counting the CPU of the server's thread.
 if [ -n "$trust" ]; then
     { echo; "$trust" "${trust_options[@]}"; } | tee -a "$results"
+fi
+
+# Its server takes the first core by itself. Both databases lie on the disk of the temporary folder.
+if [ -n "$inbox" ]; then
+    { echo; ./scripts/services.sh -- taskset -c "$client_core" "$inbox" --directory "$work" "${inbox_options[@]}"; } | tee -a "$results"
 fi
 
 # Only a complete table is kept.

@@ -9,6 +9,9 @@ use issuer_host::inbox::InboxOptions;
 use issuer_host::inbox::entry::State;
 use issuer_host::inbox::store::Store;
 
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection as _};
+
 use crate::fill::fill;
 use crate::load::{CONNECTIONS, Callers, Run};
 use crate::median::median;
@@ -36,7 +39,7 @@ impl Report<'_> {
         let mut of: Vec<(String, Vec<Run>)> = Vec::new();
         let mut stores = vec![("nothing is kept", "none".to_owned())];
         stores.push(("SQLite", format!("sqlite:{}", self.directory.join("rate.db").display())));
-        stores.extend(self.postgres.iter().map(|url| ("PostgreSQL", url.clone())));
+        stores.extend(self.database("rate").await?.map(|url| ("PostgreSQL", url)));
         for _ in 0..self.rounds {
             fsyncs.push(disk::fsyncs_per_second(self.directory, self.time / 2)?);
             for (name, store) in &stores {
@@ -78,7 +81,7 @@ impl Report<'_> {
             self.rounds
         );
         let mut stores = vec![("SQLite", format!("sqlite:{}", self.directory.join("million.db").display()))];
-        stores.extend(self.postgres.iter().map(|url| ("PostgreSQL", url.clone())));
+        stores.extend(self.database("waiting").await?.map(|url| ("PostgreSQL", url)));
         for (name, argument) in stores {
             // Few: enough for as long as is measured.
             let few = Standing::measure(self, &callers, &argument, 0).await?;
@@ -95,6 +98,18 @@ impl Report<'_> {
             );
         }
         Ok(())
+    }
+
+    /// A database of its own, whose name tells what it is for; it stays.
+    async fn database(&self, purpose: &str) -> Result<Option<String>, Error> {
+        let Some(url) = &self.postgres else { return Ok(None) };
+        let name = format!("bench_{purpose}_{}", std::process::id());
+        let mut connection = PgConnection::connect(url).await?;
+        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await?;
+        connection.close().await?;
+        let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
+        let (server, _) = address.rsplit_once('/').ok_or("the url names no database")?;
+        Ok(Some(format!("{server}/{name}?{parameters}")))
     }
 
     fn callers(&self) -> Result<Callers, Error> {
