@@ -74,7 +74,7 @@ pub async fn rekey(
         }
         progress(&done);
     }
-    sealing.rewrap_index_key(store).await.map_err(RekeyError::IndexKey)?;
+    sealing.rewrap(store, done.failed == 0).await.map_err(RekeyError::IndexKey)?;
     Ok(done)
 }
 

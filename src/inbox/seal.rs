@@ -12,9 +12,13 @@ use super::store::{DestinationKey, Digest, Note, Payload, Store, StoreError};
 
 /// What the store keeps the index key under.
 const INDEX_KEY: &str = "index-key";
+/// What the store keeps, sealed, for as long as entries may be there that were stored before there were master keys.
+const CLEAR_ENTRIES: &str = "clear-entries";
+const PRESENT: &[u8] = b"present";
+const GONE: &[u8] = b"gone";
 /// Of the keys that entries are sealed with; the entry's id follows.
 const ENTRY: &str = "issuer-host inbox entry v1";
-/// Of the key that the index key is sealed with.
+/// Of the key that notes are sealed with.
 const INDEX: &str = "issuer-host inbox index key v1";
 
 /// How entries of a store are sealed, opened and known. Cheap to clone.
@@ -22,7 +26,8 @@ const INDEX: &str = "issuer-host inbox index key v1";
 pub struct Sealing {
     master: Option<MasterKeys>,
     index: IndexKey,
-    index_in_clear: bool,
+    /// Whether entries that were stored before there were master keys may still be there.
+    takes_clear: bool,
 }
 
 /// There are no random bytes, so nothing can be sealed.
@@ -58,7 +63,8 @@ fn under(name: Option<&str>) -> String {
 }
 
 impl Sealing {
-    /// For entries of `store`, with its index key, which is made when there is none yet.
+    /// For entries of `store`, with its index key, which is made when there is none yet, and sealed as soon as there are master keys:
+    /// from then on nobody opens the store without them.
     ///
     /// # Errors
     /// [`SealingError`]; nothing may be stored then, since no repeat would be known.
@@ -67,13 +73,27 @@ impl Sealing {
             note
         } else {
             let made = index_key::random().ok_or(SealingError::NoRandomBytes)?;
-            let note = index_note(master.as_ref(), &made).ok_or(SealingError::NoRandomBytes)?;
+            let note = sealed_note(INDEX_KEY, master.as_ref(), &made).ok_or(SealingError::NoRandomBytes)?;
             // Another process may have been faster: what it made counts.
             store.keep(INDEX_KEY, note, false).await?
         };
-        let bytes = opened_index(master.as_ref(), &kept)?;
+        let bytes = opened(INDEX_KEY, master.as_ref(), &kept)?;
         let index = IndexKey::new(&bytes).ok_or_else(|| SealingError::Damaged(kept.key_id.clone()))?;
-        Ok(Self { index_in_clear: kept.key_id.is_none(), master, index })
+        let takes_clear = match (&master, &kept.key_id) {
+            (None, _) => true,
+            (Some(_), None) => {
+                // In this order: who dies in between begins anew the next time.
+                keep(store, CLEAR_ENTRIES, master.as_ref(), PRESENT).await?;
+                keep(store, INDEX_KEY, master.as_ref(), &bytes).await?;
+                true
+            }
+            (Some(_), Some(_)) => match store.note(CLEAR_ENTRIES).await? {
+                // In clear it would be anybody's word.
+                Some(note) if note.key_id.is_some() => *opened(CLEAR_ENTRIES, master.as_ref(), &note)? == PRESENT,
+                _ => false,
+            },
+        };
+        Ok(Self { master, index, takes_clear })
     }
 
     /// Whether new entries are sealed.
@@ -91,9 +111,8 @@ impl Sealing {
     /// What an operator should know.
     #[must_use]
     pub fn warning(&self) -> Option<&'static str> {
-        (self.seals() && self.index_in_clear).then_some(
-            "the inbox was begun without master keys: its index key, and what was stored then, stand in clear until \
-             `issuer-host inbox rekey` has run",
+        (self.seals() && self.takes_clear).then_some(
+            "the inbox was begun without master keys: what was stored then stands in clear until `issuer-host inbox rekey` has run",
         )
     }
 
@@ -119,18 +138,19 @@ impl Sealing {
         Ok(Some(self.seal_bytes(facts, plain)?))
     }
 
-    /// Puts the index key under the master key that seals now.
+    /// Puts what the store keeps about itself under the master key that seals now. From then on no entry is taken in clear, if
+    /// `complete` says that there is none any more.
     ///
     /// # Errors
     /// [`SealingError`].
-    pub(super) async fn rewrap_index_key(&self, store: &dyn Store) -> Result<(), SealingError> {
-        let Some(kept) = store.note(INDEX_KEY).await? else { return Ok(()) };
-        if !self.seals() || kept.key_id.as_deref() == self.key_id() {
-            return Ok(());
+    pub(super) async fn rewrap(&self, store: &dyn Store, complete: bool) -> Result<(), SealingError> {
+        let master = self.master.as_ref();
+        if let Some(kept) = store.note(INDEX_KEY).await?.filter(|kept| kept.key_id.as_deref() != self.key_id()) {
+            keep(store, INDEX_KEY, master, &opened(INDEX_KEY, master, &kept)?).await?;
         }
-        let bytes = opened_index(self.master.as_ref(), &kept)?;
-        let note = index_note(self.master.as_ref(), &bytes).ok_or(SealingError::NoRandomBytes)?;
-        store.keep(INDEX_KEY, note, true).await?;
+        if complete || self.takes_clear {
+            keep(store, CLEAR_ENTRIES, master, if complete { GONE } else { PRESENT }).await?;
+        }
         Ok(())
     }
 
@@ -166,7 +186,7 @@ impl Sealing {
     /// [`UnsealError`], which tells nothing of it.
     pub fn unseal(&self, facts: &Facts, payload: &Payload) -> Result<Contents, UnsealError> {
         // Whoever can write to the store could put anything there, and have it delivered as Thales' own.
-        if payload.key_id.is_none() && self.seals() && !self.index_in_clear {
+        if payload.key_id.is_none() && !self.takes_clear {
             return Err(UnsealError::InClear);
         }
         Ok(Contents::decode(self.plain(facts, payload)?.into())?)
@@ -219,22 +239,38 @@ fn with_seal<T>(facts: &Facts, then: impl FnOnce(Seal<'_>) -> T) -> T {
     then(Seal { label: ENTRY, context: id, associated: &associated })
 }
 
-const INDEX_SEAL: Seal<'static> = Seal { label: INDEX, context: b"", associated: &[INDEX_KEY.as_bytes()] };
+/// The seal of what the store keeps under `name`.
+fn with_note_seal<T>(name: &str, then: impl FnOnce(Seal<'_>) -> T) -> T {
+    then(Seal { label: INDEX, context: b"", associated: &[name.as_bytes()] })
+}
 
-/// The index key as it is kept; `None` when there are no random bytes.
-fn index_note(master: Option<&MasterKeys>, bytes: &[u8]) -> Option<Note> {
+/// A note as it is kept; `None` when there are no random bytes.
+fn sealed_note(name: &str, master: Option<&MasterKeys>, bytes: &[u8]) -> Option<Note> {
     let Some(key) = master.and_then(MasterKeys::sealing) else {
         return Some(Note { key_id: None, value: bytes.to_vec() });
     };
-    Some(Note { key_id: Some(key.name.clone()), value: INDEX_SEAL.close(key, bytes.to_vec())? })
+    let value = with_note_seal(name, |seal| seal.close(key, bytes.to_vec()))?;
+    Some(Note { key_id: Some(key.name.clone()), value })
 }
 
-fn opened_index(master: Option<&MasterKeys>, note: &Note) -> Result<zeroize::Zeroizing<Vec<u8>>, SealingError> {
-    let Some(name) = &note.key_id else { return Ok(note.value.clone().into()) };
-    let keys = master.ok_or_else(|| SealingError::NoKeys(name.clone()))?;
-    let key = keys.named(name).ok_or_else(|| SealingError::UnknownKey(name.clone()))?;
-    let bytes = INDEX_SEAL.open(key, &note.value).map_err(|_| SealingError::Damaged(Some(name.clone())))?;
-    Ok(bytes.into())
+fn opened(name: &str, master: Option<&MasterKeys>, note: &Note) -> Result<zeroize::Zeroizing<Vec<u8>>, SealingError> {
+    let Some(under) = &note.key_id else { return Ok(note.value.clone().into()) };
+    let keys = master.ok_or_else(|| SealingError::NoKeys(under.clone()))?;
+    let key = keys.named(under).ok_or_else(|| SealingError::UnknownKey(under.clone()))?;
+    let bytes = with_note_seal(name, |seal| seal.open(key, &note.value));
+    Ok(bytes.map_err(|_| SealingError::Damaged(Some(under.clone())))?.into())
+}
+
+/// Keeps `bytes` under `name`, whatever was there.
+async fn keep(
+    store: &dyn Store,
+    name: &'static str,
+    master: Option<&MasterKeys>,
+    bytes: &[u8],
+) -> Result<(), SealingError> {
+    let note = sealed_note(name, master, bytes).ok_or(SealingError::NoRandomBytes)?;
+    store.keep(name, note, true).await?;
+    Ok(())
 }
 
 #[cfg(test)]

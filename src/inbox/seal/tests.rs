@@ -93,7 +93,7 @@ async fn lanes_and_repeats_stay_known_over_a_rotation() {
     assert_eq!(digests(&Sealing::establish(&store, Some(keys(&[&old]))).await.unwrap()), first, "a restart");
     let rotated = Sealing::establish(&store, Some(keys(&[&new, &old]))).await.unwrap();
     assert_eq!(digests(&rotated), first);
-    rotated.rewrap_index_key(&store).await.unwrap();
+    rotated.rewrap(&store, true).await.unwrap();
     assert_eq!(digests(&Sealing::establish(&store, Some(keys(&[&new]))).await.unwrap()), first);
     assert_ne!(digests(&sealing(Some(keys(&[&old]))).await), first, "control: another store");
 }
@@ -120,8 +120,21 @@ async fn an_inbox_that_was_begun_in_clear_goes_on_and_says_what_is_left_in_clear
     Sealing::establish(&store, None).await.unwrap();
     let sealing = Sealing::establish(&store, Some(keys(&[&line]))).await.unwrap();
     assert!(sealing.warning().is_some_and(|warning| warning.contains("rekey")));
-    sealing.rewrap_index_key(&store).await.unwrap();
-    assert_eq!(Sealing::establish(&store, Some(keys(&[&line]))).await.unwrap().warning(), None);
+    // From the first key on nobody goes on without it.
+    assert_eq!(Sealing::establish(&store, None).await.unwrap_err(), SealingError::NoKeys("k1".into()));
+    let in_clear = Payload { key_id: None, bytes: contents(BODY).encode() };
+    let again = Sealing::establish(&store, Some(keys(&[&line]))).await.unwrap();
+    assert_eq!(again.unseal(&facts(), &in_clear).unwrap(), contents(BODY));
+    sealing.rewrap(&store, false).await.unwrap();
+    assert!(Sealing::establish(&store, Some(keys(&[&line]))).await.unwrap().warning().is_some(), "something is left");
+    sealing.rewrap(&store, true).await.unwrap();
+    let done = Sealing::establish(&store, Some(keys(&[&line]))).await.unwrap();
+    assert_eq!(done.warning(), None);
+    assert_eq!(done.unseal(&facts(), &in_clear), Err(UnsealError::InClear));
+    // Whoever has the store alone cannot bring that back.
+    store.keep(CLEAR_ENTRIES, Note { key_id: None, value: PRESENT.to_vec() }, true).await.unwrap();
+    let tampered = Sealing::establish(&store, Some(keys(&[&line]))).await.unwrap();
+    assert_eq!(tampered.unseal(&facts(), &in_clear), Err(UnsealError::InClear));
 }
 
 #[tokio::test]
@@ -145,5 +158,5 @@ async fn nothing_secret_is_shown() {
     let [line] = key_lines(["k1"]);
     let sealing = sealing(Some(keys(&[&line]))).await;
     let shown = format!("{sealing:?}");
-    assert_eq!(shown, r#"Sealing { master: Some(["k1"]), index: IndexKey([redacted]), index_in_clear: false }"#);
+    assert_eq!(shown, r#"Sealing { master: Some(["k1"]), index: IndexKey([redacted]), takes_clear: false }"#);
 }
