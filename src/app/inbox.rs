@@ -12,7 +12,6 @@ use super::member::Member;
 use super::options::EnvironmentOptions;
 use crate::handler::Receive;
 use crate::inbox::InboxMetrics;
-use crate::inbox::entry::State;
 use crate::inbox::postgres::{Postgres, PostgresOptions};
 use crate::inbox::sqlite::{Sqlite, SqliteOptions};
 use crate::inbox::store::{Clock, DestinationKey, Store, StoreError};
@@ -115,8 +114,7 @@ impl AppInbox {
     pub(super) fn begin(&mut self, members: &[Member]) {
         self.destinations = destinations(members, &self.destinations);
         self.inbox.deliver(self.destinations.clone(), &self.options);
-        let configured = self.destinations.keys().map(|key| key.environment.clone()).collect();
-        tokio::spawn(tell_of_the_forgotten(Arc::clone(self.inbox.store()), configured));
+        self.look_for_the_forgotten();
     }
 
     /// Follows what a reload changed. Where the store is cannot change.
@@ -127,8 +125,18 @@ impl AppInbox {
                 self.change_keys(setup.master_keys.clone());
             }
         }
-        self.destinations = destinations(members, &self.destinations);
+        let destinations = destinations(members, &self.destinations);
+        let others = !destinations.keys().eq(self.destinations.keys());
+        self.destinations = destinations;
         self.inbox.reconfigure(self.destinations.clone(), &self.options);
+        if others {
+            self.look_for_the_forgotten();
+        }
+    }
+
+    fn look_for_the_forgotten(&self) {
+        let configured = self.destinations.keys().cloned().collect();
+        tokio::spawn(tell_of_the_forgotten(Arc::clone(self.inbox.store()), configured));
     }
 
     /// Waits for the store, but not for long: whoever reloads has other things to do. What fails is tried again with the next reload.
@@ -161,21 +169,19 @@ impl AppInbox {
     }
 }
 
-/// Says which entries wait for a destination that nobody has configured.
-async fn tell_of_the_forgotten(store: Arc<dyn Store>, configured: BTreeSet<String>) {
-    let Ok(counts) = store.counts().await else { return };
-    let mut forgotten: BTreeMap<String, u64> = BTreeMap::new();
-    for count in counts {
-        if count.state == State::Pending && !configured.contains(&count.environment) {
-            *forgotten.entry(count.environment).or_default() += count.entries;
-        }
-    }
-    for (environment, entries) in forgotten {
+/// Says which entries wait for a destination that nobody has configured: no attempt is made, so that they never become dead letters.
+async fn tell_of_the_forgotten(store: Arc<dyn Store>, configured: BTreeSet<DestinationKey>) {
+    // A store that does not answer has been told of elsewhere.
+    let waiting = store.waiting().await.unwrap_or_default();
+    for (DestinationKey { environment, destination }, entries) in
+        waiting.iter().filter(|(of, _)| !configured.contains(of))
+    {
         warn!(
             event = "inbox_forgotten",
             environment,
+            backend = destination,
             entries,
-            "entries of an environment that is not configured wait in the inbox: configure it again, or discard them"
+            "entries wait for an environment or a backend that is not configured: configure it again, or discard them"
         );
     }
 }

@@ -169,3 +169,29 @@ impl fmt::Display for State {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::thales::Catalogue;
+
+    #[test]
+    fn only_notifications_without_a_secret_in_clear_can_be_kept() {
+        let (mut kept, mut sensitive) = (0, 0);
+        for operation in Catalogue::built_in().operations() {
+            let notification = Operation { kind: Kind::Notification, ..operation.clone() };
+            // A kind that an operator changed does not make a secret storable.
+            assert_eq!(
+                Storable::of(&Arc::new(notification)).is_some(),
+                !operation.is_sensitive() && operation.role == Role::Business,
+                "{}",
+                operation.name
+            );
+            let storable = Storable::of(&Arc::new(operation.clone()));
+            assert_eq!(storable.is_some(), operation.kind == Kind::Notification, "{}", operation.name);
+            kept += usize::from(storable.is_some());
+            sensitive += usize::from(operation.is_sensitive());
+        }
+        assert!(kept > 10 && sensitive > 2, "control: {kept} {sensitive}");
+    }
+}

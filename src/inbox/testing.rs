@@ -137,6 +137,10 @@ impl Store for Memory {
         self.answer(|_| None)
     }
 
+    fn waiting(&self) -> BoxFuture<'_, Result<Vec<(DestinationKey, u64)>, StoreError>> {
+        self.answer(|_| Vec::new())
+    }
+
     fn woken(&self) -> BoxFuture<'_, ()> {
         Box::pin(pending())
     }

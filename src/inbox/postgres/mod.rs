@@ -89,6 +89,10 @@ impl Store for Postgres {
         Box::pin(self.read_next_due(of))
     }
 
+    fn waiting(&self) -> BoxFuture<'_, Result<Vec<(DestinationKey, u64)>, StoreError>> {
+        Box::pin(self.read_waiting())
+    }
+
     fn woken(&self) -> BoxFuture<'_, ()> {
         self.bell.rung()
     }

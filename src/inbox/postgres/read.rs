@@ -9,8 +9,8 @@ use super::exchange::{READ_LIMIT, SCAN_LIMIT};
 use super::write::now;
 use crate::inbox::entry::{EntryId, Millis};
 use crate::inbox::store::columns::{
-    CountColumns, EntryColumns, INVARIANTS, NoteColumns, SELECT_COUNTS, SELECT_ENTRIES, counter, limit, restrict,
-    restrict_to_heads,
+    CountColumns, EntryColumns, INVARIANTS, NoteColumns, SELECT_COUNTS, SELECT_ENTRIES, SELECT_WAITING, counter, limit,
+    restrict, restrict_to_heads, waiting,
 };
 use crate::inbox::store::{Count, DestinationKey, Digest, Filter, Note, Row, StoreError};
 
@@ -65,6 +65,13 @@ impl Postgres {
             })
             .await?;
         Ok(until.map(|until| Duration::from_millis(u64::try_from(until).unwrap_or(0))))
+    }
+
+    pub(super) async fn read_waiting(&self) -> Result<Vec<(DestinationKey, u64)>, StoreError> {
+        let asked = self
+            .connections
+            .ask(SCAN_LIMIT, |connection| Box::pin(sqlx::query_as(SELECT_WAITING).fetch_all(connection)));
+        asked.await?.into_iter().map(waiting).collect()
     }
 
     pub(super) async fn read_counts(&self) -> Result<Vec<Count>, StoreError> {

@@ -94,6 +94,10 @@ impl Store for Sqlite {
         Box::pin(self.read_next_due(of))
     }
 
+    fn waiting(&self) -> BoxFuture<'_, Result<Vec<(DestinationKey, u64)>, StoreError>> {
+        Box::pin(self.read_waiting())
+    }
+
     /// Whoever else writes is a command: what it replays is found when the lane is looked at next.
     fn woken(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::pending())

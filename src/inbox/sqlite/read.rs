@@ -9,8 +9,8 @@ use super::Sqlite;
 use super::error::store_error;
 use crate::inbox::entry::EntryId;
 use crate::inbox::store::columns::{
-    CountColumns, EntryColumns, INVARIANTS, NoteColumns, SELECT_COUNTS, SELECT_ENTRIES, counter, limit, restrict,
-    restrict_to_heads,
+    CountColumns, EntryColumns, INVARIANTS, NoteColumns, SELECT_COUNTS, SELECT_ENTRIES, SELECT_WAITING, counter, limit,
+    restrict, restrict_to_heads, waiting,
 };
 use crate::inbox::store::{Count, DestinationKey, Digest, Filter, Note, Row, StoreError};
 
@@ -43,6 +43,11 @@ impl Sqlite {
             .map_err(store_error)?;
         let now = self.clock.now();
         Ok(due_at.map(|due_at| Duration::from_millis(u64::try_from(due_at.saturating_sub(now)).unwrap_or(0))))
+    }
+
+    pub(super) async fn read_waiting(&self) -> Result<Vec<(DestinationKey, u64)>, StoreError> {
+        let rows = sqlx::query_as(SELECT_WAITING).fetch_all(&self.readers).await.map_err(store_error)?;
+        rows.into_iter().map(waiting).collect()
     }
 
     pub(super) async fn read_counts(&self) -> Result<Vec<Count>, StoreError> {

@@ -2,7 +2,7 @@
 
 use sqlx::{Database, Encode, FromRow, QueryBuilder, Type};
 
-use super::{Count, Digest, Filter, Note, Payload, Row, StoreError};
+use super::{Count, DestinationKey, Digest, Filter, Note, Payload, Row, StoreError};
 use crate::inbox::entry::{EntryId, Facts, Millis, State};
 
 /// Bytes of payload after which no further head is read: many lanes are worked on at once, and bodies may be large.
@@ -38,6 +38,17 @@ pub(in crate::inbox) fn restrict_to_heads<DB>(
 /// How many entries there are of a kind.
 pub(in crate::inbox) const SELECT_COUNTS: &str = "SELECT environment, product, operation, state, count(*) AS entries, \
     min(received_at) AS oldest FROM entries GROUP BY environment, product, operation, state";
+
+/// How many entries wait, and for whom.
+pub(in crate::inbox) const SELECT_WAITING: &str = "SELECT environment, destination, CAST(sum(pending) AS BIGINT) FROM lanes \
+    GROUP BY environment, destination HAVING sum(pending) > 0 ORDER BY environment, destination";
+
+/// A row of [`SELECT_WAITING`].
+pub(in crate::inbox) fn waiting(
+    (environment, destination, entries): (String, String, i64),
+) -> Result<(DestinationKey, u64), StoreError> {
+    Ok((DestinationKey { environment, destination }, counter(entries)?))
+}
 
 /// What must hold between the tables: in words when it does not, and how many rows it does not hold for.
 pub(in crate::inbox) const INVARIANTS: [(&str, &str); 4] = [

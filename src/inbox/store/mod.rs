@@ -331,6 +331,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Until the first lane of a destination is due; zero = one is, `None` = it has none, or only blocked ones.
     fn next_due(&self, of: DestinationKey) -> BoxFuture<'_, Result<Option<Duration>, StoreError>>;
 
+    /// How many entries wait for each destination that anything waits for, configured or not.
+    fn waiting(&self) -> BoxFuture<'_, Result<Vec<(DestinationKey, u64)>, StoreError>>;
+
     /// Ends when another process may have brought work; never where there is no other.
     fn woken(&self) -> BoxFuture<'_, ()>;
 

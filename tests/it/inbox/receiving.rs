@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use crate::support::{Answer, eventually, request};
 
-use super::recorder::{SQLITE, all_arrive, arrived, notification, open};
+use super::recorder::{SQLITE, all_arrive, arrived, notification, open, open_signed};
 
 #[tokio::test]
 async fn a_notification_is_acknowledged_while_the_backend_is_down_and_arrives_once_when_it_is_up() {
@@ -73,4 +73,27 @@ async fn a_state_that_comes_back_arrives_each_time_where_the_key_is_not_thales_o
         .map(|one| serde_json::from_slice::<serde_json::Value>(&one.body).unwrap()["action"].clone())
         .collect();
     assert_eq!(actions, ["SUSPEND", "RESUME", "SUSPEND"]);
+}
+
+#[tokio::test]
+async fn entries_of_a_backend_that_is_taken_out_of_the_configuration_are_told_of_and_wait() {
+    let down = "[backends.other]\nurl = \"http://127.0.0.1:1\"\n";
+    let backend = format!("[environments.preprod.operations.notifyCardOperationV1]\nbackend = \"other\"\n{down}");
+    let door = open_signed(SQLITE, &backend).await;
+    let mut session = door.honest().session().await.unwrap();
+    assert_eq!(session.send(notification("card", "1")).await.unwrap().status, 204);
+    assert!(door.server.events("inbox_forgotten").is_empty(), "control");
+    door.edit("backend = \"other\"\n", "");
+    door.server.reload().await;
+    eventually("a word about it", async || !door.server.events("inbox_forgotten").is_empty()).await;
+    let told = &door.server.events("inbox_forgotten")[0];
+    assert_eq!((&told["backend"], &told["entries"]), (&"other".into(), &1.into()), "{told}");
+    // What comes now goes to the environment's own backend, and what waits goes on when its backend is back.
+    assert_eq!(session.send(notification("card", "2")).await.unwrap().status, 204);
+    all_arrive(&door, &BTreeSet::from([("card".to_owned(), "2".to_owned())])).await;
+    assert_eq!(arrived(&door)["card"].len(), 1);
+    let here = format!("backend = \"other\"\n[backends.other]\nurl = \"http://{}\"", door.backend.address());
+    door.edit("[backends.other]\nurl = \"http://127.0.0.1:1\"", &here);
+    door.server.reload().await;
+    all_arrive(&door, &BTreeSet::from([("card".to_owned(), "1".to_owned())])).await;
 }

@@ -285,6 +285,10 @@ impl Store for Memory {
         async move { next_due() }.boxed()
     }
 
+    fn waiting(&self) -> BoxFuture<'_, Result<Vec<(DestinationKey, u64)>, StoreError>> {
+        async { Ok(Vec::new()) }.boxed()
+    }
+
     fn woken(&self) -> BoxFuture<'_, ()> {
         std::future::pending().boxed()
     }

@@ -73,6 +73,7 @@ macro_rules! conformance_suite {
             a_note_is_kept_once_or_replaced
             a_list_has_pages_and_filters
             heads_are_as_many_as_asked_for_but_large_ones_come_alone
+            who_is_waited_for_is_known
             entries_are_counted_by_kind
             a_store_grows_and_knows_its_size
             what_does_not_fit_together_is_found

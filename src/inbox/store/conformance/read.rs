@@ -56,6 +56,16 @@ pub(in crate::inbox) async fn heads_are_as_many_as_asked_for_but_large_ones_come
     assert_eq!(heads(10).await, all[4..]);
 }
 
+pub(in crate::inbox) async fn who_is_waited_for_is_known(subject: &Subject) {
+    assert_eq!(subject.store.waiting().await.unwrap(), []);
+    let mut rows: Vec<NewRow> = (0..4).map(entry).collect();
+    rows[1].facts.environment = "production".into();
+    subject.receive(&rows).await;
+    subject.store.decide(rows[3].facts.id, Decision::Discard).await.unwrap();
+    let elsewhere = DestinationKey { environment: "production".into(), ..destination() };
+    assert_eq!(subject.store.waiting().await.unwrap(), [(destination(), 2), (elsewhere, 1)]);
+}
+
 pub(in crate::inbox) async fn entries_are_counted_by_kind(subject: &Subject) {
     assert_eq!(subject.store.counts().await.unwrap(), []);
     let mut rows: Vec<NewRow> = (0..4).map(entry).collect();
