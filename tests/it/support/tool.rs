@@ -4,10 +4,10 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// Runs a program to its end, at most 60 seconds, and fails in words where it is not installed.
+/// Runs a program to its end, at most three minutes (a busy machine starts a JVM slowly), and fails in words where it is not installed.
 pub(crate) async fn run(directory: &Path, program: &str, arguments: &[&str], input: &str) -> Finished {
     let mut command = Command::new("timeout");
-    command.current_dir(directory).arg("60").arg(program).args(arguments);
+    command.current_dir(directory).arg("180").arg(program).args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let (program, input) = (program.to_owned(), input.to_owned());
     tokio::task::spawn_blocking(move || {
