@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use issuer_host::app::{InboxSetup, StoreOptions};
+use issuer_host::app::InboxSetup;
 use issuer_host::inbox::InboxOptions;
 use issuer_host::inbox::entry::State;
 use issuer_host::inbox::store::Store;
@@ -136,7 +136,7 @@ impl Standing {
         // Deliveries go on for as long as is measured.
         const LEAST: usize = 30_000;
         {
-            let store = open(argument).await?;
+            let store = open(argument, true).await?;
             fill(&store, waiting.max(LEAST)).await?;
             store.close().await;
         }
@@ -148,7 +148,7 @@ impl Standing {
         server.stop()?;
 
         let server = Server::start(argument, report.directory, true)?;
-        let store = open(argument).await?;
+        let store = open(argument, false).await?;
         let (from, begun) = (delivered(&store).await?, Instant::now());
         tokio::time::sleep(report.time).await;
         #[allow(clippy::cast_precision_loss, reason = "counts of entries and bytes")]
@@ -162,14 +162,9 @@ impl Standing {
     }
 }
 
-async fn open(argument: &str) -> Result<Arc<dyn Store>, Error> {
+async fn open(argument: &str, exclusive: bool) -> Result<Arc<dyn Store>, Error> {
     let setup = InboxSetup { store: store(argument), master_keys: None, options: InboxOptions::default() };
-    if let StoreOptions::Sqlite(path) = &setup.store
-        && !path.exists()
-    {
-        return Ok(setup.open(true).await?);
-    }
-    Ok(setup.open(false).await?)
+    Ok(setup.open(exclusive).await?)
 }
 
 async fn delivered(store: &Arc<dyn Store>) -> Result<u64, Error> {

@@ -9,6 +9,8 @@ CREATE TABLE entries (
     operation TEXT NOT NULL,
     destination TEXT NOT NULL,
     lane BLOB NOT NULL,
+    -- Of the row of its lane, for as long as it is pending.
+    lane_number INTEGER NOT NULL,
     deduplication BLOB,
     received_at INTEGER NOT NULL,
     client_subject TEXT NOT NULL,
@@ -28,16 +30,18 @@ CREATE TABLE entries (
 ) STRICT;
 
 -- The head of a lane.
-CREATE INDEX entries_pending ON entries (lane, sequence) WHERE state = 'pending';
+CREATE INDEX entries_pending ON entries (lane_number, sequence) WHERE state = 'pending';
 -- How many there are, and since when. Not by state first: a planner without statistics would take it for the way to what is pending.
 CREATE INDEX entries_counts ON entries (environment, product, operation, state, received_at);
 -- What may be purged.
 CREATE INDEX entries_settled ON entries (state, settled_at) WHERE settled_at IS NOT NULL;
 CREATE INDEX entries_correlation ON entries (correlation_id, sequence) WHERE correlation_id IS NOT NULL;
 
--- A lane with work, or blocked. `due_at` of a lane that is leased is the end of its lease.
+-- A lane with work, or blocked. `due_at` of a lane that is leased is the end of its lease. Lanes are numbered as they come: what came
+-- together lies together, and is changed together, however random the keys are.
 CREATE TABLE lanes (
-    lane BLOB PRIMARY KEY NOT NULL,
+    number INTEGER PRIMARY KEY,
+    lane BLOB NOT NULL UNIQUE,
     environment TEXT NOT NULL,
     destination TEXT NOT NULL,
     pending INTEGER NOT NULL,
@@ -45,9 +49,11 @@ CREATE TABLE lanes (
     leased INTEGER NOT NULL,
     fence INTEGER NOT NULL,
     blocked_by BLOB
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX lanes_due ON lanes (environment, destination, due_at) WHERE blocked_by IS NULL;
+-- Few of however many: a server that starts gives them back.
+CREATE INDEX lanes_leased ON lanes (leased) WHERE leased = 1;
 
 -- The fence of the last lease of any lane. A lane's row goes and comes back; its fences must not begin anew, or an old lease would
 -- hold again.

@@ -75,11 +75,19 @@ async fn list(State(inbox): State<Inbox>, RawQuery(query): RawQuery) -> Result<a
     let inbox = inbox.ok_or(Refused::NoInbox)?;
     let Asked { filter, after, limit } = asked(query.as_deref().unwrap_or_default()).map_err(Refused::Parameter)?;
     // One more than is wanted tells whether there is a next page.
-    let mut rows = inbox.list(filter, after, limit + 1).await?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|row| row.sequence);
-    Ok(axum::Json(Page { entries: rows.iter().map(EntryReport::from).collect(), next }))
+    let wanted = limit + 1;
+    let (mut entries, mut last) = (Vec::<EntryReport>::new(), after);
+    while entries.len() < wanted {
+        // Where bodies are large, the store hands them out by fewer.
+        let rows = inbox.list(filter.clone(), last, wanted - entries.len()).await?;
+        let Some(row) = rows.last() else { break };
+        last = row.sequence;
+        entries.extend(rows.iter().map(EntryReport::from));
+    }
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    let next = entries.last().filter(|_| more).map(|entry| entry.sequence);
+    Ok(axum::Json(Page { entries, next }))
 }
 
 async fn find(State(inbox): State<Inbox>, Path(id): Path<String>) -> Result<axum::Json<EntryReport>, Refused> {

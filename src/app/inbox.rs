@@ -1,6 +1,7 @@
 //! The inbox of a server: opened at the start, and told of what a reload changes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +33,7 @@ pub struct InboxSetup {
 }
 
 /// What keeps entries.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum StoreOptions {
     /// A file of `SQLite`, made where there is none. One process at a time.
     Sqlite(PathBuf),
@@ -43,6 +44,29 @@ pub enum StoreOptions {
         /// At the most.
         connections: u32,
     },
+}
+
+/// Without the url: it may hold a password.
+impl fmt::Debug for StoreOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
+            Self::Postgres { connections, .. } => {
+                f.debug_struct("Postgres").field("connections", connections).finish_non_exhaustive()
+            }
+        }
+    }
+}
+
+impl StoreOptions {
+    /// Whether `next` is another place.
+    fn moves_to(&self, next: &Self) -> bool {
+        match (self, next) {
+            (Self::Sqlite(here), Self::Sqlite(there)) => here != there,
+            (Self::Postgres { url: here, .. }, Self::Postgres { url: there, .. }) => here != there,
+            _ => true,
+        }
+    }
 }
 
 /// Why there is no inbox.
@@ -57,7 +81,7 @@ pub enum InboxError {
 }
 
 impl InboxSetup {
-    /// Opens the store for a server; for a tool beside one, not `exclusive`.
+    /// Opens the store for a server, which brings its tables up to date; for a tool beside one, not `exclusive`.
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be written to.
@@ -70,7 +94,8 @@ impl InboxSetup {
                 Arc::new(Sqlite::open(options).await?)
             }
             StoreOptions::Postgres { url, connections } => {
-                let options = PostgresOptions { url: url.to_string(), connections: *connections, deduplication_window };
+                let (url, connections) = (url.to_string(), *connections);
+                let options = PostgresOptions { url, connections, serves: exclusive, deduplication_window };
                 let store = Postgres::open(options).await?;
                 if exclusive && !store.synchronous_standby().await? {
                     warn!(
@@ -88,6 +113,7 @@ impl InboxSetup {
 #[derive(Debug)]
 pub(super) struct AppInbox {
     pub(super) inbox: Inbox,
+    store: StoreOptions,
     options: InboxOptions,
     master_keys: Option<MasterKeys>,
     destinations: Destinations,
@@ -107,7 +133,8 @@ impl AppInbox {
             "notifications are kept"
         );
         let inbox = Inbox::new(store, sealing, &setup.options, metrics);
-        Ok(Self { inbox, options: setup.options, master_keys: setup.master_keys, destinations: BTreeMap::new() })
+        let InboxSetup { store, options, master_keys } = setup;
+        Ok(Self { inbox, store, options, master_keys, destinations: BTreeMap::new() })
     }
 
     /// Begins to deliver.
@@ -117,8 +144,8 @@ impl AppInbox {
         self.look_for_the_forgotten();
     }
 
-    /// Follows what a reload changed. Where the store is cannot change.
-    pub(super) fn follow(&mut self, setup: Option<&InboxSetup>, members: &[Member]) {
+    /// Follows what a reload changed. Where the store is cannot change: returns whether it should.
+    pub(super) fn follow(&mut self, setup: Option<&InboxSetup>, members: &[Member]) -> bool {
         if let Some(setup) = setup {
             self.options = setup.options;
             if setup.master_keys != self.master_keys {
@@ -132,6 +159,7 @@ impl AppInbox {
         if others {
             self.look_for_the_forgotten();
         }
+        setup.is_some_and(|setup| self.store.moves_to(&setup.store))
     }
 
     fn look_for_the_forgotten(&self) {

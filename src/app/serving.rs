@@ -93,7 +93,7 @@ impl Serving {
         let leaving = |member: &Member| !wanted.iter().any(|options| options.name == member.name());
         let leaving: Vec<String> =
             self.members.iter().filter(|member| leaving(member)).map(|member| member.name().to_owned()).collect();
-        let Settled { staying, coming, waiting, restart } = self.settle(wanted, &server);
+        let Settled { staying, coming, waiting, mut restart } = self.settle(wanted, &server);
         // Whoever is renamed and moved at once would be served by nobody until the restart.
         if !leaving.is_empty() && !waiting.is_empty() {
             return Err(vec![EnvironmentProblem::NeedsRestart { coming: waiting, leaving }]);
@@ -135,8 +135,11 @@ impl Serving {
             environments.insert(environment.to_owned(), Membership::Removed { connections_retired }.into());
         }
         self.token.change(admin_token);
-        if let Some(kept) = &mut self.inbox {
-            kept.follow(inbox.as_ref(), &self.members);
+        if let Some(kept) = &mut self.inbox
+            && kept.follow(inbox.as_ref(), &self.members)
+        {
+            // What a file says of it may be another place, although the settings are the same.
+            restart.insert("inbox.url".to_owned());
         }
         Ok(Reloaded { environments, restart })
     }

@@ -1,11 +1,14 @@
 //! `issuer-host check`: what is configured, what each file holds, what expires when.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::configuration::{self, ConfigurationFile};
 use super::explanation::Explanation;
 use super::{Error, say};
-use crate::app::{AppOptions, EnvironmentProblem};
+use crate::app::{AppOptions, EnvironmentProblem, InboxSetup, StoreOptions};
+use crate::inbox::entry::State;
+use crate::inbox::store::{Count, StoreError};
 use crate::settings::{Report, Settings};
 use crate::tls::{TlsMaterial, now};
 
@@ -48,7 +51,57 @@ fn explain(settings: &Settings, options: &AppOptions) -> Result<Explanation, Rep
         return Err(configuration::refused(settings, &problems));
     }
     warnings.extend(settings.inbox_warning().map(str::to_owned));
-    explanation.server(settings);
+    let store = options.inbox.as_ref().map_or(Ok(StoreState::default()), store_state);
+    let StoreState { words, warning } = store.map_err(|error| configuration::inbox_refused(settings, &error.into()))?;
+    warnings.extend(warning);
+    explanation.server(settings, &words);
     explanation.conclude(&warnings);
     Ok(explanation)
+}
+
+/// What is to be said of the inbox' store.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct StoreState {
+    words: String,
+    warning: Option<String>,
+}
+
+/// Looks at the store as a command does, which neither makes nor changes anything. What may be different where the server runs, or when
+/// it starts, is no error yet.
+fn store_state(setup: &InboxSetup) -> Result<StoreState, StoreError> {
+    let said = |words: String| Ok(StoreState { words, warning: None });
+    if let StoreOptions::Sqlite(path) = &setup.store
+        && matches!(path.try_exists(), Ok(false))
+    {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            return Err(StoreError::Unavailable(format!("{} is no directory: make it", folder.display())));
+        }
+        return said("the server makes it when it starts".to_owned());
+    }
+    match counted(setup) {
+        Ok(counts) => {
+            let of = |state| counts.iter().filter(|count| count.state == state).map(|count| count.entries).sum::<u64>();
+            said(format!("{} entries wait, {} are dead letters", of(State::Pending), of(State::Dead)))
+        }
+        Err(StoreError::Outdated(_)) => {
+            said("the server makes its tables, or brings them up to date, when it starts".to_owned())
+        }
+        Err(error @ (StoreError::Unavailable(_) | StoreError::Busy(_))) => Ok(StoreState {
+            words: "not looked at".to_owned(),
+            warning: Some(format!("inbox.url: from here {error}. The server does not start without it")),
+        }),
+        Err(error) => Err(error),
+    }
+}
+
+fn counted(setup: &InboxSetup) -> Result<Vec<Count>, StoreError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    runtime.block_on(async {
+        let store = setup.open(false).await?;
+        let counts = store.counts().await;
+        store.close().await;
+        counts
+    })
 }

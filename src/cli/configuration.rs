@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::wrapping::wrapped;
 use super::{EXIT_CONFIGURATION, complain};
-use crate::app::{self, AppOptions, Configured, EnvironmentProblem, SettingProblem};
+use crate::app::{self, AppOptions, Configured, EnvironmentProblem, InboxError, SettingProblem};
 use crate::settings::{EnvironmentParts, Report, Settings, Sources};
 
 /// Where the configuration is.
@@ -118,6 +118,14 @@ fn with_what_it_names(mut report: Report) -> Report {
 
 fn what_it_names(report: &Report) -> Vec<SettingProblem> {
     report.environments().iter().flat_map(app::problems_of).collect()
+}
+
+/// The report on an inbox that cannot be opened.
+pub(super) fn inbox_refused(settings: &Settings, error: &InboxError) -> Report {
+    let mut report = settings.report();
+    let key = if matches!(error, InboxError::Sealing(_)) { "inbox.key_file" } else { "inbox.url" };
+    report.add(key, format!("The inbox cannot be opened: {error}."), "Correct the setting, or what it names.");
+    report
 }
 
 /// The report on environments that were refused when the server was put together.

@@ -186,9 +186,8 @@ impl Explanation {
         self.line("", &format!("  SHA-256 {}", facts.sha256));
     }
 
-    /// What all environments share.
     /// Where notifications are kept, and how they are delivered.
-    fn inbox(&mut self, settings: &Settings) {
+    fn inbox(&mut self, settings: &Settings, state: &str) {
         let duration = humantime::format_duration;
         let Some(inbox) = &settings.inbox else {
             self.line("inbox", "none: notifications are forwarded");
@@ -201,6 +200,7 @@ impl Explanation {
         let sealed =
             inbox.key_file.as_ref().map_or("in clear".to_owned(), |path| format!("sealed with {}", path.display()));
         self.line("inbox", &format!("{store}, {sealed}; what is delivered is kept for {}", duration(inbox.retention)));
+        self.line("", state);
         let delivery = &inbox.delivery;
         self.line(
             "deliveries",
@@ -213,7 +213,8 @@ impl Explanation {
         );
     }
 
-    pub(super) fn server(&mut self, settings: &Settings) {
+    /// What all environments share; `inbox` = what is to be said of its store.
+    pub(super) fn server(&mut self, settings: &Settings, inbox: &str) {
         let server = &settings.server;
         let duration = humantime::format_duration;
         self.heading("server");
@@ -255,7 +256,7 @@ impl Explanation {
                 duration(server.retire_grace)
             ),
         );
-        self.inbox(settings);
+        self.inbox(settings, inbox);
         let reload = &settings.reload;
         let poll = reload.poll.map(|poll| format!("the files are compared every {}", duration(poll)));
         let triggers = reload.watch.then(|| "their directories are watched".to_owned());

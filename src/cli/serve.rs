@@ -13,7 +13,7 @@ use tracing::{error, warn};
 
 use super::configuration::{self, ConfigurationFile};
 use super::{Error, StopSignal};
-use crate::app::{App, AppOptions, ConfigurationSource, InboxError, Reloader, StartError};
+use crate::app::{App, AppOptions, ConfigurationSource, Reloader, StartError};
 use crate::settings::{LogLevel, Settings, Sources};
 use crate::tls::trigger::Trigger;
 
@@ -61,12 +61,7 @@ async fn serve(sources: Sources, settings: Settings, options: AppOptions) -> Res
         Err(StartError::Environments(problems)) => {
             Ok(configuration::tell(&configuration::refused(&settings, &problems)))
         }
-        Err(StartError::Inbox(error)) => {
-            let mut report = settings.report();
-            let key = if matches!(error, InboxError::Sealing(_)) { "inbox.key_file" } else { "inbox.url" };
-            report.add(key, format!("The inbox cannot be opened: {error}."), "Correct the setting, or what it names.");
-            Ok(configuration::tell(&report))
-        }
+        Err(StartError::Inbox(error)) => Ok(configuration::tell(&configuration::inbox_refused(&settings, &error))),
         Err(error) => {
             error!(event = "start_failed", "{error}");
             Ok(ExitCode::FAILURE)

@@ -10,7 +10,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use tracing::warn;
 
-use crate::http::{Call, Problem, ProblemKind};
+use crate::http::{Call, Observed, Problem, ProblemKind};
 use crate::inbox::entry::{Millis, Storable};
 use crate::inbox::store::DestinationKey;
 use crate::inbox::{Inbox, Notification};
@@ -82,7 +82,12 @@ impl Receive {
             body,
         };
         match self.0.inbox.receive(notification).await {
-            Ok(_) => Ok(Response::new(Body::empty())),
+            Ok(kept) => {
+                if let Some(observed) = parts.extensions.get::<Observed>() {
+                    observed.kept(kept);
+                }
+                Ok(Response::new(Body::empty()))
+            }
             Err(error) => {
                 if let Some(unsaid) = self.0.complaints.turn() {
                     warn!(

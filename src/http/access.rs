@@ -18,6 +18,7 @@ use super::call::Call;
 use super::correlation::{TRACEPARENT, correlation_id, trace_id};
 use super::settle::{Outcome, Settled};
 use super::stack::Connection;
+use crate::inbox::Kept;
 
 /// Longest part of a path that is told, in bytes.
 const MAX_PATH: usize = 512;
@@ -34,6 +35,7 @@ struct Findings {
     trace: OnceLock<String>,
     /// The name of the second key that was shown.
     key: OnceLock<String>,
+    kept: OnceLock<Kept>,
 }
 
 impl Observed {
@@ -45,6 +47,11 @@ impl Observed {
     /// It showed the second key of this name.
     pub(crate) fn showed(&self, key: &str) {
         let _ = self.0.key.set(key.to_owned());
+    }
+
+    /// The inbox has it.
+    pub(crate) fn kept(&self, kept: Kept) {
+        let _ = self.0.kept.set(kept);
     }
 
     /// The trace that the request goes on in.
@@ -120,6 +127,7 @@ impl Drop for Line {
             Some(Settled { outcome: Outcome::Problem(name), .. }) => Some(*name),
             _ => None,
         };
+        let kept = self.observed.0.kept.get();
         let trace = self.observed.0.trace.get().map(String::as_str);
         let trace = trace.or_else(|| self.traceparent.as_ref().and_then(trace_id));
         info!(
@@ -145,6 +153,8 @@ impl Drop for Line {
             subject = client.identity().subject,
             sha256 = %client.identity().sha256,
             key = self.observed.0.key.get().map(String::as_str),
+            inbox = kept.map(Kept::name),
+            entry = kept.and_then(Kept::entry).map(tracing::field::display),
             request_id = self.request_id.as_ref().and_then(|id| id.to_str().ok()),
             correlation_id = self.correlation.as_ref().and_then(|id| id.to_str().ok()),
             trace_id = trace,

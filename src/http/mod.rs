@@ -40,6 +40,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub use access::ExchangeBody;
+pub(crate) use access::Observed;
 pub use accounting::Accounting;
 pub use call::{Call, Sensitive};
 pub use interpreter::{Interpreter, InterpreterOptions, KindDeadlines, UnknownOperations};

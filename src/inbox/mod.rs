@@ -45,7 +45,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use master_keys::MasterKeys;
 pub use metrics::InboxMetrics;
-pub use notification::Notification;
+pub use notification::{Kept, Notification};
 pub use open::{Open, OpenError};
 pub use seal::{Sealing, SealingError};
 pub use upkeep::UpkeepOptions;
@@ -149,7 +149,7 @@ impl Inbox {
     /// # Errors
     /// [`StoreError`]: nothing may be acknowledged. That it was stored all the same cannot be ruled out; the deduplication key makes
     /// that harmless.
-    pub async fn receive(&self, notification: Notification<'_>) -> Result<Received, StoreError> {
+    pub async fn receive(&self, notification: Notification<'_>) -> Result<Kept, StoreError> {
         let inner = self.0.as_ref();
         if inner.full.load(Ordering::Relaxed) {
             return Err(self.failed(StoreError::Full("it takes more than max_size".into())));
@@ -161,11 +161,14 @@ impl Inbox {
         match tokio::time::timeout(patience, inner.writer.receive(row)).await {
             Ok(Ok(received)) => {
                 inner.metrics.received(&facts, received);
-                if received == Received::Stored {
-                    let Facts { environment, destination, .. } = facts;
-                    inner.deliveries.wake(&DestinationKey { environment, destination });
-                }
-                Ok(received)
+                let Facts { id, environment, destination, .. } = facts;
+                Ok(match received {
+                    Received::Stored => {
+                        inner.deliveries.wake(&DestinationKey { environment, destination });
+                        Kept::Stored(id)
+                    }
+                    Received::Repeat => Kept::Repeat,
+                })
             }
             // Counted where the transaction was.
             Ok(Err(error)) => Err(error),

@@ -20,6 +20,35 @@ use crate::thales::routes::Matched;
 /// What no store may hold (the first three), and what belongs to one exchange with its sender.
 const NOT_KEPT: [HeaderName; 6] = [AUTHORIZATION, COOKIE, SET_COOKIE, HOST, CONTENT_LENGTH, EXPECT];
 
+/// What became of a notification that may be acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It is an entry.
+    Stored(EntryId),
+    /// An entry of the same key and body is there already.
+    Repeat,
+}
+
+impl Kept {
+    /// In logs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Stored(_) => "stored",
+            Self::Repeat => "repeat",
+        }
+    }
+
+    /// The entry that was made.
+    #[must_use]
+    pub const fn entry(&self) -> Option<EntryId> {
+        match self {
+            Self::Stored(id) => Some(*id),
+            Self::Repeat => None,
+        }
+    }
+}
+
 /// A notification that passed the stack and was read to its end.
 #[derive(Clone)]
 pub struct Notification<'n> {

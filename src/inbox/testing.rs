@@ -16,6 +16,9 @@ use super::store::{
     Row, Store, StoreError,
 };
 
+/// As the engines: bytes after which a page ends.
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+
 /// A key file's lines for these names, with new keys.
 pub(crate) fn key_lines<const N: usize>(names: [&str; N]) -> [String; N] {
     names.map(|name| master_keys::new_line(name).unwrap().to_string())
@@ -152,7 +155,13 @@ impl Store for Memory {
     fn list(&self, filter: Filter, after: i64, most: usize) -> BoxFuture<'_, Result<Vec<Row>, StoreError>> {
         self.answer(|rows| {
             let wanted = rows.iter().filter(|row| row.sequence > after && passes(&filter, row));
-            wanted.take(most).cloned().collect()
+            let mut bytes = 0;
+            let page = wanted.take(most).take_while(|row| {
+                let room = bytes < PAGE_BYTES;
+                bytes += row.payload.bytes.len();
+                room
+            });
+            page.cloned().collect()
         })
     }
 

@@ -56,10 +56,18 @@ impl Upkeep {
     /// Until `end`.
     pub(super) async fn run(self, end: CancellationToken) {
         let complaints = OncePerSecond::default();
-        let mut next = Instant::now();
+        let (mut next_look, mut next_weighing) = (Instant::now(), Instant::now());
         loop {
             let begun = Instant::now();
-            let looked = if begun >= next { self.look().await } else { self.weigh().await };
+            let looked = if begun >= next_look {
+                let looked = self.look().await;
+                next_look = begun + PAUSE.max(begun.elapsed() * RESTRAINT);
+                looked
+            } else if begun >= next_weighing {
+                self.weigh().await.map(|took| next_weighing = begun + TICK.max(took * RESTRAINT))
+            } else {
+                Ok(())
+            };
             if let Err(error) = looked {
                 self.metrics.failed(error.name());
                 if complaints.turn().is_some() {
@@ -69,9 +77,6 @@ impl Upkeep {
                         "the inbox could not be looked after: {error}"
                     );
                 }
-            }
-            if begun >= next {
-                next = begun + PAUSE.max(begun.elapsed() * RESTRAINT);
             }
             tokio::select! {
                 () = tokio::time::sleep(TICK) => {}
@@ -106,13 +111,16 @@ impl Upkeep {
         Ok(())
     }
 
-    /// What is delivered gives way before its time when there is no room left for what is not.
-    async fn weigh(&self) -> Result<(), StoreError> {
+    /// What is delivered gives way before its time when there is no room left for what is not. Returns how long it took to know the
+    /// size: PostgreSQL counts for it.
+    async fn weigh(&self) -> Result<Duration, StoreError> {
         let Some(most) = self.options.load().max_size else {
             self.full.store(false, Ordering::Relaxed);
-            return Ok(());
+            return Ok(Duration::ZERO);
         };
+        let begun = Instant::now();
         let mut size = self.store.size().await?;
+        let took = begun.elapsed();
         let now = self.store.now().await?;
         for _ in 0..MOST_PAGES {
             if size < most || self.store.purge(State::Delivered, now, Filter::default(), PAGE).await? == 0 {
@@ -127,7 +135,8 @@ impl Upkeep {
                     event = "inbox_full",
                     size,
                     max_size = most,
-                    "the inbox takes no more: notifications have to come again"
+                    "the inbox takes no more, and notifications have to come again, until what is pending is delivered or dead letters \
+                    are discarded and purged; what repeats are known by also takes room, for as long as deduplication_window"
                 );
             }
             (true, false) => {
@@ -135,7 +144,7 @@ impl Upkeep {
             }
             _ => {}
         }
-        Ok(())
+        Ok(took)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Group commit: whoever wants something written while a transaction is under way shares the next one.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::store::{Batch, BatchOutcome, Claim, Lease, NewRow, Received, Renewal, Settlement, Store, StoreError};
@@ -14,17 +14,28 @@ use crate::inbox::InboxMetrics;
 const MOST_ENTRIES: usize = 256;
 /// Most bytes of one transaction.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
+const KIB: usize = 1024;
 /// Pieces that may wait for their transaction; more are refused at once.
 const QUEUE: usize = 4096;
 
+/// A batch that is smaller than the one before waits for others, but not for longer than this part of what that one took.
+const PATIENCE: u32 = 4;
+const LONGEST_WAIT: Duration = Duration::from_millis(5);
+/// Bytes of entries that may wait for their transaction or be in one; what comes beyond that is refused at once.
+const QUEUE_BYTES: usize = 64 * 1024 * 1024;
+
 /// Writes to a store, in batches. Cheap to clone. Ends when the last clone is gone and everything is written.
 #[derive(Clone, Debug)]
-pub struct Writer(mpsc::Sender<Piece>);
+pub struct Writer {
+    pieces: mpsc::Sender<Piece>,
+    /// In KiB: how much more may wait.
+    room: Arc<Semaphore>,
+}
 
 /// What somebody wants written, and where the answer goes.
 #[derive(Debug)]
 enum Piece {
-    Receive(Box<NewRow>, Answer<Received>),
+    Receive(Box<NewRow>, Answer<Received>, Place),
     Settle(Settlement, Answer<bool>),
     Renew(Renewal, Answer<Vec<Lease>>),
     Claim(Claim, Answer<Vec<Lease>>),
@@ -32,13 +43,16 @@ enum Piece {
 
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
+/// What an entry takes of the queue, until it is written.
+type Place = OwnedSemaphorePermit;
+
 impl Writer {
     /// Starts writing to `store`, on the current runtime.
     #[must_use]
     pub fn start(store: Arc<dyn Store>, metrics: InboxMetrics) -> Self {
         let (sender, pieces) = mpsc::channel(QUEUE);
         tokio::spawn(run(store, pieces, metrics));
-        Self(sender)
+        Self { pieces: sender, room: Arc::new(Semaphore::new(QUEUE_BYTES / KIB)) }
     }
 
     /// Stores an entry; durably, when this returns. An entry whose caller is gone before its transaction begins is not stored.
@@ -47,10 +61,12 @@ impl Writer {
     /// [`StoreError`]; nothing may be acknowledged then.
     pub async fn receive(&self, row: NewRow) -> Result<Received, StoreError> {
         let (answer, answered) = oneshot::channel();
-        // Refused at once: whoever calls has retries and deadlines of his own.
-        self.0
-            .try_send(Piece::Receive(Box::new(row), answer))
-            .map_err(|_| StoreError::Busy("too many notifications are waiting to be stored".into()))?;
+        let busy = || StoreError::Busy("too many notifications are waiting to be stored".into());
+        // Refused at once: whoever calls has retries and deadlines of his own. What is larger than the queue takes all of it.
+        let kibibytes = (row.payload.bytes.len() / KIB + 1).min(QUEUE_BYTES / KIB);
+        let wanted = u32::try_from(kibibytes).unwrap_or(u32::MAX);
+        let place = Arc::clone(&self.room).try_acquire_many_owned(wanted).map_err(|_| busy())?;
+        self.pieces.try_send(Piece::Receive(Box::new(row), answer, place)).map_err(|_| busy())?;
         answered.await.unwrap_or_else(|_| Err(gone()))
     }
 
@@ -80,7 +96,7 @@ impl Writer {
 
     async fn ask<T>(&self, piece: impl FnOnce(Answer<T>) -> Piece) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.0.send(piece(answer)).await.map_err(|_| gone())?;
+        self.pieces.send(piece(answer)).await.map_err(|_| gone())?;
         answered.await.unwrap_or_else(|_| Err(gone()))
     }
 }
@@ -90,16 +106,31 @@ fn gone() -> StoreError {
 }
 
 async fn run(store: Arc<dyn Store>, mut pieces: mpsc::Receiver<Piece>, metrics: InboxMetrics) {
-    let mut under_way = JoinSet::new();
+    let mut under_way: JoinSet<Written> = JoinSet::new();
+    let mut last = Written::default();
     while let Some(first) = pieces.recv().await {
         let mut gathered = Gathered::default();
         gathered.add(first);
         // Room first: what comes meanwhile belongs into this batch.
         while under_way.len() >= store.parallel_writes() {
-            under_way.join_next().await;
+            if let Some(Ok(written)) = under_way.join_next().await {
+                last = written;
+            }
         }
+        while let Some(Ok(written)) = under_way.try_join_next() {
+            last = written;
+        }
+        let until = tokio::time::Instant::now() + (last.took / PATIENCE).min(LONGEST_WAIT);
         while gathered.has_room() {
-            let Ok(piece) = pieces.try_recv() else { break };
+            let piece = match pieces.try_recv() {
+                Ok(piece) => piece,
+                // Those who had answers a moment ago may all be about to come again: a batch of one would let them wait for two.
+                Err(_) if gathered.parts() < last.parts => match tokio::time::timeout_at(until, pieces.recv()).await {
+                    Ok(Some(piece)) => piece,
+                    _ => break,
+                },
+                Err(_) => break,
+            };
             gathered.add(piece);
         }
         if gathered.batch.is_empty() {
@@ -111,11 +142,19 @@ async fn run(store: Arc<dyn Store>, mut pieces: mpsc::Receiver<Piece>, metrics: 
     while under_way.join_next().await.is_some() {}
 }
 
+/// What a batch was like.
+#[derive(Clone, Copy, Debug, Default)]
+struct Written {
+    parts: usize,
+    took: Duration,
+}
+
 /// A batch, and who waits for its parts.
 #[derive(Debug, Default)]
 struct Gathered {
     batch: Batch,
     bytes: usize,
+    places: Vec<Place>,
     received: Vec<Answer<Received>>,
     settled: Vec<Answer<bool>>,
     renewed: Vec<Answer<Vec<Lease>>>,
@@ -123,17 +162,21 @@ struct Gathered {
 }
 
 impl Gathered {
+    fn parts(&self) -> usize {
+        self.received.len() + self.settled.len() + self.renewed.len() + self.claimed.len()
+    }
+
     fn has_room(&self) -> bool {
-        let parts = self.received.len() + self.settled.len() + self.renewed.len() + self.claimed.len();
-        parts < MOST_ENTRIES && self.bytes < MOST_BYTES
+        self.parts() < MOST_ENTRIES && self.bytes < MOST_BYTES
     }
 
     fn add(&mut self, piece: Piece) {
         match piece {
             // Nobody would acknowledge it: Thales sends it again.
-            Piece::Receive(_, answer) if answer.is_closed() => {}
-            Piece::Receive(row, answer) => {
+            Piece::Receive(_, answer, _) if answer.is_closed() => {}
+            Piece::Receive(row, answer, place) => {
                 self.bytes += row.payload.bytes.len();
+                self.places.push(place);
                 self.batch.receive.push(*row);
                 self.received.push(answer);
             }
@@ -154,21 +197,23 @@ impl Gathered {
         }
     }
 
-    async fn write(self, store: &dyn Store, metrics: &InboxMetrics) {
+    async fn write(self, store: &dyn Store, metrics: &InboxMetrics) -> Written {
+        let parts = self.parts();
         let Self { batch, received, settled, renewed, claimed, .. } = self;
         let entries = batch.receive.len();
         // Kept for the case that one of them is not taken.
-        let parts = entries + batch.settle.len() + batch.renew.len() + batch.claim.len();
         let again = (entries > 0 && parts > 1).then(|| batch.clone());
         let begun = Instant::now();
         let outcome = store.write(batch).await;
-        metrics.committed(entries, begun.elapsed(), outcome.as_ref().err().map(StoreError::name));
+        let took = begun.elapsed();
+        metrics.committed(entries, took, outcome.as_ref().err().map(StoreError::name));
         let answers = Answers { settled, renewed, received, claimed };
         match (outcome, again) {
             // One that is not taken must not stand in the way of its neighbours.
             (Err(StoreError::Rejected(_)), Some(batch)) => answers.one_by_one(batch, store).await,
             (outcome, _) => answers.give(outcome),
         }
+        Written { parts, took }
     }
 }
 

@@ -38,7 +38,11 @@ pub struct InboxSettings {
 impl InboxSettings {
     /// Every file that they name and that is read again at a reload.
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
-        self.key_file.as_deref().into_iter()
+        let url = match &self.store {
+            StoreSettings::Postgres(SecretSource::File(path)) => Some(path.as_path()),
+            StoreSettings::Postgres(_) | StoreSettings::Sqlite(_) => None,
+        };
+        self.key_file.as_deref().into_iter().chain(url)
     }
 }
 

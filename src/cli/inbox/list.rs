@@ -69,7 +69,7 @@ async fn list(
                 Format::Table => table.push(cells(row)),
             }
         }
-        if page.len() > left || page.len() < wanted {
+        if page.len() > left || page.is_empty() {
             write_table(&table, to)?;
             return Ok(page.len() > left);
         }

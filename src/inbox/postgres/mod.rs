@@ -42,6 +42,8 @@ pub struct PostgresOptions {
     pub url: String,
     /// Most connections, without the one that listens for other replicas.
     pub connections: u32,
+    /// Whether this is a server, of which there may be several; commands leave the tables as they are.
+    pub serves: bool,
     /// For how long a repeat is known as one.
     pub deduplication_window: Duration,
 }
@@ -50,6 +52,7 @@ impl fmt::Debug for PostgresOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresOptions")
             .field("connections", &self.connections)
+            .field("serves", &self.serves)
             .field("deduplication_window", &self.deduplication_window)
             .finish_non_exhaustive()
     }
@@ -139,7 +142,6 @@ impl Store for Postgres {
         Box::pin(self.write_note(name, note, replace))
     }
 
-    /// As files: what is free inside them is used again, but PostgreSQL does not say how much it is.
     fn size(&self) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(self.read_size())
     }

@@ -15,6 +15,7 @@ use super::error::{of_migration, store_error};
 use super::exchange::{Connections, READ_LIMIT};
 use super::unreachable::unreachable;
 use super::{Postgres, PostgresOptions};
+use crate::inbox::store::tables::{LIST, are_up_to_date, of_an_older_version};
 use crate::inbox::store::{StoreError, millis};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -31,13 +32,14 @@ const MIGRATION_LIMIT: Duration = Duration::from_secs(600);
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
 impl Postgres {
-    /// Connects, and brings the tables up to date; replicas that start together do so one after the other.
+    /// Connects, and brings the tables up to date where `options` say so; replicas that start together do so one after the other.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when it cannot be reached or logged into, [`StoreError::Rejected`] when the URL cannot be read,
+    /// [`StoreError::Unavailable`] when it cannot be reached or logged into, [`StoreError::Rejected`] when the URL cannot be read, for a
+    /// command [`StoreError::Outdated`] when its tables are those of an older version,
     /// [`StoreError::Corrupt`] when a newer version has changed the tables, else what the database said.
     pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
-        let PostgresOptions { url, connections, deduplication_window } = options;
+        let PostgresOptions { url, connections, serves, deduplication_window } = options;
         let connect = connection_options(&url)?;
         let distrust = Distrust::default();
         let distrusted = distrust.clone();
@@ -62,8 +64,18 @@ impl Postgres {
             );
         }
         let connections = Connections { pool, most: connections.max(1), distrust, place: place(&connect) };
-        let migrated = connections.exchange(MIGRATION_LIMIT, |connection| {
-            Box::pin(async move { Ok(MIGRATIONS.run_direct(None, connection, false).await.map_err(of_migration)?) })
+        let migrated = connections.exchange(MIGRATION_LIMIT, move |connection| {
+            Box::pin(async move {
+                if serves {
+                    return Ok(MIGRATIONS.run_direct(None, connection, false).await.map_err(of_migration)?);
+                }
+                let there: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
+                    .bind(LIST)
+                    .fetch_one(&mut *connection)
+                    .await?;
+                let good = there && are_up_to_date(&MIGRATIONS, connection).await.map_err(of_migration)?;
+                Ok(good.then_some(()).ok_or_else(of_an_older_version)?)
+            })
         });
         match migrated.await.map_err(StoreError::from) {
             // The pool has tried again and again, and does not tell why in vain.

@@ -9,21 +9,29 @@ use super::exchange::{READ_LIMIT, SCAN_LIMIT};
 use super::write::now;
 use crate::inbox::entry::{EntryId, Millis};
 use crate::inbox::store::columns::{
-    CountColumns, EntryColumns, INVARIANTS, NoteColumns, SELECT_COUNTS, SELECT_ENTRIES, SELECT_WAITING, counter, limit,
-    restrict, restrict_to_heads, waiting,
+    CountColumns, EntryColumns, HEAD_BYTES, INVARIANTS, NoteColumns, PAGE_BYTES, SELECT_COUNTS, SELECT_ENTRIES,
+    SELECT_WAITING, counter, restrict, restrict_to_page, waiting,
 };
 use crate::inbox::store::{Count, DestinationKey, Digest, Filter, Note, Row, StoreError};
 
 impl Postgres {
     pub(super) async fn read_heads(&self, lane: Digest, most: usize) -> Result<Vec<Row>, StoreError> {
-        self.rows(READ_LIMIT, |query| restrict_to_heads(query, lane, most, "octet_length")).await
+        self.rows(READ_LIMIT, |query| {
+            let conditions = |query: &mut QueryBuilder<postgres::Postgres>| {
+                query.push(" WHERE entries.state = 'pending' AND entries.lane = ").push_bind(lane.to_vec());
+            };
+            restrict_to_page(query, conditions, most, HEAD_BYTES, "octet_length");
+        })
+        .await
     }
 
     pub(super) async fn read_list(&self, filter: Filter, after: i64, most: usize) -> Result<Vec<Row>, StoreError> {
         self.rows(SCAN_LIMIT, |query| {
-            query.push(" WHERE entries.sequence > ").push_bind(after);
-            restrict(query, filter.clone(), "");
-            query.push(" ORDER BY entries.sequence LIMIT ").push_bind(limit(most));
+            let conditions = |query: &mut QueryBuilder<postgres::Postgres>| {
+                query.push(" WHERE entries.sequence > ").push_bind(after);
+                restrict(query, filter.clone(), "");
+            };
+            restrict_to_page(query, conditions, most, PAGE_BYTES, "octet_length");
         })
         .await
     }

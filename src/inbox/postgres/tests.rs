@@ -49,9 +49,12 @@ impl Database {
     }
 
     async fn store_over(&self, port: u16, connections: u32) -> Postgres {
+        Postgres::open(PostgresOptions { connections, ..self.options(port) }).await.unwrap()
+    }
+
+    fn options(&self, port: u16) -> PostgresOptions {
         let url = self.server.clone().database(&self.name).port(port).to_url_lossy();
-        let options = PostgresOptions { url: url.into(), connections, deduplication_window: WINDOW };
-        Postgres::open(options).await.unwrap()
+        PostgresOptions { url: url.into(), connections: 4, serves: true, deduplication_window: WINDOW }
     }
 
     async fn drop(self) {
@@ -89,6 +92,7 @@ fn a_password_is_in_no_word_about_a_store() {
     let options = PostgresOptions {
         url: "postgres://inbox:hunter2@db/inbox".into(),
         connections: 4,
+        serves: true,
         deduplication_window: WINDOW,
     };
     assert!(!format!("{options:?}").contains("hunter2"));
@@ -97,11 +101,39 @@ fn a_password_is_in_no_word_about_a_store() {
 #[tokio::test]
 async fn a_url_that_cannot_be_read_is_refused_without_quoting_it() {
     for url in ["postgres://inbox:hunter2@db:port/inbox", "postgres://inbox:hunter2@db/inbox?sslmode=hunter2"] {
-        let options = PostgresOptions { url: url.into(), connections: 4, deduplication_window: WINDOW };
+        let options = PostgresOptions { url: url.into(), connections: 4, serves: true, deduplication_window: WINDOW };
         let refused = Postgres::open(options).await.unwrap_err();
         assert!(matches!(refused, StoreError::Rejected(_)), "{refused}");
         assert!(!refused.to_string().contains("hunter2"), "{refused}");
     }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: scripts/test.sh starts one and runs it"]
+async fn a_command_works_on_the_tables_of_its_version_and_changes_none() {
+    let database = Database::create().await;
+    let command = || PostgresOptions { serves: false, ..database.options(database.server.get_port()) };
+    let refused = Postgres::open(command()).await.unwrap_err();
+    assert!(matches!(&refused, StoreError::Outdated(said) if said.contains("older version")), "{refused}");
+    let mut connection = database.connect().await;
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(tables, 0);
+
+    let server = database.store().await;
+    receive(&server, 1).await.unwrap();
+    let store = Postgres::open(command()).await.unwrap();
+    assert_eq!(store.counts().await.unwrap()[0].entries, 1);
+    store.close().await;
+
+    sqlx::query("DELETE FROM _sqlx_migrations").execute(&mut connection).await.unwrap();
+    let refused = Postgres::open(command()).await.unwrap_err();
+    assert!(matches!(&refused, StoreError::Outdated(said) if said.contains("older version")), "{refused}");
+    server.close().await;
+    drop(connection);
+    database.drop().await;
 }
 
 #[tokio::test]

@@ -59,7 +59,7 @@ mod tests {
     use crate::inbox::store::conformance::WINDOW;
 
     async fn refused(url: String) -> String {
-        let options = PostgresOptions { url, connections: 2, deduplication_window: WINDOW };
+        let options = PostgresOptions { url, connections: 2, serves: true, deduplication_window: WINDOW };
         let words = Postgres::open(options).await.unwrap_err().to_string();
         assert!(!words.contains("hunter2") && !words.contains("somebody"), "{words}");
         words

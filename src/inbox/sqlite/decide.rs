@@ -97,15 +97,6 @@ async fn hasten(connection: &mut SqliteConnection, subject: &Subject, now: Milli
 
 async fn replay(connection: &mut SqliteConnection, subject: Subject, now: Millis) -> Result<(), StoreError> {
     let Subject { id, lane, environment, destination, deduplication, received_at, .. } = subject;
-    sqlx::query(
-        "UPDATE entries SET state = 'pending', attempts = 0, replays = replays + 1, pending_since = $2, \
-        settled_at = NULL WHERE id = $1",
-    )
-    .bind(id.as_slice())
-    .bind(now)
-    .execute(&mut *connection)
-    .await
-    .map_err(store_error)?;
     if let Some(deduplication) = deduplication {
         sqlx::query(
             "INSERT INTO seen (deduplication, entry, received_at) VALUES ($1, $2, $3) \
@@ -128,7 +119,16 @@ async fn replay(connection: &mut SqliteConnection, subject: Subject, now: Millis
     .bind(environment)
     .bind(destination)
     .bind(now)
+    .bind(id.as_slice())
+    .execute(&mut *connection)
+    .await
+    .map_err(store_error)?;
+    sqlx::query(
+        "UPDATE entries SET state = 'pending', attempts = 0, replays = replays + 1, pending_since = $2, \
+        settled_at = NULL, lane_number = (SELECT number FROM lanes WHERE lane = entries.lane) WHERE id = $1",
+    )
     .bind(id)
+    .bind(now)
     .execute(connection)
     .await
     .map_err(store_error)?;

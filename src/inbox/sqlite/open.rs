@@ -17,9 +17,10 @@ use super::filesystem::refuse_network;
 use super::place::{Place, beside};
 use super::recover::recover;
 use super::{Sqlite, SqliteOptions};
+use crate::inbox::store::tables::{LIST, are_up_to_date, of_an_older_version};
 use crate::inbox::store::{StoreError, millis};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// Who else writes is a command that changes a few rows; and whoever waits for us has a deadline of his own.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -32,28 +33,32 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const CHECKPOINT_PAGES: &str = "4000";
 /// In bytes: what the log keeps of its length after a burst.
 const JOURNAL_LIMIT: &str = "67108864";
-/// In KiB (negative, as SQLite wants it): indices of a million entries are looked up in memory.
+/// In KiB (negative, as SQLite wants it): indices of a million entries are changed in memory.
 const CACHE: &str = "-65536";
+/// Of each who reads: what is read once is not read again soon.
+const READERS_CACHE: &str = "-4096";
 /// Every statement in every length that [`chunks`](super::chunks) makes stays prepared.
-const STATEMENTS: usize = 128;
+const STATEMENTS: usize = 256;
 
 impl Sqlite {
-    /// Opens the store, brings its tables up to date, and takes the lock of the process that serves where `options` say so. The lanes
-    /// that a server before was working on when it died are due then.
+    /// Opens the store. The process that serves takes its lock and brings its tables up to date; the lanes that a server before was
+    /// working on when it died are due then.
     ///
     /// # Errors
     /// [`StoreError::Busy`] when another process serves from it, [`StoreError::Rejected`] on a network file system or when it is the
-    /// database of another program, [`StoreError::Corrupt`] when it is no database or a newer version has changed it, else what the
+    /// database of another program, for a command [`StoreError::Outdated`] when its tables are those of an older version, [`StoreError::Corrupt`] when it is no database or a newer version has changed it, else what the
     /// system said.
     pub async fn open(options: SqliteOptions) -> Result<Self, StoreError> {
         let SqliteOptions { path, create, exclusive, deduplication_window, clock } = options;
         let (path, lock) = on_a_thread(move || prepare(&path, create, exclusive)).await?;
         let connect = connection_options(&path);
         let mut writer = connect.connect().await.map_err(store_error)?;
-        refuse_foreign(&mut writer, &path).await?;
-        MIGRATIONS.run(&mut writer).await.map_err(of_migration)?;
+        let empty = refuse_foreign(&mut writer, &path).await?;
         if exclusive {
+            MIGRATIONS.run(&mut writer).await.map_err(of_migration)?;
             recover(&mut writer, clock.now()).await?;
+        } else if empty || !are_up_to_date(&MIGRATIONS, &mut writer).await.map_err(of_migration)? {
+            return Err(of_an_older_version());
         }
         let mut keeper = connect.connect().await.map_err(store_error)?;
         // Only who has read has opened the log.
@@ -62,7 +67,7 @@ impl Sqlite {
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_lazy_with(connect.clone().pragma("query_only", "1"));
+            .connect_lazy_with(connect.clone().pragma("query_only", "1").pragma("cache_size", READERS_CACHE));
         let window = millis(deduplication_window);
         Ok(Self {
             path,
@@ -103,13 +108,13 @@ pub(super) async fn on_a_thread<T: Send + 'static>(
     done.map_err(|_| StoreError::Unavailable("the runtime is shutting down".into()))?
 }
 
-/// Refuses a database that somebody else's tables are in.
-async fn refuse_foreign(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+/// Refuses a database that somebody else's tables are in. Returns whether none are.
+async fn refuse_foreign(connection: &mut SqliteConnection, path: &Path) -> Result<bool, StoreError> {
     let tables = tables(connection).await?;
-    let ours = ["_sqlx_migrations", "entries", "lanes"].iter().all(|ours| tables.iter().any(|table| table == ours));
+    let ours = [LIST, "entries", "lanes"].iter().all(|ours| tables.iter().any(|table| table == ours));
     // Before the first migration is done there is nothing but the list of migrations.
-    if ours || tables.iter().all(|table| table == "_sqlx_migrations") {
-        return Ok(());
+    if ours || tables.iter().all(|table| table == LIST) {
+        return Ok(tables.is_empty());
     }
     let path = path.display();
     Err(StoreError::Rejected(format!("{path} is another program's database; give the inbox a file of its own")))

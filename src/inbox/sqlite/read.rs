@@ -9,8 +9,8 @@ use super::Sqlite;
 use super::error::store_error;
 use crate::inbox::entry::EntryId;
 use crate::inbox::store::columns::{
-    CountColumns, EntryColumns, INVARIANTS, NoteColumns, SELECT_COUNTS, SELECT_ENTRIES, SELECT_WAITING, counter, limit,
-    restrict, restrict_to_heads, waiting,
+    CountColumns, EntryColumns, HEAD_BYTES, INVARIANTS, NoteColumns, PAGE_BYTES, SELECT_COUNTS, SELECT_ENTRIES,
+    SELECT_WAITING, counter, restrict, restrict_to_page, waiting,
 };
 use crate::inbox::store::{Count, DestinationKey, Digest, Filter, Note, Row, StoreError};
 
@@ -20,7 +20,7 @@ impl Sqlite {
     }
 
     pub(super) async fn read_list(&self, filter: Filter, after: i64, most: usize) -> Result<Vec<Row>, StoreError> {
-        self.rows(list_query(filter, after, most)).await
+        self.rows(list_query(&filter, after, most)).await
     }
 
     pub(super) async fn read_entry(&self, id: EntryId) -> Result<Option<Row>, StoreError> {
@@ -81,7 +81,7 @@ impl Sqlite {
             sqlx::query_scalar("PRAGMA integrity_check").fetch_all(&self.readers).await.map_err(store_error)?;
         // What it says when there is nothing to say.
         found.retain(|line| line != "ok");
-        for (words, query) in INVARIANTS {
+        for (words, query) in INVARIANTS.into_iter().chain([NUMBERS]) {
             let rows: i64 = sqlx::query_scalar(query).fetch_one(&self.readers).await.map_err(store_error)?;
             if rows != 0 {
                 found.push(format!("{rows} times: {words}"));
@@ -91,19 +91,33 @@ impl Sqlite {
     }
 }
 
+/// What must hold besides, as [`INVARIANTS`].
+const NUMBERS: (&str, &str) = (
+    "entries are pending under another number than their lane has, and would never be delivered",
+    "SELECT count(*) FROM entries JOIN lanes ON lanes.lane = entries.lane \
+        WHERE entries.state = 'pending' AND entries.lane_number <> lanes.number",
+);
+
 pub(super) const NEXT_DUE: &str =
     "SELECT min(due_at) FROM lanes WHERE environment = $1 AND destination = $2 AND blocked_by IS NULL";
 
 pub(super) fn heads_query(lane: Digest, most: usize) -> QueryBuilder<sqlite::Sqlite> {
     let mut query = QueryBuilder::new(SELECT_ENTRIES);
-    restrict_to_heads(&mut query, lane, most, "length");
+    let conditions = |query: &mut QueryBuilder<sqlite::Sqlite>| {
+        query
+            .push(" WHERE entries.state = 'pending' AND entries.lane_number = (SELECT number FROM lanes WHERE lane = ");
+        query.push_bind(lane.to_vec()).push(")");
+    };
+    restrict_to_page(&mut query, conditions, most, HEAD_BYTES, "length");
     query
 }
 
-pub(super) fn list_query(filter: Filter, after: i64, most: usize) -> QueryBuilder<sqlite::Sqlite> {
+pub(super) fn list_query(filter: &Filter, after: i64, most: usize) -> QueryBuilder<sqlite::Sqlite> {
     let mut query = QueryBuilder::new(SELECT_ENTRIES);
-    query.push(" WHERE entries.sequence > ").push_bind(after);
-    restrict(&mut query, filter, "+");
-    query.push(" ORDER BY entries.sequence LIMIT ").push_bind(limit(most));
+    let conditions = |query: &mut QueryBuilder<sqlite::Sqlite>| {
+        query.push(" WHERE entries.sequence > ").push_bind(after);
+        restrict(query, filter.clone(), "+");
+    };
+    restrict_to_page(&mut query, conditions, most, PAGE_BYTES, "length");
     query
 }

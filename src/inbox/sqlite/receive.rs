@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
+use sqlx::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
-use sqlx::{QueryBuilder, Row as _};
 
 use super::chunks::chunks;
 use super::error::store_error;
 use crate::inbox::entry::{Millis, State};
+use crate::inbox::store::columns::fixed;
 use crate::inbox::store::{Digest, NewRow, Received, StoreError};
 
 /// Stores `rows` in their order, but for those that are repeats.
@@ -57,13 +58,30 @@ async fn claim_keys(
             " ON CONFLICT (deduplication) DO UPDATE SET entry = excluded.entry, received_at = excluded.received_at \
             WHERE seen.received_at <= excluded.received_at - ",
         );
-        query.push_bind(window).push(" RETURNING entry");
-        for row in query.build().fetch_all(&mut *connection).await.map_err(store_error)? {
-            let entry: Vec<u8> = row.try_get(0).map_err(store_error)?;
-            fresh.insert(crate::inbox::store::columns::fixed(entry)?);
+        query.push_bind(window);
+        let claimed = query.build().execute(&mut *connection).await.map_err(store_error)?.rows_affected();
+        let ids = chunk.iter().map(|(row, _)| *row.facts.id.as_bytes());
+        // Repeats are rare; only where there is one, it has to be found.
+        if usize::try_from(claimed).is_ok_and(|claimed| claimed == chunk.len()) {
+            fresh.extend(ids);
+        } else {
+            let ids: Vec<[u8; 16]> = ids.collect();
+            fresh.extend(owners(connection, &ids).await?);
         }
     }
     Ok(fresh)
+}
+
+/// Those of `ids` that have a key.
+async fn owners(connection: &mut SqliteConnection, ids: &[[u8; 16]]) -> Result<Vec<[u8; 16]>, StoreError> {
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT entry FROM seen WHERE entry IN (");
+    let mut separated = query.separated(", ");
+    for id in ids {
+        separated.push_bind(id.as_slice());
+    }
+    query.push(")");
+    let rows: Vec<Vec<u8>> = query.build_query_scalar().fetch_all(connection).await.map_err(store_error)?;
+    rows.into_iter().map(fixed).collect()
 }
 
 /// A lane that comes into being is due at once.
@@ -94,8 +112,8 @@ async fn count_into_lanes(connection: &mut SqliteConnection, rows: &[&NewRow], n
 async fn insert(connection: &mut SqliteConnection, rows: &[&NewRow]) -> Result<(), StoreError> {
     for chunk in chunks(rows) {
         let mut query = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO entries (id, environment, product, operation, destination, lane, deduplication, received_at, \
-            client_subject, client_sha256, correlation_id, traceparent, method, state, attempts, replays, pending_since, \
+            "INSERT INTO entries (id, environment, product, operation, destination, lane, lane_number, deduplication, \
+            received_at, client_subject, client_sha256, correlation_id, traceparent, method, state, attempts, replays, pending_since, \
             key_id, payload) ",
         );
         query.push_values(chunk, |mut values, row| {
@@ -106,6 +124,8 @@ async fn insert(connection: &mut SqliteConnection, rows: &[&NewRow]) -> Result<(
             values.push_bind(facts.operation.as_str());
             values.push_bind(facts.destination.as_str());
             values.push_bind(row.lane.as_slice());
+            values.push("(SELECT number FROM lanes WHERE lane = ");
+            values.push_bind_unseparated(row.lane.as_slice()).push_unseparated(")");
             values.push_bind(row.deduplication.as_ref().map(<[u8; 32]>::as_slice));
             values.push_bind(facts.received_at);
             values.push_bind(facts.client_subject.as_str());

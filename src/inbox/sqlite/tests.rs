@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqlx::{ConnectOptions, Connection, Row as _, SqlSafeStr};
 use tempfile::TempDir;
 
+use super::open::MIGRATIONS;
 use super::*;
 use crate::inbox::entry::EntryId;
 use crate::inbox::store::conformance::{RECEIVED_AT, Subject, WINDOW, conformance_suite, entry};
@@ -128,6 +129,28 @@ async fn a_store_that_a_newer_version_has_changed_is_left_alone() {
         matches!(&refused, StoreError::Corrupt(words) if words.contains("newer version") && words.contains("restore a backup")),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn a_command_leaves_the_tables_of_an_older_version_to_the_server() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("inbox.db");
+    let command = SqliteOptions { exclusive: false, create: false, ..options(&path) };
+    std::fs::write(&path, "").unwrap();
+    let refused = Sqlite::open(command.clone()).await.unwrap_err();
+    assert!(matches!(&refused, StoreError::Outdated(words) if words.contains("there are none yet")), "{refused}");
+
+    Sqlite::open(options(&path)).await.unwrap().close().await;
+    Sqlite::open(command.clone()).await.unwrap().close().await;
+    // As if the last step had not been done yet.
+    let mut connection = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+    let last = "DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
+    sqlx::query(last).execute(&mut connection).await.unwrap();
+    let refused = Sqlite::open(command).await.unwrap_err();
+    assert!(matches!(&refused, StoreError::Outdated(words) if words.contains("older version")), "{refused}");
+    let done: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(usize::try_from(done).unwrap() + 1, MIGRATIONS.iter().count());
 }
 
 #[tokio::test]
@@ -313,15 +336,15 @@ async fn what_is_done_all_the_time_is_looked_up_by_index() {
     let purged = keep::purge_query(State::Delivered, RECEIVED_AT, in_environment(None), 1);
     let queries = [
         (read::heads_query([1; 32], 1).sql(), "entries_pending"),
-        (read::list_query(in_environment(None), 0, 1).sql(), "INTEGER PRIMARY KEY (rowid>?)"),
-        (read::list_query(in_environment(Some(State::Pending)), 0, 1).sql(), "INTEGER PRIMARY KEY (rowid>?)"),
+        (read::list_query(&in_environment(None), 0, 1).sql(), "INTEGER PRIMARY KEY (rowid>?)"),
+        (read::list_query(&in_environment(Some(State::Pending)), 0, 1).sql(), "INTEGER PRIMARY KEY (rowid>?)"),
         (read::NEXT_DUE.into_sql_str(), "lanes_due"),
         (write::CLAIM.into_sql_str(), "lanes_due"),
         (settle::delivered_query(&[EntryId::new(); 8], RECEIVED_AT).sql(), "sqlite_autoindex_entries_1"),
         (settle::failed_query(&vec![(EntryId::new(), None); 8]).sql(), "sqlite_autoindex_entries_1"),
-        (settle::change_query(&vec![([1; 32], change); 8], RECEIVED_AT).sql(), "PRIMARY KEY"),
-        (settle::renewal_query(&[lease; 8], RECEIVED_AT).sql(), "PRIMARY KEY"),
-        (settle::holding_query(&[lease; 8]).sql(), "PRIMARY KEY"),
+        (settle::change_query(&vec![([1; 32], change); 8], RECEIVED_AT).sql(), "sqlite_autoindex_lanes_1"),
+        (settle::renewal_query(&[lease; 8], RECEIVED_AT).sql(), "sqlite_autoindex_lanes_1"),
+        (settle::holding_query(&[lease; 8]).sql(), "sqlite_autoindex_lanes_1"),
         (purged.sql(), "entries_settled"),
         (recover::CLEAR.into_sql_str(), "lanes_leased"),
         (recover::RELEASE.into_sql_str(), "lanes_leased"),

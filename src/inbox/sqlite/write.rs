@@ -88,6 +88,6 @@ async fn lease(connection: &mut SqliteConnection, claim: Claim, now: i64) -> Res
     leased.into_iter().map(|(lane, fence)| Ok(Lease { lane: columns::fixed(lane)?, fence })).collect()
 }
 
-pub(super) const CLAIM: &str = "UPDATE lanes SET leased = 1, due_at = $1, fence = (SELECT last + 1 FROM fences) WHERE lane IN \
-            (SELECT lane FROM lanes WHERE environment = $2 AND destination = $3 AND blocked_by IS NULL AND due_at <= $4 \
+pub(super) const CLAIM: &str = "UPDATE lanes SET leased = 1, due_at = $1, fence = (SELECT last + 1 FROM fences) WHERE number IN \
+            (SELECT number FROM lanes WHERE environment = $2 AND destination = $3 AND blocked_by IS NULL AND due_at <= $4 \
             ORDER BY due_at LIMIT $5) RETURNING lane, fence";

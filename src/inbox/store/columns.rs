@@ -2,36 +2,38 @@
 
 use sqlx::{Database, Encode, FromRow, QueryBuilder, Type};
 
-use super::{Count, DestinationKey, Digest, Filter, Note, Payload, Row, StoreError};
+use super::{Count, DestinationKey, Filter, Note, Payload, Row, StoreError};
 use crate::inbox::entry::{EntryId, Facts, Millis, State};
 
 /// Bytes of payload after which no further head is read: many lanes are worked on at once, and bodies may be large.
 pub(in crate::inbox) const HEAD_BYTES: i64 = 256 * 1024;
+/// Bytes of payload after which a page of a list ends.
+pub(in crate::inbox) const PAGE_BYTES: i64 = 4 * 1024 * 1024;
 
 /// Begins every query for entries. The lane of an entry that is pending knows when it is tried next.
 pub(in crate::inbox) const SELECT_ENTRIES: &str = "SELECT entries.*, \
     CASE WHEN entries.state = 'pending' AND lanes.blocked_by IS NULL THEN lanes.due_at END AS next_attempt \
     FROM entries LEFT JOIN lanes ON lanes.lane = entries.lane";
 
-/// Restricts [`SELECT_ENTRIES`] to the first pending ones of a lane, in order: `most` of them, and none behind the one with which
-/// they have [`HEAD_BYTES`]. `length` is what the engine calls the function.
-pub(in crate::inbox) fn restrict_to_heads<DB>(
+/// Restricts [`SELECT_ENTRIES`] to the first that meet `conditions` (begun with `WHERE`), in order: `most` of them, and none behind the
+/// one with which they have `bytes` of payload. `length` is what the engine calls the function; it reads no payload.
+pub(in crate::inbox) fn restrict_to_page<DB>(
     query: &mut QueryBuilder<DB>,
-    lane: Digest,
+    conditions: impl Fn(&mut QueryBuilder<DB>),
     most: usize,
+    bytes: i64,
     length: &'static str,
 ) where
     DB: Database,
-    for<'q> Vec<u8>: Encode<'q, DB> + Type<DB>,
     for<'q> i64: Encode<'q, DB> + Type<DB>,
 {
-    query.push(" WHERE entries.state = 'pending' AND entries.lane = ").push_bind(lane.to_vec());
-    query.push(" AND entries.sequence <= coalesce((SELECT min(sequence) FROM (SELECT sequence, sum(");
-    query
-        .push(length)
-        .push("(payload)) OVER (ORDER BY sequence) AS bytes FROM entries WHERE state = 'pending' AND lane = ");
-    query.push_bind(lane.to_vec()).push(" ORDER BY sequence LIMIT ").push_bind(limit(most));
-    query.push(") AS first WHERE bytes >= ").push_bind(HEAD_BYTES).push("), ").push_bind(i64::MAX);
+    conditions(query);
+    query.push(" AND entries.sequence <= coalesce((SELECT min(sequence) FROM (SELECT sequence, ");
+    query.push("sum(payload_bytes) OVER (ORDER BY sequence) AS bytes FROM (SELECT entries.sequence, ");
+    query.push(length).push("(entries.payload) AS payload_bytes FROM entries");
+    conditions(query);
+    query.push(" ORDER BY entries.sequence LIMIT ").push_bind(limit(most));
+    query.push(") AS first) AS summed WHERE bytes >= ").push_bind(bytes).push("), ").push_bind(i64::MAX);
     query.push(") ORDER BY entries.sequence LIMIT ").push_bind(limit(most));
 }
 

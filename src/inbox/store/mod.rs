@@ -16,6 +16,7 @@ pub(super) mod columns;
 #[cfg(test)]
 pub(super) mod conformance;
 pub(super) mod settling;
+pub(super) mod tables;
 
 use std::fmt;
 use std::time::Duration;
@@ -47,6 +48,9 @@ pub enum StoreError {
     /// It is damaged, or holds what this version does not understand.
     #[error("the store is damaged: {0}")]
     Corrupt(String),
+    /// Its tables are those of an older version, or there are none yet.
+    #[error("the store is not up to date: {0}")]
+    Outdated(String),
     /// It does not take what it was given, although it works.
     #[error("the store refuses what it was given: {0}")]
     Rejected(String),
@@ -62,6 +66,7 @@ impl StoreError {
             Self::ReadOnly(_) => "read-only",
             Self::Busy(_) => "busy",
             Self::Corrupt(_) => "corrupt",
+            Self::Outdated(_) => "outdated",
             Self::Rejected(_) => "rejected",
         }
     }
@@ -340,7 +345,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// How many entries there are, by environment, operation and state.
     fn counts(&self) -> BoxFuture<'_, Result<Vec<Count>, StoreError>>;
 
-    /// A page of entries, oldest first, behind the sequence number `after`.
+    /// A page of entries, oldest first, behind the sequence number `after`: at most `most`, and none behind the one with which they
+    /// have 4 MiB of payload. Only an empty page is the last.
     fn list(&self, filter: Filter, after: i64, most: usize) -> BoxFuture<'_, Result<Vec<Row>, StoreError>>;
 
     /// An entry.

@@ -72,6 +72,7 @@ macro_rules! conformance_suite {
             payloads_are_resealed_only_from_the_key_that_was_read
             a_note_is_kept_once_or_replaced
             a_list_has_pages_and_filters
+            a_page_ends_where_its_payloads_are_large
             heads_are_as_many_as_asked_for_but_large_ones_come_alone
             who_is_waited_for_is_known
             entries_are_counted_by_kind

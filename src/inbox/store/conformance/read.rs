@@ -35,6 +35,30 @@ pub(in crate::inbox) async fn a_list_has_pages_and_filters(subject: &Subject) {
     }
 }
 
+pub(in crate::inbox) async fn a_page_ends_where_its_payloads_are_large(subject: &Subject) {
+    let mut rows: Vec<NewRow> = (0..6).map(entry).collect();
+    for (row, kibibytes) in rows.iter_mut().zip([1, 3000, 2000, 5000, 1, 1]) {
+        row.payload.bytes = vec![7; kibibytes * 1024];
+    }
+    rows[4].facts.environment = "production".into();
+    for row in &rows {
+        subject.receive([row]).await;
+    }
+    let all: Vec<EntryId> = rows.iter().map(|row| row.facts.id).collect();
+    let (mut pages, mut after) = (Vec::new(), 0);
+    loop {
+        let page = subject.store.list(Filter::default(), after, 10).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = last.sequence;
+        pages.push(ids(&page));
+    }
+    // Each up to the one with which it has 4 MiB.
+    assert_eq!(pages, [&all[..3], &all[3..4], &all[4..]]);
+    // What does not pass takes no room.
+    let filter = Filter { environment: Some("production".into()), ..Filter::default() };
+    assert_eq!(ids(&subject.store.list(filter, 0, 10).await.unwrap()), all[4..5]);
+}
+
 pub(in crate::inbox) async fn heads_are_as_many_as_asked_for_but_large_ones_come_alone(subject: &Subject) {
     let mut rows: Vec<NewRow> = (0..6).map(|_| entry(1)).collect();
     for (row, kibibytes) in rows.iter_mut().zip([1, 200, 100, 400, 1, 1]) {
