@@ -4,6 +4,7 @@ mod crash;
 mod database;
 mod decisions;
 mod faults;
+mod full;
 mod receiving;
 mod recorder;
 mod replicas;

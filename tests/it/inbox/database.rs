@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 
 /// A running cluster; killed with the test.
@@ -33,6 +34,11 @@ impl Database {
         format!("postgres://issuer@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// A connection of the test's own.
+    pub(super) async fn connect(&self) -> PgConnection {
+        PgConnection::connect(&self.url()).await.unwrap()
+    }
+
     /// Starts it again. Right after it was killed, what is left of it may still be in the way.
     pub(super) fn up(&self) {
         let options = format!("-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories=", self.port);
@@ -48,8 +54,7 @@ impl Database {
 
     /// SIGKILL, as a machine dies.
     pub(super) fn kill(&self) {
-        let pid = std::fs::read_to_string(self.directory.path().join("data/postmaster.pid"));
-        let Some(pid) = pid.ok().and_then(|text| text.lines().next().map(str::to_owned)) else { return };
+        let Some(pid) = self.postmaster() else { return };
         let killed = Command::new("sh").arg("-c").arg(format!("kill -9 {pid}")).stderr(Stdio::null()).status();
         assert!(killed.is_ok());
     }
@@ -58,6 +63,12 @@ impl Database {
     pub(super) fn stop(&self) {
         let stopped = self.run("pg_ctl", &["-D", &self.data(), "-w", "-m", "fast", "stop"]);
         assert!(stopped.status.success(), "{stopped:?}");
+    }
+
+    /// The process that is the parent of all others.
+    fn postmaster(&self) -> Option<u32> {
+        let text = std::fs::read_to_string(self.directory.path().join("data/postmaster.pid")).ok()?;
+        text.lines().next()?.parse().ok()
     }
 
     fn data(&self) -> String {

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use http::Request;
 
+use crate::support::backend::Received;
 use crate::support::door::edit;
-use crate::support::{Door, Pki, Setup, eventually, request};
+use crate::support::{Door, Pki, Reply, Setup, eventually, request};
 
 /// Nothing waits long: tests have other things to do.
 pub(super) const QUICK: &str = "[inbox.delivery]\nfirst_backoff = \"20ms\"\nmax_backoff = \"200ms\"\nlease = \"2s\"\n";
@@ -42,10 +43,25 @@ pub(super) fn notification(card: &str, operation: &str) -> Request<Bytes> {
     request("POST", &path).header("content-type", "application/json").body(Bytes::from(body)).unwrap()
 }
 
+/// Asserts that a notification was refused in the words of its product, so that it comes again.
+#[track_caller]
+pub(super) fn is_refused_for_now(reply: &Reply) {
+    assert_eq!(reply.status, 503, "{reply:?}");
+    assert_eq!(reply.headers["retry-after"], "5");
+    assert_eq!(reply.headers["content-type"], "application/json");
+    let told: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+    assert_eq!(told, serde_json::json!({ "error": "The notification cannot be kept now. It was not acknowledged." }));
+}
+
 /// What arrived at the backend: of each card, in order, the id of the event and what it was about.
 pub(super) fn arrived(door: &Door) -> BTreeMap<String, Vec<(String, String)>> {
+    by_card(door.backend.all_received())
+}
+
+/// The same of what a backend received, whichever it is.
+pub(super) fn by_card(all: Vec<Received>) -> BTreeMap<String, Vec<(String, String)>> {
     let mut cards: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-    for received in door.backend.all_received() {
+    for received in all {
         let body: serde_json::Value = serde_json::from_slice(&received.body).unwrap();
         let card = received.uri.path().split('/').rev().nth(1).unwrap().to_owned();
         let id = received.headers["ce-id"].to_str().unwrap().to_owned();
