@@ -9,4 +9,5 @@ mod receiving;
 mod recorder;
 mod replicas;
 mod sealed;
+mod silence;
 mod streams;

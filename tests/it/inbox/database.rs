@@ -65,6 +65,18 @@ impl Database {
         assert!(stopped.status.success(), "{stopped:?}");
     }
 
+    /// From now on it says nothing: its processes stand still, connections stay as they are, and the kernel takes new ones in. Until
+    /// what is returned is dropped.
+    pub(super) fn silence(&self) -> Silence {
+        let postmaster = self.postmaster().expect("it runs");
+        let mut silence = Silence { processes: Vec::new() };
+        // Nobody else makes new ones.
+        silence.stop(vec![postmaster]);
+        silence.stop(children(postmaster));
+        assert!(silence.processes.len() > 2, "its own processes, and one for each connection: {silence:?}");
+        silence
+    }
+
     /// The process that is the parent of all others.
     fn postmaster(&self) -> Option<u32> {
         let text = std::fs::read_to_string(self.directory.path().join("data/postmaster.pid")).ok()?;
@@ -100,6 +112,58 @@ impl Drop for Database {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Processes that stand still for as long as this lives.
+#[derive(Debug)]
+pub(super) struct Silence {
+    processes: Vec<u32>,
+}
+
+impl Silence {
+    /// Stops `processes`, and waits until all of them stand still.
+    fn stop(&mut self, processes: Vec<u32>) {
+        self.processes.extend(&processes);
+        signal("STOP", &processes);
+        for process in processes {
+            let stands_still = (0..400).any(|_| {
+                // One that has ended is silent, too.
+                let still = state(process).is_none_or(|(state, _)| state == "T");
+                if !still {
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+                still
+            });
+            assert!(stands_still, "process {process} goes on");
+        }
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        signal("CONT", &self.processes);
+    }
+}
+
+fn signal(name: &str, processes: &[u32]) {
+    let processes: Vec<String> = processes.iter().map(u32::to_string).collect();
+    let kill = format!("kill -{name} {}", processes.join(" "));
+    // One of them may have ended.
+    let _ = Command::new("sh").arg("-c").arg(kill).stderr(Stdio::null()).status();
+}
+
+fn children(of: u32) -> Vec<u32> {
+    let processes = std::fs::read_dir("/proc").unwrap();
+    let numbers = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    numbers.filter(|process| state(*process).is_some_and(|(_, parent)| parent == of)).collect()
+}
+
+/// The state of a process, and its parent; `None` when there is no such process.
+fn state(process: u32) -> Option<(String, u32)> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // Number, name in parentheses, which may hold anything, state, parent.
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+    Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
 }
 
 /// A port of loopback that nobody listens on.
