@@ -11,3 +11,4 @@ mod replicas;
 mod sealed;
 mod silence;
 mod streams;
+mod takeover;
