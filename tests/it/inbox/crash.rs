@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::support::{Caller, Door, Server, eventually};
 
 use super::database::Database;
@@ -139,16 +141,19 @@ async fn every_notification_is_delivered_although_the_database_is_killed() {
     let database = Database::start();
     let mut door = open(&format!("[inbox]\nurl = \"{}\"\n", database.url()), "").await;
     let conversations: Vec<Arc<Mutex<Conversation>>> = (0..CALLERS).map(|_| Arc::default()).collect();
-    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let stop = CancellationToken::new();
     let calls: Vec<_> = conversations
         .iter()
         .enumerate()
         .map(|(card, conversation)| {
-            let (caller, conversation, stop) = (door.honest(), Arc::clone(conversation), Arc::clone(&stop));
+            let (caller, conversation, stop) = (door.honest(), Arc::clone(conversation), stop.clone());
             tokio::spawn(async move {
-                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                    let talk = converse(caller.clone(), card, Arc::clone(&conversation));
-                    let _ = tokio::time::timeout(Duration::from_millis(500), talk).await;
+                // It ends with its connection, and goes on over another one.
+                while !stop.is_cancelled() {
+                    tokio::select! {
+                        () = converse(caller.clone(), card, Arc::clone(&conversation)) => {}
+                        () = stop.cancelled() => {}
+                    }
                 }
             })
         })
@@ -164,7 +169,7 @@ async fn every_notification_is_delivered_although_the_database_is_killed() {
     }
     let before = acknowledged();
     eventually("somebody to be acknowledged in the end", async || acknowledged() > before).await;
-    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    stop.cancel();
     for call in calls {
         call.await.unwrap();
     }
