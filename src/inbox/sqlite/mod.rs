@@ -4,6 +4,7 @@
 //! done (`synchronous = FULL`), which is what one process after the other waits for: [`Writer`](super::Writer) gathers what
 //! arrives meanwhile.
 
+mod checkpoint;
 mod chunks;
 mod decide;
 mod error;
@@ -28,6 +29,7 @@ use futures_util::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
+use self::checkpoint::Checkpoints;
 use self::place::Place;
 use super::entry::{EntryId, Millis, State};
 use super::store::{
@@ -59,6 +61,8 @@ pub struct Sqlite {
     /// `None` = the next who writes connects anew: the last one met something that may have left its connection unusable.
     writer: Mutex<Option<SqliteConnection>>,
     readers: SqlitePool,
+    /// Only where this is the process that serves.
+    checkpoints: Option<Checkpoints>,
     /// Does nothing. As long as a connection is open, SQLite neither deletes the log nor makes another.
     keeper: Mutex<Option<SqliteConnection>>,
     window: Millis,

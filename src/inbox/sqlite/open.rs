@@ -12,6 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{ConnectOptions, Connection};
 use tokio::sync::Mutex;
 
+use super::checkpoint::Checkpoints;
 use super::error::{of_migration, store_error};
 use super::filesystem::refuse_network;
 use super::place::{Place, beside};
@@ -69,6 +70,13 @@ impl Sqlite {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(connect.clone().pragma("query_only", "1").pragma("cache_size", READERS_CACHE));
         let window = millis(deduplication_window);
+        let checkpoints = if exclusive {
+            let mut connection = connect.connect().await.map_err(store_error)?;
+            tables(&mut connection).await?;
+            Some(Checkpoints::begin(connection))
+        } else {
+            None
+        };
         Ok(Self {
             path,
             place,
@@ -76,6 +84,7 @@ impl Sqlite {
             writer: Mutex::new(Some(writer)),
             readers,
             keeper: Mutex::new(Some(keeper)),
+            checkpoints,
             window,
             clock,
             lock: std::sync::Mutex::new(lock),
@@ -89,6 +98,9 @@ impl Sqlite {
 
     pub(super) async fn disconnect(&self) {
         self.readers.close().await;
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.end().await;
+        }
         let connections = [self.keeper.lock().await.take(), self.writer.lock().await.take()];
         for connection in connections.into_iter().flatten() {
             // The last connection that ends copies the log into the database.

@@ -12,7 +12,8 @@ impl Sqlite {
     pub(super) async fn write_batch(&self, batch: Batch) -> Result<BatchOutcome, StoreError> {
         let window = self.window;
         let now = self.clock.now();
-        self.transaction(move |transaction| {
+        let changes = batch.receive.len() + batch.settle.len();
+        let done = self.transaction(move |transaction| {
             Box::pin(async move {
                 let settled = settle::settle(transaction, batch.settle, now).await?;
                 let mut outcome = BatchOutcome { settled, ..BatchOutcome::default() };
@@ -25,8 +26,13 @@ impl Sqlite {
                 }
                 Ok(outcome)
             })
-        })
-        .await
+        });
+        let outcome = done.await?;
+        let claimed: usize = outcome.claimed.iter().map(Vec::len).sum();
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.changed(changes + claimed);
+        }
+        Ok(outcome)
     }
 
     /// Does all of `work` or nothing of it, alone. After an error that says nothing against `work` itself the connection is given

@@ -24,7 +24,11 @@ fn operation_of(request: &Request<Bytes>) -> String {
 
 /// Sends notifications until one is refused, and asserts that Thales will send that one again.
 async fn fill(session: &mut Session, acknowledged: &mut BTreeSet<(String, String)>) -> usize {
-    for number in 0..2000 {
+    fill_from(0, session, acknowledged).await
+}
+
+async fn fill_from(first: usize, session: &mut Session, acknowledged: &mut BTreeSet<(String, String)>) -> usize {
+    for number in first..first + 2000 {
         let call = large(number);
         let operation = operation_of(&call);
         let reply = session.send(call).await.unwrap();
@@ -47,7 +51,8 @@ async fn recovers(
     heal: impl AsyncFnOnce(),
 ) {
     let pid = door.server.pid();
-    assert_eq!(session.send(large(number)).await.unwrap().status, 503);
+    // Copying the log may make a little room meanwhile; what is taken then has to arrive like all the rest.
+    let number = fill_from(number, session, &mut acknowledged).await;
     assert_eq!(door.server.admin_fetch("/readyz").await.0, 200, "queries are served all the same");
     assert!(door.server.metric("issuer_host_inbox_failures_total").await >= 1.0);
     heal().await;
