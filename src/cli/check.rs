@@ -1,6 +1,5 @@
 //! `issuer-host check`: what is configured, what each file holds, what expires when.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use super::configuration::{self, ConfigurationFile};
@@ -8,6 +7,7 @@ use super::explanation::Explanation;
 use super::{Error, say};
 use crate::app::{AppOptions, EnvironmentProblem, InboxSetup, StoreOptions};
 use crate::inbox::entry::State;
+use crate::inbox::sqlite;
 use crate::inbox::store::{Count, StoreError};
 use crate::settings::{Report, Settings};
 use crate::tls::{TlsMaterial, now};
@@ -73,10 +73,7 @@ fn store_state(setup: &InboxSetup) -> Result<StoreState, StoreError> {
     if let StoreOptions::Sqlite(path) = &setup.store
         && matches!(path.try_exists(), Ok(false))
     {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        if !folder.is_dir() {
-            return Err(StoreError::Unavailable(format!("{} is no directory: make it", folder.display())));
-        }
+        sqlite::folder(path)?;
         return said("the server makes it when it starts".to_owned());
     }
     match counted(setup) {

@@ -8,7 +8,7 @@ use issuer_host::inbox::sqlite::{Sqlite, SqliteOptions};
 use issuer_host::inbox::store::{Batch, Clock, DestinationKey, NewRow, Store as _};
 use issuer_host::inbox::{MasterKeys, Sealing};
 
-use super::{BAD_CONFIGURATION, Command, Output, Stdio, TempDir, fs, text_of};
+use super::{BAD_CONFIGURATION, Command, Operator, Output, Stdio, TempDir, fs, text_of};
 
 const BODY: &str = r#"{"cardId":"CARD7"}"#;
 
@@ -172,4 +172,37 @@ async fn keys_are_rotated_and_what_no_longer_opens_is_found() {
     let bad = inbox.run(&["verify"]);
     assert_eq!(bad.status.code(), Some(BAD_CONFIGURATION));
     assert!(text_of(&bad).contains("line 1"), "{bad:?}");
+}
+
+#[tokio::test]
+async fn check_looks_into_the_store_and_neither_makes_nor_changes_one() {
+    let operator = Operator::new();
+    let (inbox, _) = Inbox::new(None).await;
+    let database = inbox.0.path().join("inbox.db");
+    let before = fs::read(&database).unwrap();
+    operator.edit("[server]\n", "[inbox]\nurl = \"sqlite:inbox.db\"\n\n[server]\n");
+    assert!(operator.is_warned().contains("the server makes it when it starts"));
+    let path = operator.directory.path().join("inbox.db");
+    assert!(!path.exists());
+
+    fs::copy(&database, &path).unwrap();
+    assert!(operator.is_warned().contains("3 entries wait, 0 are dead letters"));
+    assert_eq!(fs::read(&path).unwrap(), before);
+
+    fs::write(&path, "").unwrap();
+    assert!(operator.is_warned().contains("the server makes its tables, or brings them up to date, when it starts"));
+    fs::write(&path, "this is no database at all, but a letter".repeat(200)).unwrap();
+    operator.is_told(&["inbox.url", "The inbox cannot be opened", "the store is damaged"]);
+    operator.edit("sqlite:inbox.db", "sqlite:nowhere/inbox.db");
+    operator.is_told(&["inbox.url", "nowhere is no directory", "make it"]);
+}
+
+#[test]
+fn check_warns_of_a_database_that_it_cannot_reach() {
+    let operator = Operator::new();
+    // Nobody can listen on it: it is not even tried twice.
+    operator.edit("[server]\n", "[inbox]\nurl = \"postgres://inbox:hunter2@127.0.0.1:1/inbox\"\n\n[server]\n");
+    let words = operator.is_warned();
+    assert!(words.contains("inbox.url: from here the store cannot be reached"), "{words}");
+    assert!(words.contains("The server does not start without it") && !words.contains("hunter2"), "{words}");
 }

@@ -12,3 +12,4 @@ mod sealed;
 mod silence;
 mod streams;
 mod takeover;
+mod told;

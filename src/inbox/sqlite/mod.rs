@@ -29,6 +29,8 @@ use futures_util::future::BoxFuture;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
+pub use self::open::folder;
+
 use self::checkpoint::Checkpoints;
 use self::place::Place;
 use super::entry::{EntryId, Millis, State};

@@ -156,10 +156,22 @@ fn connection_options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
+/// Where a store is, or shall be.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when there is no such directory.
+pub fn folder(path: &Path) -> Result<&Path, StoreError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let is_directory = folder.is_dir();
+    is_directory.then_some(folder).ok_or_else(|| {
+        StoreError::Unavailable(format!("{} is no directory: make it, or name another place", folder.display()))
+    })
+}
+
 /// Makes the file where it is wanted, and takes the lock.
 /// Returns what the file is called without links: another name for it must not be another lock, nor another log.
 fn prepare(path: &Path, create: bool, exclusive: bool) -> Result<(PathBuf, Option<File>), StoreError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder(path)?;
     refuse_network(folder)?;
     if create {
         make(path)?;

@@ -25,7 +25,8 @@ async fn a_notification_is_acknowledged_while_the_backend_is_down_and_arrives_on
     assert!(destination["last_problem"].is_string(), "{status}");
     door.backend.answer(&path, Answer::Fixed(StatusCode::NO_CONTENT, ""));
     all_arrive(&door, &BTreeSet::from([("card".to_owned(), "1".to_owned())])).await;
-    door.server.has_metric_line("issuer_host_inbox_delivered_total{environment=\"preprod\",product=\"d1\",operation=\"notifyCardOperationV1\"} 1").await;
+    let line = "issuer_host_inbox_delivered_total{environment=\"preprod\",product=\"d1\",operation=\"notifyCardOperationV1\"} 1";
+    eventually("the delivery to be counted", async || door.server.has_metric_line(line).await).await;
     assert_eq!(arrived(&door)["card"].len(), 1);
 }
 
