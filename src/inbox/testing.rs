@@ -12,8 +12,8 @@ use futures_util::future::BoxFuture;
 use super::entry::{Contents, EntryId, Facts, Millis, State};
 use super::master_keys::{self, MasterKeys};
 use super::store::{
-    Batch, BatchOutcome, Count, Decided, Decision, DestinationKey, Digest, Filter, NewRow, Note, Payload, Received,
-    Row, Store, StoreError,
+    Batch, BatchOutcome, Count, Decided, Decision, DestinationKey, Digest, Filter, Head, NewRow, Note, Payload,
+    Received, Row, Store, StoreError,
 };
 
 /// As the engines: bytes after which a page ends.
@@ -130,6 +130,10 @@ impl Store for Memory {
             };
             BatchOutcome { received: batch.receive.into_iter().map(receive).collect(), ..BatchOutcome::default() }
         })
+    }
+
+    fn first_heads(&self, _: Vec<Digest>) -> BoxFuture<'_, Result<Vec<Head>, StoreError>> {
+        self.answer(|_| Vec::new())
     }
 
     fn heads(&self, lane: Digest, most: usize) -> BoxFuture<'_, Result<Vec<Row>, StoreError>> {

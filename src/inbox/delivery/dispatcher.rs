@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::breaker::Allowance;
 use super::channel::{Channel, STORE_PAUSES};
-use super::lane::Lane;
+use super::lane::{self, Firsts, Lane};
 use super::leases;
 use crate::inbox::store::{Claim, Lease, StoreError};
 
@@ -109,8 +109,9 @@ impl Dispatcher {
                 }
                 self.drained = leases.len() < most;
                 let until = now + self.channel.target.load().options.lease;
+                let firsts = lane::firsts(&self.channel, &leases);
                 for lease in leases {
-                    self.start(lease, until, is_probe);
+                    self.start(lease, until, is_probe, &firsts);
                 }
                 Next::Again
             }
@@ -134,7 +135,7 @@ impl Dispatcher {
         tools.writer.claim(Claim { destination: self.channel.key.clone(), lease, most }).await.map(Due::Now)
     }
 
-    fn start(&mut self, lease: Lease, until: Instant, is_probe: bool) {
+    fn start(&mut self, lease: Lease, until: Instant, is_probe: bool, firsts: &Firsts) {
         let channel = Arc::clone(&self.channel);
         let Some(held) = self.channel.leases.enter(lease, until) else {
             if is_probe {
@@ -143,7 +144,7 @@ impl Dispatcher {
             self.lanes.spawn(async move { channel.release(lease, HANDED_BACK).await });
             return;
         };
-        self.lanes.spawn(Lane::new(channel, held, is_probe).run());
+        self.lanes.spawn(Lane::new(channel, held, is_probe).run(firsts.clone()));
     }
 
     async fn rest(&mut self, until: Instant) {

@@ -1,10 +1,12 @@
 //! A lane that is leased: its entries are delivered one after the other, until one fails.
 
+use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
 use tokio::time::{Instant, timeout};
 
 use super::backoff::draw;
@@ -15,13 +17,27 @@ use super::problem::printable;
 use super::verdict::{Tried, Verdict};
 use crate::inbox::destination::{Attempt, Delivery};
 use crate::inbox::entry::Contents;
-use crate::inbox::store::{Ending, Row, Settlement, Then};
+use crate::inbox::store::{Digest, Ending, Head, Lease, Row, Settlement, Then};
 
-/// Entries that are read and delivered under one lease. Afterwards it is another lane's turn, however long this one is.
+/// Entries that are read and delivered under one lease, behind the first. Afterwards it is another lane's turn, however long this one is.
 const HEADS: usize = 16;
 /// For how long what was read is taken to be so: an entry may be discarded meanwhile.
 const FRESH: Duration = Duration::from_secs(1);
 const AT_ONCE: Then = Then::Release { after: Duration::ZERO };
+
+/// The first entries of lanes that were leased together: read once for all of them, by whoever comes first.
+pub(super) type Firsts = Shared<BoxFuture<'static, Arc<Mutex<HashMap<Digest, Head>>>>>;
+
+/// Reads the first entries of `leases`. Where that fails each lane reads for itself, and tells of it.
+pub(super) fn firsts(channel: &Arc<Channel>, leases: &[Lease]) -> Firsts {
+    let channel = Arc::clone(channel);
+    let lanes = leases.iter().map(|lease| lease.lane).collect();
+    let read = async move {
+        let heads = channel.tools.store.first_heads(lanes).await.unwrap_or_default();
+        Arc::new(Mutex::new(heads.into_iter().map(|head| (head.row.lane, head)).collect()))
+    };
+    read.boxed().shared()
+}
 
 /// A lane that is leased.
 #[derive(Debug)]
@@ -38,17 +54,26 @@ impl Lane {
     }
 
     /// Delivers what is waiting, and gives the lane back.
-    pub(super) async fn run(mut self) {
-        let read_at = Instant::now();
-        let rows = match self.channel.tools.store.heads(self.held.lease().lane, HEADS).await {
-            Ok(rows) => rows,
-            Err(error) => {
-                self.channel.reports.store_failed(&self.channel.key, &error);
-                return self.release(STORE_PAUSES.0).await;
+    pub(super) async fn run(mut self, firsts: Firsts) {
+        let mut read_at = Instant::now();
+        let lane = self.held.lease().lane;
+        let first = firsts.await.lock().unwrap_or_else(PoisonError::into_inner).remove(&lane);
+        // Most lanes have one entry. Only for others, or where the first was not read, there is something more to read.
+        let mut more = first.as_ref().is_none_or(|head| head.pending > 1);
+        let mut rows: VecDeque<Row> = first.into_iter().map(|head| head.row).collect();
+        loop {
+            if rows.is_empty() && more {
+                more = false;
+                read_at = Instant::now();
+                match self.channel.tools.store.heads(lane, HEADS).await {
+                    Ok(heads) => rows = heads.into(),
+                    Err(error) => {
+                        self.channel.reports.store_failed(&self.channel.key, &error);
+                        return self.release(STORE_PAUSES.0).await;
+                    }
+                }
             }
-        };
-        let mut left = rows.len();
-        for row in rows {
+            let Some(row) = rows.pop_front() else { break };
             let may_begin =
                 !self.channel.drain.is_cancelled() && self.channel.breaker().admits(Instant::now(), self.is_probe);
             if !may_begin || !self.held.holds() {
@@ -56,8 +81,7 @@ impl Lane {
             }
             let target = self.channel.target.load_full();
             let Some(verdict) = self.attempt(&target, &row).await else { break };
-            left -= 1;
-            let goes_on = left > 0 && read_at.elapsed() < FRESH;
+            let goes_on = (more || !rows.is_empty()) && read_at.elapsed() < FRESH;
             let then = afterwards(&verdict, goes_on, target.options.on_dead_letter);
             if !self.settle(&target, row, verdict, then).await || then != Then::Keep {
                 return;

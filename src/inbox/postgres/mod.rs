@@ -27,7 +27,7 @@ use self::bell::Bell;
 use self::exchange::Connections;
 use super::entry::{EntryId, Millis, State};
 use super::store::{
-    Batch, BatchOutcome, Count, Decided, Decision, DestinationKey, Digest, Filter, Note, Payload, Row, Store,
+    Batch, BatchOutcome, Count, Decided, Decision, DestinationKey, Digest, Filter, Head, Note, Payload, Row, Store,
     StoreError,
 };
 
@@ -82,6 +82,10 @@ impl Store for Postgres {
 
     fn write(&self, batch: Batch) -> BoxFuture<'_, Result<BatchOutcome, StoreError>> {
         Box::pin(self.write_batch(batch))
+    }
+
+    fn first_heads(&self, lanes: Vec<Digest>) -> BoxFuture<'_, Result<Vec<Head>, StoreError>> {
+        Box::pin(self.read_first_heads(lanes))
     }
 
     fn heads(&self, lane: Digest, most: usize) -> BoxFuture<'_, Result<Vec<Row>, StoreError>> {

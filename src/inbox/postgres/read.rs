@@ -2,19 +2,32 @@
 
 use std::time::Duration;
 
-use sqlx::{QueryBuilder, postgres};
+use sqlx::{AssertSqlSafe, QueryBuilder, postgres};
 
 use super::Postgres;
 use super::exchange::{READ_LIMIT, SCAN_LIMIT};
 use super::write::now;
 use crate::inbox::entry::{EntryId, Millis};
 use crate::inbox::store::columns::{
-    CountColumns, EntryColumns, HEAD_BYTES, INVARIANTS, NoteColumns, PAGE_BYTES, SELECT_COUNTS, SELECT_ENTRIES,
-    SELECT_WAITING, counter, restrict, restrict_to_page, waiting,
+    CountColumns, EntryColumns, HEAD_BYTES, HeadColumns, INVARIANTS, NoteColumns, PAGE_BYTES, SELECT_COUNTS,
+    SELECT_ENTRIES, SELECT_WAITING, counter, restrict, restrict_to_page, select_first_heads, waiting,
 };
-use crate::inbox::store::{Count, DestinationKey, Digest, Filter, Note, Row, StoreError};
+use crate::inbox::store::{Count, DestinationKey, Digest, Filter, Head, Note, Row, StoreError};
 
 impl Postgres {
+    pub(super) async fn read_first_heads(&self, lanes: Vec<Digest>) -> Result<Vec<Head>, StoreError> {
+        let lanes: Vec<Vec<u8>> = lanes.into_iter().map(Vec::from).collect();
+        let rows: Vec<HeadColumns> = self
+            .connections
+            .ask(READ_LIMIT, |connection| {
+                let query = AssertSqlSafe(select_first_heads("first.lane = lanes.lane") + "= ANY($1)");
+                let asked = sqlx::query_as(query).bind(lanes.clone());
+                Box::pin(async move { asked.fetch_all(connection).await })
+            })
+            .await?;
+        rows.into_iter().map(Head::try_from).collect()
+    }
+
     pub(super) async fn read_heads(&self, lane: Digest, most: usize) -> Result<Vec<Row>, StoreError> {
         self.rows(READ_LIMIT, |query| {
             let conditions = |query: &mut QueryBuilder<postgres::Postgres>| {

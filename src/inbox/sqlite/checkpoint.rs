@@ -13,8 +13,9 @@ use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// Entries and lanes that are changed between two copies: some 1,000 pages, a quarter of those after which a commit does it.
-const CHANGES: usize = 256;
+/// Entries and lanes that are changed between two copies: some 6,000 pages, well below those after which a commit does it. Rare, since
+/// a page that many of them change is copied once.
+const CHANGES: usize = 2048;
 
 /// The task that copies; ends with this.
 #[derive(Debug)]

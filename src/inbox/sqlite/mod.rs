@@ -35,8 +35,8 @@ use self::checkpoint::Checkpoints;
 use self::place::Place;
 use super::entry::{EntryId, Millis, State};
 use super::store::{
-    Batch, BatchOutcome, Clock, Count, Decided, Decision, DestinationKey, Digest, Filter, Note, Payload, Row, Store,
-    StoreError,
+    Batch, BatchOutcome, Clock, Count, Decided, Decision, DestinationKey, Digest, Filter, Head, Note, Payload, Row,
+    Store, StoreError,
 };
 
 /// What a SQLite store is made of.
@@ -90,6 +90,10 @@ impl Store for Sqlite {
 
     fn write(&self, batch: Batch) -> BoxFuture<'_, Result<BatchOutcome, StoreError>> {
         Box::pin(self.write_batch(batch))
+    }
+
+    fn first_heads(&self, lanes: Vec<Digest>) -> BoxFuture<'_, Result<Vec<Head>, StoreError>> {
+        Box::pin(self.read_first_heads(lanes))
     }
 
     fn heads(&self, lane: Digest, most: usize) -> BoxFuture<'_, Result<Vec<Row>, StoreError>> {

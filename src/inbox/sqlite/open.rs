@@ -29,9 +29,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 const READERS: u32 = 4;
 /// How long who reads waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// In pages of 4 KiB: the log is copied into the database when it is 16 MiB long. Rarer than SQLite's 4 MiB, so that pages that many
-/// entries touch are copied once.
-const CHECKPOINT_PAGES: &str = "4000";
+/// In pages of 4 KiB: a log of 64 MiB is copied into the database at a commit, where [`Checkpoints`] did not come to it.
+const CHECKPOINT_PAGES: &str = "16000";
 /// In bytes: what the log keeps of its length after a burst.
 const JOURNAL_LIMIT: &str = "67108864";
 /// In KiB (negative, as SQLite wants it): indices of a million entries are changed in memory.

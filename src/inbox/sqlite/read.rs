@@ -6,15 +6,28 @@ use sqlx::QueryBuilder;
 use sqlx::sqlite;
 
 use super::Sqlite;
+use super::chunks::chunks;
 use super::error::store_error;
 use crate::inbox::entry::EntryId;
 use crate::inbox::store::columns::{
-    CountColumns, EntryColumns, HEAD_BYTES, INVARIANTS, NoteColumns, PAGE_BYTES, SELECT_COUNTS, SELECT_ENTRIES,
-    SELECT_WAITING, counter, restrict, restrict_to_page, waiting,
+    CountColumns, EntryColumns, HEAD_BYTES, HeadColumns, INVARIANTS, NoteColumns, PAGE_BYTES, SELECT_COUNTS,
+    SELECT_ENTRIES, SELECT_WAITING, counter, restrict, restrict_to_page, select_first_heads, waiting,
 };
-use crate::inbox::store::{Count, DestinationKey, Digest, Filter, Note, Row, StoreError};
+use crate::inbox::store::{Count, DestinationKey, Digest, Filter, Head, Note, Row, StoreError};
 
 impl Sqlite {
+    pub(super) async fn read_first_heads(&self, lanes: Vec<Digest>) -> Result<Vec<Head>, StoreError> {
+        let mut heads = Vec::with_capacity(lanes.len());
+        for chunk in chunks(&lanes) {
+            let mut query = first_heads_query(chunk);
+            let rows: Vec<HeadColumns> = query.build_query_as().fetch_all(&self.readers).await.map_err(store_error)?;
+            for row in rows {
+                heads.push(row.try_into()?);
+            }
+        }
+        Ok(heads)
+    }
+
     pub(super) async fn read_heads(&self, lane: Digest, most: usize) -> Result<Vec<Row>, StoreError> {
         self.rows(heads_query(lane, most)).await
     }
@@ -100,6 +113,17 @@ const NUMBERS: (&str, &str) = (
 
 pub(super) const NEXT_DUE: &str =
     "SELECT min(due_at) FROM lanes WHERE environment = $1 AND destination = $2 AND blocked_by IS NULL";
+
+pub(super) fn first_heads_query(lanes: &[Digest]) -> QueryBuilder<sqlite::Sqlite> {
+    let mut query = QueryBuilder::new(select_first_heads("first.lane_number = lanes.number"));
+    query.push("IN (");
+    let mut separated = query.separated(", ");
+    for lane in lanes {
+        separated.push_bind(lane.as_slice());
+    }
+    query.push(")");
+    query
+}
 
 pub(super) fn heads_query(lane: Digest, most: usize) -> QueryBuilder<sqlite::Sqlite> {
     let mut query = QueryBuilder::new(SELECT_ENTRIES);

@@ -336,6 +336,7 @@ async fn what_is_done_all_the_time_is_looked_up_by_index() {
     let purged = keep::purge_query(State::Delivered, RECEIVED_AT, in_environment(None), 1);
     let queries = [
         (read::heads_query([1; 32], 1).sql(), "entries_pending"),
+        (read::first_heads_query(&[[1; 32]; 8]).sql(), "entries_pending"),
         (read::list_query(&in_environment(None), 0, 1).sql(), "INTEGER PRIMARY KEY (rowid>?)"),
         (read::list_query(&in_environment(Some(State::Pending)), 0, 1).sql(), "INTEGER PRIMARY KEY (rowid>?)"),
         (read::NEXT_DUE.into_sql_str(), "lanes_due"),

@@ -2,7 +2,7 @@
 
 use sqlx::{Database, Encode, FromRow, QueryBuilder, Type};
 
-use super::{Count, DestinationKey, Filter, Note, Payload, Row, StoreError};
+use super::{Count, DestinationKey, Filter, Head, Note, Payload, Row, StoreError};
 use crate::inbox::entry::{EntryId, Facts, Millis, State};
 
 /// Bytes of payload after which no further head is read: many lanes are worked on at once, and bodies may be large.
@@ -130,6 +130,31 @@ impl TryFrom<EntryColumns> for Row {
             last_problem: columns.last_problem,
             settled_at: columns.settled_at,
         })
+    }
+}
+
+/// Begins a query for the first pending entries of lanes; `same_lane` = how an entry `first` and a row of `lanes` belong together. Where
+/// each is looked up by index, this costs the same however many entries wait.
+pub(in crate::inbox) fn select_first_heads(same_lane: &str) -> String {
+    format!(
+        "SELECT entries.*, lanes.due_at AS next_attempt, lanes.pending AS pending FROM lanes JOIN entries ON entries.sequence = \
+        (SELECT min(first.sequence) FROM entries AS first WHERE first.state = 'pending' AND {same_lane}) WHERE lanes.lane "
+    )
+}
+
+/// A row of [`select_first_heads`].
+#[derive(FromRow)]
+pub(in crate::inbox) struct HeadColumns {
+    #[sqlx(flatten)]
+    entry: EntryColumns,
+    pending: i64,
+}
+
+impl TryFrom<HeadColumns> for Head {
+    type Error = StoreError;
+
+    fn try_from(columns: HeadColumns) -> Result<Self, StoreError> {
+        Ok(Self { row: columns.entry.try_into()?, pending: counter(columns.pending)? })
     }
 }
 

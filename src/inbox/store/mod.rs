@@ -136,6 +136,15 @@ pub struct Row {
     pub settled_at: Option<Millis>,
 }
 
+/// The first pending entry of a lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// It.
+    pub row: Row,
+    /// How many entries are pending in its lane, with it.
+    pub pending: u64,
+}
+
 /// Who takes deliveries: an environment, and the name of a backend, empty for the environment's own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DestinationKey {
@@ -329,6 +338,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`]; after [`StoreError::Unavailable`] the transaction may have been committed all the same.
     fn write(&self, batch: Batch) -> BoxFuture<'_, Result<BatchOutcome, StoreError>>;
+
+    /// The first pending entry of each of these lanes that has one, in any order.
+    fn first_heads(&self, lanes: Vec<Digest>) -> BoxFuture<'_, Result<Vec<Head>, StoreError>>;
 
     /// The first pending entries of a lane, in order: at most `most`, and none behind the one with which they have 256 KiB of payload.
     fn heads(&self, lane: Digest, most: usize) -> BoxFuture<'_, Result<Vec<Row>, StoreError>>;

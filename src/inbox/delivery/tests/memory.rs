@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use crate::inbox::entry::{EntryId, Millis, State};
 use crate::inbox::store::{
-    Batch, BatchOutcome, Claim, Count, Decided, Decision, DestinationKey, Digest, Ending, Filter, Lease, NewRow, Note,
-    Payload, Received, Renewal, Row, Settlement, Store, StoreError, Then,
+    Batch, BatchOutcome, Claim, Count, Decided, Decision, DestinationKey, Digest, Ending, Filter, Head, Lease, NewRow,
+    Note, Payload, Received, Renewal, Row, Settlement, Store, StoreError, Then,
 };
 
 /// 2025-01-01.
@@ -261,6 +261,21 @@ impl Store for Memory {
             Ok(outcome)
         }
         .boxed()
+    }
+
+    fn first_heads(&self, lanes: Vec<Digest>) -> BoxFuture<'_, Result<Vec<Head>, StoreError>> {
+        let heads = move || {
+            self.up()?;
+            let tables = self.tables();
+            let of = |lane: &Digest| {
+                let mut pending =
+                    tables.rows.values().filter(|row| row.lane == *lane && row.state == State::Pending).peekable();
+                let row = (*pending.peek()?).clone();
+                Some(Head { row, pending: pending.count() as u64 })
+            };
+            Ok(lanes.iter().filter_map(of).collect())
+        };
+        async move { heads() }.boxed()
     }
 
     fn heads(&self, lane: Digest, most: usize) -> BoxFuture<'_, Result<Vec<Row>, StoreError>> {

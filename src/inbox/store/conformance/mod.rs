@@ -74,6 +74,7 @@ macro_rules! conformance_suite {
             a_list_has_pages_and_filters
             a_page_ends_where_its_payloads_are_large
             heads_are_as_many_as_asked_for_but_large_ones_come_alone
+            the_first_of_many_lanes_are_read_at_once
             who_is_waited_for_is_known
             entries_are_counted_by_kind
             a_store_grows_and_knows_its_size

@@ -80,6 +80,21 @@ pub(in crate::inbox) async fn heads_are_as_many_as_asked_for_but_large_ones_come
     assert_eq!(heads(10).await, all[4..]);
 }
 
+pub(in crate::inbox) async fn the_first_of_many_lanes_are_read_at_once(subject: &Subject) {
+    let rows: Vec<NewRow> = [1, 2, 1, 3, 2, 1].map(entry).into();
+    for row in &rows {
+        subject.receive([row]).await;
+    }
+    subject.store.decide(rows[0].facts.id, Decision::Discard).await.unwrap();
+    let lanes = vec![[1; 32], [2; 32], [9; 32], [3; 32]];
+    let mut heads = subject.store.first_heads(lanes).await.unwrap();
+    heads.sort_by_key(|head| head.row.lane);
+    let told: Vec<_> = heads.iter().map(|head| (head.row.facts.id, head.pending)).collect();
+    assert_eq!(told, [(rows[2].facts.id, 2), (rows[1].facts.id, 2), (rows[3].facts.id, 1)]);
+    assert_eq!(subject.store.heads([1; 32], 1).await.unwrap()[0].payload, heads[0].row.payload);
+    assert_eq!(subject.store.first_heads(Vec::new()).await.unwrap(), []);
+}
+
 pub(in crate::inbox) async fn who_is_waited_for_is_known(subject: &Subject) {
     assert_eq!(subject.store.waiting().await.unwrap(), []);
     let mut rows: Vec<NewRow> = (0..4).map(entry).collect();
