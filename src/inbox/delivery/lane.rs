@@ -20,7 +20,7 @@ use crate::inbox::entry::Contents;
 use crate::inbox::store::{Digest, Ending, Head, Lease, Row, Settlement, Then};
 
 /// Entries that are read and delivered under one lease, behind the first. Afterwards it is another lane's turn, however long this one is.
-const HEADS: usize = 16;
+const HEADS: usize = 15;
 /// For how long what was read is taken to be so: an entry may be discarded meanwhile.
 const FRESH: Duration = Duration::from_secs(1);
 const AT_ONCE: Then = Then::Release { after: Duration::ZERO };
