@@ -32,6 +32,8 @@ pub struct InboxStatus {
     pub store: &'static str,
     /// Whether new entries are sealed.
     pub sealed: bool,
+    /// Why other master keys are not in force although they are configured, for which the next start would fail too.
+    pub sealing_problem: Option<String>,
     /// Whether it has reached its limit, so that notifications have to come again.
     pub full: bool,
     /// Everybody who gets notifications.

@@ -81,7 +81,7 @@ pub enum InboxError {
 }
 
 impl InboxSetup {
-    /// Opens the store for a server, which brings its tables up to date; for a tool beside one, not `exclusive`.
+    /// Opens the store: `exclusive` for a server, which makes the store and brings its tables up to date; else for a tool beside one.
     ///
     /// # Errors
     /// [`StoreError`] when it cannot be written to.
@@ -124,7 +124,7 @@ impl AppInbox {
         let store = setup.open(true).await?;
         let sealing = Sealing::establish(store.as_ref(), setup.master_keys.clone()).await?;
         if let Some(warning) = sealing.warning() {
-            warn!(event = "inbox_sealing", "{warning}");
+            warn!(event = "inbox_sealing", key = sealing.key_id(), "{warning}");
         }
         info!(
             event = "inbox_open",
@@ -148,7 +148,9 @@ impl AppInbox {
     pub(super) fn follow(&mut self, setup: Option<&InboxSetup>, members: &[Member]) -> bool {
         if let Some(setup) = setup {
             self.options = setup.options;
-            if setup.master_keys != self.master_keys {
+            if setup.master_keys == self.master_keys {
+                self.inbox.has_its_keys();
+            } else {
                 self.change_keys(setup.master_keys.clone());
             }
         }
@@ -174,26 +176,23 @@ impl AppInbox {
         // A reload has a thread of its own, on which it may wait.
         let established =
             tokio::runtime::Handle::current().block_on(async { tokio::time::timeout(PATIENCE, establish).await });
-        match established {
+        let problem = match established {
             Ok(Ok(sealing)) => {
+                let key = sealing.key_id();
                 if let Some(warning) = sealing.warning() {
-                    warn!(event = "inbox_sealing", "other master keys are in force: {warning}");
-                } else if sealing.seals() {
-                    info!(event = "inbox_sealing", "other master keys are in force");
+                    warn!(event = "inbox_sealing", key, "other master keys are in force: {warning}");
                 } else {
-                    warn!(event = "inbox_sealing", "there are no master keys any more: new entries are kept in clear");
+                    info!(event = "inbox_sealing", key, "other master keys are in force");
                 }
                 self.inbox.reseal(sealing);
                 self.master_keys = keys;
+                return;
             }
-            Ok(Err(error)) => error!(event = "inbox_sealing_refused", "the master keys before stay in force: {error}"),
-            Err(_) => {
-                error!(
-                    event = "inbox_sealing_refused",
-                    "the master keys before stay in force: the store does not answer"
-                );
-            }
-        }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the store does not answer".to_owned(),
+        };
+        error!(event = "inbox_sealing_refused", "the master keys before stay in force: {problem}");
+        self.inbox.keep_sealing(problem);
     }
 }
 

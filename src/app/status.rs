@@ -158,6 +158,7 @@ fn inbox(inbox: &Inbox) -> InboxStatus {
     InboxStatus {
         store: inbox.store().engine(),
         sealed: inbox.seals(),
+        sealing_problem: inbox.sealing_problem(),
         full: inbox.is_full(),
         destinations: inbox.deliveries().snapshot().into_iter().map(destination).collect(),
     }

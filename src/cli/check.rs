@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use super::configuration::{self, ConfigurationFile};
 use super::explanation::Explanation;
 use super::{Error, say};
-use crate::app::{AppOptions, EnvironmentProblem, InboxSetup, StoreOptions};
+use crate::app::{AppOptions, EnvironmentProblem, InboxError, InboxSetup, StoreOptions};
 use crate::inbox::entry::State;
-use crate::inbox::sqlite;
 use crate::inbox::store::{Count, StoreError};
+use crate::inbox::{Sealing, SealingError, sqlite};
 use crate::settings::{Report, Settings};
 use crate::tls::{TlsMaterial, now};
 
@@ -52,7 +52,7 @@ fn explain(settings: &Settings, options: &AppOptions) -> Result<Explanation, Rep
     }
     warnings.extend(settings.inbox_warning().map(str::to_owned));
     let store = options.inbox.as_ref().map_or(Ok(StoreState::default()), store_state);
-    let StoreState { words, warning } = store.map_err(|error| configuration::inbox_refused(settings, &error.into()))?;
+    let StoreState { words, warning } = store.map_err(|error| configuration::inbox_refused(settings, &error))?;
     warnings.extend(warning);
     explanation.server(settings, &words);
     explanation.conclude(&warnings);
@@ -66,9 +66,9 @@ struct StoreState {
     warning: Option<String>,
 }
 
-/// Looks at the store as a command does, which neither makes nor changes anything. What may be different where the server runs, or when
-/// it starts, is no error yet.
-fn store_state(setup: &InboxSetup) -> Result<StoreState, StoreError> {
+/// Looks at the store as a command does, which neither makes nor changes anything, and at its keys. A database that is out of reach may
+/// be in reach of the server: that is no error yet.
+fn store_state(setup: &InboxSetup) -> Result<StoreState, InboxError> {
     let said = |words: String| Ok(StoreState { words, warning: None });
     if let StoreOptions::Sqlite(path) = &setup.store
         && matches!(path.try_exists(), Ok(false))
@@ -81,10 +81,12 @@ fn store_state(setup: &InboxSetup) -> Result<StoreState, StoreError> {
             let of = |state| counts.iter().filter(|count| count.state == state).map(|count| count.entries).sum::<u64>();
             said(format!("{} entries wait, {} are dead letters", of(State::Pending), of(State::Dead)))
         }
-        Err(StoreError::Outdated(_)) => {
+        Err(InboxError::Store(StoreError::Outdated(_))) => {
             said("the server makes its tables, or brings them up to date, when it starts".to_owned())
         }
-        Err(error @ (StoreError::Unavailable(_) | StoreError::Busy(_))) => Ok(StoreState {
+        Err(InboxError::Store(
+            error @ (StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::ReadOnly(_)),
+        )) => Ok(StoreState {
             words: "not looked at".to_owned(),
             warning: Some(format!("inbox.url: from here {error}. The server does not start without it")),
         }),
@@ -92,12 +94,15 @@ fn store_state(setup: &InboxSetup) -> Result<StoreState, StoreError> {
     }
 }
 
-fn counted(setup: &InboxSetup) -> Result<Vec<Count>, StoreError> {
+fn counted(setup: &InboxSetup) -> Result<Vec<Count>, InboxError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| StoreError::Unavailable(error.to_string()))?;
     runtime.block_on(async {
         let store = setup.open(false).await?;
-        let counts = store.counts().await;
+        let counts = match Sealing::known(store.as_ref(), setup.master_keys.clone()).await {
+            Ok(_) | Err(SealingError::NotBegun) => store.counts().await.map_err(InboxError::from),
+            Err(error) => Err(error.into()),
+        };
         store.close().await;
         counts
     })

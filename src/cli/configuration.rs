@@ -124,7 +124,7 @@ fn what_it_names(report: &Report) -> Vec<SettingProblem> {
 pub(super) fn inbox_refused(settings: &Settings, error: &InboxError) -> Report {
     let mut report = settings.report();
     let key = if matches!(error, InboxError::Sealing(_)) { "inbox.key_file" } else { "inbox.url" };
-    report.add(key, format!("The inbox cannot be opened: {error}."), "Correct the setting, or what it names.");
+    report.add(key, format!("The inbox cannot be opened: {error}."), "");
     report
 }
 

@@ -84,7 +84,7 @@ impl Receive {
         match self.0.inbox.receive(notification).await {
             Ok(kept) => {
                 if let Some(observed) = parts.extensions.get::<Observed>() {
-                    observed.kept(kept);
+                    observed.kept(kept.name(), kept.entry().map(|id| id.to_string()));
                 }
                 Ok(Response::new(Body::empty()))
             }

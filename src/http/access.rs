@@ -18,7 +18,6 @@ use super::call::Call;
 use super::correlation::{TRACEPARENT, correlation_id, trace_id};
 use super::settle::{Outcome, Settled};
 use super::stack::Connection;
-use crate::inbox::Kept;
 
 /// Longest part of a path that is told, in bytes.
 const MAX_PATH: usize = 512;
@@ -35,7 +34,8 @@ struct Findings {
     trace: OnceLock<String>,
     /// The name of the second key that was shown.
     key: OnceLock<String>,
-    kept: OnceLock<Kept>,
+    /// What the inbox made of it, and the id of its entry.
+    kept: OnceLock<(&'static str, Option<String>)>,
 }
 
 impl Observed {
@@ -50,8 +50,8 @@ impl Observed {
     }
 
     /// The inbox has it.
-    pub(crate) fn kept(&self, kept: Kept) {
-        let _ = self.0.kept.set(kept);
+    pub(crate) fn kept(&self, how: &'static str, entry: Option<String>) {
+        let _ = self.0.kept.set((how, entry));
     }
 
     /// The trace that the request goes on in.
@@ -153,8 +153,8 @@ impl Drop for Line {
             subject = client.identity().subject,
             sha256 = %client.identity().sha256,
             key = self.observed.0.key.get().map(String::as_str),
-            inbox = kept.map(Kept::name),
-            entry = kept.and_then(Kept::entry).map(tracing::field::display),
+            inbox = kept.map(|(how, _)| how),
+            entry = kept.and_then(|(_, entry)| entry.as_deref()),
             request_id = self.request_id.as_ref().and_then(|id| id.to_str().ok()),
             correlation_id = self.correlation.as_ref().and_then(|id| id.to_str().ok()),
             trace_id = trace,

@@ -194,8 +194,9 @@ fn key(line: &str) -> Result<MasterKey, LineProblem> {
     }
     let prk = Salt::new(HKDF_SHA256, &[]).extract(key);
     let mut fingerprint = [0; 32];
-    // As long as a digest of SHA-256: there is no way for it to fail.
-    let _ = prk.expand(&[FINGERPRINT], HKDF_SHA256).and_then(|derived| derived.fill(&mut fingerprint));
+    // As long as a digest of SHA-256: there is no way for it to fail. If it did, keys would look alike that are not.
+    let derived = prk.expand(&[FINGERPRINT], HKDF_SHA256).and_then(|derived| derived.fill(&mut fingerprint));
+    derived.map_err(|_| LineProblem::Key)?;
     Ok(MasterKey { name: name.to_owned(), prk, fingerprint })
 }
 

@@ -40,7 +40,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio_util::sync::CancellationToken;
 
 pub use master_keys::MasterKeys;
@@ -86,6 +86,8 @@ struct Inner {
     store: Arc<dyn Store>,
     writer: Writer,
     sealing: Arc<ArcSwap<Sealing>>,
+    /// Why other master keys are not in force although they are configured.
+    sealing_problem: ArcSwapOption<String>,
     metrics: InboxMetrics,
     commit_timeout: ArcSwap<Duration>,
     upkeep: Arc<ArcSwap<UpkeepOptions>>,
@@ -116,7 +118,18 @@ impl Inbox {
         let (upkeep, full, end) =
             (Arc::new(ArcSwap::from_pointee(options.upkeep)), Arc::default(), CancellationToken::new());
         let commit_timeout = ArcSwap::from_pointee(options.commit_timeout);
-        Self(Arc::new(Inner { store, writer, sealing, metrics, commit_timeout, upkeep, full, deliveries, end }))
+        Self(Arc::new(Inner {
+            store,
+            writer,
+            sealing,
+            sealing_problem: ArcSwapOption::empty(),
+            metrics,
+            commit_timeout,
+            upkeep,
+            full,
+            deliveries,
+            end,
+        }))
     }
 
     /// Begins to deliver, and to look after what is stored.
@@ -142,6 +155,23 @@ impl Inbox {
     /// Other master keys.
     pub fn reseal(&self, sealing: Sealing) {
         self.0.sealing.store(Arc::new(sealing));
+        self.0.sealing_problem.store(None);
+    }
+
+    /// The master keys stay that are in force, although others are configured.
+    pub fn keep_sealing(&self, problem: String) {
+        self.0.sealing_problem.store(Some(Arc::new(problem)));
+    }
+
+    /// The master keys that are configured are in force.
+    pub fn has_its_keys(&self) {
+        self.0.sealing_problem.store(None);
+    }
+
+    /// Why other master keys are not in force although they are configured: the next start would fail for the same reason.
+    #[must_use]
+    pub fn sealing_problem(&self) -> Option<String> {
+        self.0.sealing_problem.load().as_deref().cloned()
     }
 
     /// Stores a notification, durably when this returns.

@@ -53,6 +53,9 @@ pub enum SealingError {
     /// What the store keeps is no key, or does not open.
     #[error("the inbox's index key does not open{}: it is damaged, or the key of that name is another one now", under(.0.as_deref()))]
     Damaged(Option<String>),
+    /// No server has begun with it.
+    #[error("the inbox has no index key yet: start the server, which makes it")]
+    NotBegun,
     /// There is nothing to make keys of.
     #[error("there are no random bytes")]
     NoRandomBytes,
@@ -77,22 +80,33 @@ impl Sealing {
             // Another process may have been faster: what it made counts.
             store.keep(INDEX_KEY, note, false).await?
         };
-        let bytes = opened(INDEX_KEY, master.as_ref(), &kept)?;
+        let known = Self::of(store, master, &kept).await?;
+        if known.seals() && kept.key_id.is_none() {
+            // In this order: who dies in between begins anew the next time.
+            keep(store, CLEAR_ENTRIES, known.master.as_ref(), PRESENT).await?;
+            keep(store, INDEX_KEY, known.master.as_ref(), &kept.value).await?;
+        }
+        Ok(known)
+    }
+
+    /// For entries of `store` as it is: nothing is made, and no key that is named by mistake seals anything.
+    ///
+    /// # Errors
+    /// [`SealingError`].
+    pub async fn known(store: &dyn Store, master: Option<MasterKeys>) -> Result<Self, SealingError> {
+        let kept = store.note(INDEX_KEY).await?.ok_or(SealingError::NotBegun)?;
+        Self::of(store, master, &kept).await
+    }
+
+    async fn of(store: &dyn Store, master: Option<MasterKeys>, kept: &Note) -> Result<Self, SealingError> {
+        let bytes = opened(INDEX_KEY, master.as_ref(), kept)?;
         let index = IndexKey::new(&bytes).ok_or_else(|| SealingError::Damaged(kept.key_id.clone()))?;
-        let takes_clear = match (&master, &kept.key_id) {
-            (None, _) => true,
-            (Some(_), None) => {
-                // In this order: who dies in between begins anew the next time.
-                keep(store, CLEAR_ENTRIES, master.as_ref(), PRESENT).await?;
-                keep(store, INDEX_KEY, master.as_ref(), &bytes).await?;
-                true
-            }
-            (Some(_), Some(_)) => match store.note(CLEAR_ENTRIES).await? {
+        let takes_clear = kept.key_id.is_none()
+            || match store.note(CLEAR_ENTRIES).await? {
                 // In clear it would be anybody's word.
                 Some(note) if note.key_id.is_some() => *opened(CLEAR_ENTRIES, master.as_ref(), &note)? == PRESENT,
                 _ => false,
-            },
-        };
+            };
         Ok(Self { master, index, takes_clear })
     }
 

@@ -12,17 +12,19 @@ use crate::inbox::InboxMetrics;
 /// Most entries of one transaction: enough for an fsync to be shared by everybody who waits, and small enough for a transaction
 /// not to make everybody wait.
 const MOST_ENTRIES: usize = 256;
-/// Most bytes of one transaction.
+/// Most bytes of one transaction: however large bodies are, nobody waits long for those of others.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
-const KIB: usize = 1024;
-/// Pieces that may wait for their transaction; more are refused at once.
+/// Pieces that may wait for their transaction; more are refused at once. Far more than a store that works ever has.
 const QUEUE: usize = 4096;
-
+const KIB: usize = 1024;
+/// Bytes of entries that may wait for their transaction or be in one; what comes beyond that is refused at once: memory is no store.
+const QUEUE_BYTES: usize = 64 * 1024 * 1024;
 /// A batch that is smaller than the one before waits for others, but not for longer than this part of what that one took.
 const PATIENCE: u32 = 4;
+/// However long that one took: it may have waited for a lock, which is no reason to.
 const LONGEST_WAIT: Duration = Duration::from_millis(5);
-/// Bytes of entries that may wait for their transaction or be in one; what comes beyond that is refused at once.
-const QUEUE_BYTES: usize = 64 * 1024 * 1024;
+/// What the runtime's timers can tell apart. Where a commit is quicker than that, waiting is dearer than another one.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// Writes to a store, in batches. Cheap to clone. Ends when the last clone is gone and everything is written.
 #[derive(Clone, Debug)]
@@ -30,12 +32,13 @@ pub struct Writer {
     pieces: mpsc::Sender<Piece>,
     /// In KiB: how much more may wait.
     room: Arc<Semaphore>,
+    metrics: InboxMetrics,
 }
 
 /// What somebody wants written, and where the answer goes.
 #[derive(Debug)]
 enum Piece {
-    Receive(Box<NewRow>, Answer<Received>, Place),
+    Receive(Box<NewRow>, Answer<Received>, Room),
     Settle(Settlement, Answer<bool>),
     Renew(Renewal, Answer<Vec<Lease>>),
     Claim(Claim, Answer<Vec<Lease>>),
@@ -44,29 +47,34 @@ enum Piece {
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// What an entry takes of the queue, until it is written.
-type Place = OwnedSemaphorePermit;
+type Room = OwnedSemaphorePermit;
 
 impl Writer {
     /// Starts writing to `store`, on the current runtime.
     #[must_use]
     pub fn start(store: Arc<dyn Store>, metrics: InboxMetrics) -> Self {
         let (sender, pieces) = mpsc::channel(QUEUE);
-        tokio::spawn(run(store, pieces, metrics));
-        Self { pieces: sender, room: Arc::new(Semaphore::new(QUEUE_BYTES / KIB)) }
+        tokio::spawn(run(store, pieces, metrics.clone()));
+        Self { pieces: sender, room: Arc::new(Semaphore::new(QUEUE_BYTES / KIB)), metrics }
     }
 
-    /// Stores an entry; durably, when this returns. An entry whose caller is gone before its transaction begins is not stored.
+    /// Stores an entry; durably, when this returns. An entry whose caller is gone before it is taken up is not stored. Those that are
+    /// refused because too many wait are counted here.
     ///
     /// # Errors
     /// [`StoreError`]; nothing may be acknowledged then.
     pub async fn receive(&self, row: NewRow) -> Result<Received, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let busy = || StoreError::Busy("too many notifications are waiting to be stored".into());
+        let busy = || {
+            let error = StoreError::Busy("too many notifications are waiting to be stored".into());
+            self.metrics.failed(error.name());
+            error
+        };
         // Refused at once: whoever calls has retries and deadlines of his own. What is larger than the queue takes all of it.
         let kibibytes = (row.payload.bytes.len() / KIB + 1).min(QUEUE_BYTES / KIB);
         let wanted = u32::try_from(kibibytes).unwrap_or(u32::MAX);
-        let place = Arc::clone(&self.room).try_acquire_many_owned(wanted).map_err(|_| busy())?;
-        self.pieces.try_send(Piece::Receive(Box::new(row), answer, place)).map_err(|_| busy())?;
+        let taken = Arc::clone(&self.room).try_acquire_many_owned(wanted).map_err(|_| busy())?;
+        self.pieces.try_send(Piece::Receive(Box::new(row), answer, taken)).map_err(|_| busy())?;
         answered.await.unwrap_or_else(|_| Err(gone()))
     }
 
@@ -120,15 +128,18 @@ async fn run(store: Arc<dyn Store>, mut pieces: mpsc::Receiver<Piece>, metrics: 
         while let Some(Ok(written)) = under_way.try_join_next() {
             last = written;
         }
-        let until = tokio::time::Instant::now() + (last.took / PATIENCE).min(LONGEST_WAIT);
+        let patience = (last.took / PATIENCE).min(LONGEST_WAIT);
+        let until = tokio::time::Instant::now() + patience;
         while gathered.has_room() {
             let piece = match pieces.try_recv() {
                 Ok(piece) => piece,
                 // Those who had answers a moment ago may all be about to come again: a batch of one would let them wait for two.
-                Err(_) if gathered.parts() < last.parts => match tokio::time::timeout_at(until, pieces.recv()).await {
-                    Ok(Some(piece)) => piece,
-                    _ => break,
-                },
+                Err(_) if gathered.parts() < last.parts && patience >= SHORTEST_WAIT => {
+                    match tokio::time::timeout_at(until, pieces.recv()).await {
+                        Ok(Some(piece)) => piece,
+                        _ => break,
+                    }
+                }
                 Err(_) => break,
             };
             gathered.add(piece);
@@ -154,7 +165,7 @@ struct Written {
 struct Gathered {
     batch: Batch,
     bytes: usize,
-    places: Vec<Place>,
+    rooms: Vec<Room>,
     received: Vec<Answer<Received>>,
     settled: Vec<Answer<bool>>,
     renewed: Vec<Answer<Vec<Lease>>>,
@@ -174,9 +185,9 @@ impl Gathered {
         match piece {
             // Nobody would acknowledge it: Thales sends it again.
             Piece::Receive(_, answer, _) if answer.is_closed() => {}
-            Piece::Receive(row, answer, place) => {
+            Piece::Receive(row, answer, room) => {
                 self.bytes += row.payload.bytes.len();
-                self.places.push(place);
+                self.rooms.push(room);
                 self.batch.receive.push(*row);
                 self.received.push(answer);
             }

@@ -192,7 +192,7 @@ async fn check_looks_into_the_store_and_neither_makes_nor_changes_one() {
     fs::write(&path, "").unwrap();
     assert!(operator.is_warned().contains("the server makes its tables, or brings them up to date, when it starts"));
     fs::write(&path, "this is no database at all, but a letter".repeat(200)).unwrap();
-    operator.is_told(&["inbox.url", "The inbox cannot be opened", "the store is damaged"]);
+    operator.is_told(&["inbox.url", "The inbox cannot be opened", "this is no inbox", "inbox.db"]);
     operator.edit("sqlite:inbox.db", "sqlite:nowhere/inbox.db");
     operator.is_told(&["inbox.url", "nowhere is no directory", "make it"]);
 }

@@ -15,7 +15,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
-    let opened = arguments.store.open().await?;
+    let opened = arguments.store.open_to_seal().await?;
     let bar = bar(roughly(opened.store.as_ref(), &Filter::default()).await?);
     let done = rekey(opened.store.as_ref(), &opened.sealing, |done| bar.set_position(done.seen)).await;
     bar.finish_and_clear();

@@ -53,11 +53,24 @@ impl StoreArguments {
     pub(super) async fn open(&self) -> Result<Opened, NotOpened> {
         let setup = self.setup()?;
         let store = setup.open(false).await?;
+        let sealing = Sealing::known(store.as_ref(), setup.master_keys).await?;
+        Ok(Self::warned(Opened { store, sealing }))
+    }
+
+    /// The same, for who is about to seal it under these keys.
+    pub(super) async fn open_to_seal(&self) -> Result<Opened, NotOpened> {
+        let setup = self.setup()?;
+        let store = setup.open(false).await?;
         let sealing = Sealing::establish(store.as_ref(), setup.master_keys).await?;
+        Ok(Self::warned(Opened { store, sealing }))
+    }
+
+    fn warned(opened: Opened) -> Opened {
+        let Opened { store, sealing } = opened;
         if let Some(warning) = sealing.warning() {
             complain(format_args!("Warning: {warning}."));
         }
-        Ok(Opened { store, sealing })
+        Opened { store, sealing }
     }
 
     fn setup(&self) -> Result<InboxSetup, NotOpened> {
@@ -107,6 +120,10 @@ mod tests {
         Line::try_parse_from([&["x"], words].concat()).unwrap().store
     }
 
+    fn without_keys(url: &str) -> StoreArguments {
+        line(&["--store", url])
+    }
+
     #[tokio::test]
     async fn a_copy_of_a_database_is_opened_with_its_keys_and_none_is_made() {
         let directory = tempfile::tempdir().unwrap();
@@ -120,9 +137,16 @@ mod tests {
 
         let setup =
             InboxSetup { store: StoreOptions::Sqlite(path), master_keys: None, options: InboxOptions::default() };
-        setup.open(true).await.unwrap().close().await;
-        assert_eq!(arguments.open().await.unwrap().sealing.key_id(), Some("k1"));
-        let without = line(&["--store", &url]);
+        let store = setup.open(true).await.unwrap();
+        assert!(matches!(arguments.open().await, Err(NotOpened::Sealing(SealingError::NotBegun))));
+        Sealing::establish(store.as_ref(), None).await.unwrap();
+        store.close().await;
+        // A key that is named by mistake must not seal what a server keeps in clear.
+        let opened = arguments.open().await.unwrap();
+        assert_eq!(opened.store.note("index-key").await.unwrap().unwrap().key_id, None);
+        assert_eq!(without_keys(&url).open().await.unwrap().sealing.key_id(), None);
+        assert_eq!(arguments.open_to_seal().await.unwrap().sealing.key_id(), Some("k1"));
+        let without = without_keys(&url);
         assert!(matches!(without.open().await, Err(NotOpened::Sealing(SealingError::NoKeys(_)))));
         assert!(without.store().await.is_ok(), "what is known needs no key");
     }

@@ -25,16 +25,22 @@ const HEADS: usize = 15;
 const FRESH: Duration = Duration::from_secs(1);
 const AT_ONCE: Then = Then::Release { after: Duration::ZERO };
 
-/// The first entries of lanes that were leased together: read once for all of them, by whoever comes first.
-pub(super) type Firsts = Shared<BoxFuture<'static, Arc<Mutex<HashMap<Digest, Head>>>>>;
+/// The first entries of lanes that were leased together, and since when they have been read: once for all lanes, by whoever comes first.
+pub(super) type Firsts = Shared<BoxFuture<'static, (Instant, Arc<Mutex<HashMap<Digest, Head>>>)>>;
 
-/// Reads the first entries of `leases`. Where that fails each lane reads for itself, and tells of it.
+/// Reads the first entries of `leases`. Where that fails each lane reads for itself.
 pub(super) fn firsts(channel: &Arc<Channel>, leases: &[Lease]) -> Firsts {
     let channel = Arc::clone(channel);
     let lanes = leases.iter().map(|lease| lease.lane).collect();
     let read = async move {
-        let heads = channel.tools.store.first_heads(lanes).await.unwrap_or_default();
-        Arc::new(Mutex::new(heads.into_iter().map(|head| (head.row.lane, head)).collect()))
+        let read_at = Instant::now();
+        // A panic in what all share would be one of all.
+        let heads = AssertUnwindSafe(async { channel.tools.store.first_heads(lanes).await }).catch_unwind().await;
+        let heads = heads.unwrap_or_else(|_| Ok(Vec::new())).unwrap_or_else(|error| {
+            channel.reports.store_failed(&channel.key, &error);
+            Vec::new()
+        });
+        (read_at, Arc::new(Mutex::new(heads.into_iter().map(|head| (head.row.lane, head)).collect())))
     };
     read.boxed().shared()
 }
@@ -55,9 +61,10 @@ impl Lane {
 
     /// Delivers what is waiting, and gives the lane back.
     pub(super) async fn run(mut self, firsts: Firsts) {
-        let mut read_at = Instant::now();
         let lane = self.held.lease().lane;
-        let first = firsts.await.lock().unwrap_or_else(PoisonError::into_inner).remove(&lane);
+        let (mut read_at, heads) = firsts.await;
+        let first = heads.lock().unwrap_or_else(PoisonError::into_inner).remove(&lane);
+        let first = first.filter(|_| read_at.elapsed() < FRESH);
         // Most lanes have one entry. Only for others, or where the first was not read, there is something more to read.
         let mut more = first.as_ref().is_none_or(|head| head.pending > 1);
         let mut rows: VecDeque<Row> = first.into_iter().map(|head| head.row).collect();

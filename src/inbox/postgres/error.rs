@@ -21,9 +21,9 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
 pub(super) fn of_migration(error: MigrateError) -> StoreError {
     match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => store_error(error),
-        MigrateError::VersionMissing(version) => StoreError::Corrupt(format!(
-            "a newer version has changed its tables (migration {version}); run that version, or restore a backup"
-        )),
+        MigrateError::VersionMissing(version) => {
+            StoreError::Newer(format!("migration {version} is not known here; run that version, or restore a backup"))
+        }
         error => StoreError::Corrupt(error.to_string()),
     }
 }

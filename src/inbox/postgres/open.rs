@@ -37,7 +37,7 @@ impl Postgres {
     /// # Errors
     /// [`StoreError::Unavailable`] when it cannot be reached or logged into, [`StoreError::Rejected`] when the URL cannot be read, for a
     /// command [`StoreError::Outdated`] when its tables are those of an older version,
-    /// [`StoreError::Corrupt`] when a newer version has changed the tables, else what the database said.
+    /// [`StoreError::Newer`] when a newer version has changed the tables, else what the database said.
     pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
         let PostgresOptions { url, connections, serves, deduplication_window } = options;
         let connect = connection_options(&url)?;
@@ -64,7 +64,8 @@ impl Postgres {
             );
         }
         let connections = Connections { pool, most: connections.max(1), distrust, place: place(&connect) };
-        let migrated = connections.exchange(MIGRATION_LIMIT, move |connection| {
+        let limit = if serves { MIGRATION_LIMIT } else { READ_LIMIT };
+        let migrated = connections.exchange(limit, move |connection| {
             Box::pin(async move {
                 if serves {
                     return Ok(MIGRATIONS.run_direct(None, connection, false).await.map_err(of_migration)?);

@@ -20,7 +20,7 @@ impl Postgres {
         let rows: Vec<HeadColumns> = self
             .connections
             .ask(READ_LIMIT, |connection| {
-                let query = AssertSqlSafe(select_first_heads("first.lane = lanes.lane") + "= ANY($1)");
+                let query = AssertSqlSafe(select_first_heads("first.lane = lanes.lane", "octet_length") + "= ANY($1)");
                 let asked = sqlx::query_as(query).bind(lanes.clone());
                 Box::pin(async move { asked.fetch_all(connection).await })
             })

@@ -2,7 +2,8 @@
 //!
 //! `SQLite` does that at a commit once the log has grown long, and everybody who waits for that commit waits for it too. Done beside, by a
 //! connection that waits for nobody and stops nobody (`PASSIVE`), it leaves little to be done then. What goes wrong with it is no harm:
-//! the log is longer, and the next commit copies it.
+//! the log is longer, and a commit copies it. `SQLite` takes a checkpoint beside a writer from 3.51.3 on (before, a log that was begun
+//! anew at the same moment could be copied wrongly); `Cargo.toml` asks for it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,9 +14,14 @@ use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// Entries and lanes that are changed between two copies: some 6,000 pages, well below those after which a commit does it. Rare, since
-/// a page that many of them change is copied once.
-const CHANGES: usize = 2048;
+use crate::telemetry::OncePerSecond;
+
+/// Pages that are written between two copies, about: well below those after which a commit does it. Not fewer, since a page that is
+/// written many times is copied once.
+const PAGES: usize = 6000;
+/// What a row costs: its place in the indices.
+const PAGES_OF_A_ROW: usize = 3;
+const PAGE_BYTES: usize = 4096;
 
 /// The task that copies; ends with this.
 #[derive(Debug)]
@@ -28,7 +34,7 @@ pub(super) struct Checkpoints {
 
 #[derive(Debug, Default)]
 struct Due {
-    changes: AtomicUsize,
+    pages: AtomicUsize,
     enough: Notify,
 }
 
@@ -40,11 +46,17 @@ impl Checkpoints {
         Self { due, task: Mutex::new(Some(task)), _end_when_dropped: end.clone().drop_guard(), end }
     }
 
-    /// So many more entries and lanes were changed.
-    pub(super) fn changed(&self, changes: usize) {
-        if self.due.changes.fetch_add(changes, Ordering::Relaxed) + changes >= CHANGES {
+    /// So many more rows were changed, with so many bytes of payload.
+    pub(super) fn changed(&self, rows: usize, bytes: usize) {
+        let pages = rows * PAGES_OF_A_ROW + bytes / PAGE_BYTES;
+        if self.due.pages.fetch_add(pages, Ordering::Relaxed) + pages >= PAGES {
             self.due.enough.notify_one();
         }
+    }
+
+    /// Copies what there is: nobody else may be able to, any more.
+    pub(super) fn rescue(&self) {
+        self.due.enough.notify_one();
     }
 
     /// Until its connection is closed.
@@ -58,14 +70,18 @@ impl Checkpoints {
 }
 
 async fn run(mut connection: SqliteConnection, due: Arc<Due>, end: CancellationToken) {
+    let complaints = OncePerSecond::default();
     loop {
         tokio::select! {
             () = due.enough.notified() => {}
             () = end.cancelled() => break,
         }
-        due.changes.store(0, Ordering::Relaxed);
-        if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut connection).await {
-            tracing::debug!(%error, "the log was not copied beside; a commit will do it");
+        due.pages.store(0, Ordering::Relaxed);
+        let copied = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut connection).await;
+        if let Err(error) = copied
+            && complaints.turn().is_some()
+        {
+            tracing::warn!(event = "inbox_log_not_copied", %error, "the log of the inbox cannot be copied into its database, and grows");
         }
     }
     if let Err(error) = connection.close().await {

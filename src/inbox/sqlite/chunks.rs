@@ -1,6 +1,6 @@
 //! Many rows in few statements.
 
-/// Most rows of one statement: of the widest, with 21 parameters a row, far fewer than the 32,766 parameters that SQLite takes.
+/// Most rows of one statement: of the widest, with 19 parameters a row, far fewer than the 32,766 parameters that SQLite takes.
 const MOST: usize = 128;
 
 /// Cuts `rows` into few pieces of few different lengths (powers of two, and one and a half of them), so that all statements stay

@@ -19,9 +19,9 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
 pub(super) fn of_migration(error: MigrateError) -> StoreError {
     match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => store_error(error),
-        MigrateError::VersionMissing(version) => StoreError::Corrupt(format!(
-            "a newer version has changed its tables (migration {version}); run that version, or restore a backup"
-        )),
+        MigrateError::VersionMissing(version) => {
+            StoreError::Newer(format!("migration {version} is not known here; run that version, or restore a backup"))
+        }
         error => StoreError::Corrupt(error.to_string()),
     }
 }
@@ -33,7 +33,8 @@ fn of_code(error: &dyn DatabaseError) -> StoreError {
         SQLITE_FULL => StoreError::Full(words),
         SQLITE_READONLY | SQLITE_PERM | SQLITE_CANTOPEN | SQLITE_AUTH => StoreError::ReadOnly(words),
         SQLITE_BUSY | SQLITE_LOCKED | SQLITE_PROTOCOL => StoreError::Busy(words),
-        SQLITE_CORRUPT | SQLITE_NOTADB => StoreError::Corrupt(words),
+        SQLITE_CORRUPT => StoreError::Corrupt(words),
+        SQLITE_NOTADB => StoreError::Foreign(words),
         SQLITE_CONSTRAINT | SQLITE_MISMATCH | SQLITE_TOOBIG => StoreError::Rejected(words),
         _ => StoreError::Unavailable(words),
     }

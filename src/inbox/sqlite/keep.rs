@@ -20,14 +20,20 @@ impl Sqlite {
             return Ok(0);
         }
         let mut query = purge_query(state, before, filter, most);
-        self.transaction(move |connection| {
+        let deleted = self.transaction(move |connection| {
             Box::pin(async move { Ok(query.build().execute(connection).await.map_err(store_error)?.rows_affected()) })
-        })
-        .await
+        });
+        self.told_of(deleted.await?)
+    }
+
+    /// What was deleted is in the log as well.
+    fn told_of(&self, deleted: u64) -> Result<u64, StoreError> {
+        self.changed(usize::try_from(deleted).unwrap_or(usize::MAX / 8), 0);
+        Ok(deleted)
     }
 
     pub(super) async fn delete_seen(&self, before: Millis, most: usize) -> Result<u64, StoreError> {
-        self.transaction(move |connection| {
+        let deleted = self.transaction(move |connection| {
             Box::pin(async move {
                 let deleted = sqlx::query(
                     "DELETE FROM seen WHERE deduplication IN \
@@ -40,8 +46,8 @@ impl Sqlite {
                 .map_err(store_error)?;
                 Ok(deleted.rows_affected())
             })
-        })
-        .await
+        });
+        self.told_of(deleted.await?)
     }
 
     pub(super) async fn replace_payloads(

@@ -45,24 +45,29 @@ impl Sqlite {
     /// working on when it died are due then.
     ///
     /// # Errors
-    /// [`StoreError::Busy`] when another process serves from it, [`StoreError::Rejected`] on a network file system or when it is the
-    /// database of another program, for a command [`StoreError::Outdated`] when its tables are those of an older version, [`StoreError::Corrupt`] when it is no database or a newer version has changed it, else what the
-    /// system said.
+    /// [`StoreError::Busy`] when another process serves from it, [`StoreError::Rejected`] on a network file system,
+    /// [`StoreError::Foreign`] when it is no database or that of another program, [`StoreError::Newer`] when a newer version has changed
+    /// its tables, for a command [`StoreError::Outdated`] when an older one has made them; else what the system said.
     pub async fn open(options: SqliteOptions) -> Result<Self, StoreError> {
         let SqliteOptions { path, create, exclusive, deduplication_window, clock } = options;
-        let (path, lock) = on_a_thread(move || prepare(&path, create, exclusive)).await?;
+        let path = on_a_thread(move || prepare(&path, create)).await?;
+        let empty = refuse_foreign(&path).await?;
+        if empty && !exclusive {
+            return Err(of_an_older_version());
+        }
+        let locked = path.clone();
+        let lock = on_a_thread(move || exclusive.then(|| lock(&locked)).transpose()).await?;
         let connect = connection_options(&path);
         let mut writer = connect.connect().await.map_err(store_error)?;
-        let empty = refuse_foreign(&mut writer, &path).await?;
         if exclusive {
             MIGRATIONS.run(&mut writer).await.map_err(of_migration)?;
             recover(&mut writer, clock.now()).await?;
-        } else if empty || !are_up_to_date(&MIGRATIONS, &mut writer).await.map_err(of_migration)? {
+        } else if !are_up_to_date(&MIGRATIONS, &mut writer).await.map_err(of_migration)? {
             return Err(of_an_older_version());
         }
         let mut keeper = connect.connect().await.map_err(store_error)?;
         // Only who has read has opened the log.
-        tables(&mut keeper).await?;
+        tables(&mut keeper).await.map_err(store_error)?;
         let place = Place::of(path.clone()).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
@@ -71,7 +76,7 @@ impl Sqlite {
         let window = millis(deduplication_window);
         let checkpoints = if exclusive {
             let mut connection = connect.connect().await.map_err(store_error)?;
-            tables(&mut connection).await?;
+            tables(&mut connection).await.map_err(store_error)?;
             Some(Checkpoints::begin(connection))
         } else {
             None
@@ -119,23 +124,31 @@ pub(super) async fn on_a_thread<T: Send + 'static>(
     done.map_err(|_| StoreError::Unavailable("the runtime is shutting down".into()))?
 }
 
-/// Refuses a database that somebody else's tables are in. Returns whether none are.
-async fn refuse_foreign(connection: &mut SqliteConnection, path: &Path) -> Result<bool, StoreError> {
-    let tables = tables(connection).await?;
+/// Refuses a database that somebody else's tables are in, without changing a bit of it. Returns whether none are.
+async fn refuse_foreign(path: &Path) -> Result<bool, StoreError> {
+    let in_front = |error| match store_error(error) {
+        StoreError::Foreign(words) => StoreError::Foreign(format!("{}: {words}", path.display())),
+        StoreError::ReadOnly(words) => StoreError::ReadOnly(format!("{}: {words}", path.display())),
+        error => error,
+    };
+    let plain = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT).disable_statement_logging();
+    let mut connection = plain.connect().await.map_err(in_front)?;
+    let tables = tables(&mut connection).await;
+    connection.close().await.map_err(in_front)?;
+    let tables = tables.map_err(in_front)?;
     let ours = [LIST, "entries", "lanes"].iter().all(|ours| tables.iter().any(|table| table == ours));
     // Before the first migration is done there is nothing but the list of migrations.
     if ours || tables.iter().all(|table| table == LIST) {
         return Ok(tables.is_empty());
     }
     let path = path.display();
-    Err(StoreError::Rejected(format!("{path} is another program's database; give the inbox a file of its own")))
+    Err(StoreError::Foreign(format!("{path} is another program's database; give the inbox a file of its own")))
 }
 
-async fn tables(connection: &mut SqliteConnection) -> Result<Vec<String>, StoreError> {
+async fn tables(connection: &mut SqliteConnection) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite#_%' ESCAPE '#'")
         .fetch_all(connection)
         .await
-        .map_err(store_error)
 }
 
 fn connection_options(path: &Path) -> SqliteConnectOptions {
@@ -158,20 +171,21 @@ fn connection_options(path: &Path) -> SqliteConnectOptions {
 /// Where a store is, or shall be.
 ///
 /// # Errors
-/// [`StoreError::Unavailable`] when there is no such directory.
+/// [`StoreError::Unavailable`] when there is no such directory, [`StoreError::Rejected`] when it is on a network file system.
 pub fn folder(path: &Path) -> Result<&Path, StoreError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let is_directory = folder.is_dir();
-    is_directory.then_some(folder).ok_or_else(|| {
-        StoreError::Unavailable(format!("{} is no directory: make it, or name another place", folder.display()))
-    })
+    if !folder.is_dir() {
+        let words = format!("{} is no directory: make it, or name another place", folder.display());
+        return Err(StoreError::Unavailable(words));
+    }
+    refuse_network(folder)?;
+    Ok(folder)
 }
 
-/// Makes the file where it is wanted, and takes the lock.
-/// Returns what the file is called without links: another name for it must not be another lock, nor another log.
-fn prepare(path: &Path, create: bool, exclusive: bool) -> Result<(PathBuf, Option<File>), StoreError> {
+/// Makes the file where it is wanted.
+/// Returns what it is called without links: another name for it must not be another lock, nor another log.
+fn prepare(path: &Path, create: bool) -> Result<PathBuf, StoreError> {
     let folder = folder(path)?;
-    refuse_network(folder)?;
     if create {
         make(path)?;
     } else if !path.exists() {
@@ -179,8 +193,7 @@ fn prepare(path: &Path, create: bool, exclusive: bool) -> Result<(PathBuf, Optio
     }
     let path = path.canonicalize().map_err(|error| of_file(path, &error))?;
     refuse_network(path.parent().unwrap_or(folder))?;
-    let lock = exclusive.then(|| lock(&path)).transpose()?;
-    Ok((path, lock))
+    Ok(path)
 }
 
 /// SQLite gives the log and the shared memory the mode of the database, so that it has to be right before SQLite sees it.

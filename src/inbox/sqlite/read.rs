@@ -115,7 +115,7 @@ pub(super) const NEXT_DUE: &str =
     "SELECT min(due_at) FROM lanes WHERE environment = $1 AND destination = $2 AND blocked_by IS NULL";
 
 pub(super) fn first_heads_query(lanes: &[Digest]) -> QueryBuilder<sqlite::Sqlite> {
-    let mut query = QueryBuilder::new(select_first_heads("first.lane_number = lanes.number"));
+    let mut query = QueryBuilder::new(select_first_heads("first.lane_number = lanes.number", "length"));
     query.push("IN (");
     let mut separated = query.separated(", ");
     for lane in lanes {

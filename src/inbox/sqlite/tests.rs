@@ -107,7 +107,7 @@ async fn what_is_not_a_store_is_not_taken_for_one() {
     let path = folder.path().join("inbox.db");
     std::fs::write(&path, "this is a letter to the bank, and no database at all".repeat(100)).unwrap();
     let refused = Sqlite::open(options(&path)).await.unwrap_err();
-    assert!(matches!(refused, StoreError::Corrupt(_)), "{refused}");
+    assert!(matches!(refused, StoreError::Foreign(_)), "{refused}");
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn a_store_that_a_newer_version_has_changed_is_left_alone() {
     drop(store);
     let refused = Sqlite::open(options(&path)).await.unwrap_err();
     assert!(
-        matches!(&refused, StoreError::Corrupt(words) if words.contains("newer version") && words.contains("restore a backup")),
+        matches!(&refused, StoreError::Newer(words) if words.contains("9999") && words.contains("restore a backup")),
         "{refused}"
     );
 }
@@ -138,6 +138,7 @@ async fn a_command_leaves_the_tables_of_an_older_version_to_the_server() {
     let command = SqliteOptions { exclusive: false, create: false, ..options(&path) };
     std::fs::write(&path, "").unwrap();
     let refused = Sqlite::open(command.clone()).await.unwrap_err();
+    assert_eq!(std::fs::read(&path).unwrap(), b"");
     assert!(matches!(&refused, StoreError::Outdated(words) if words.contains("there are none yet")), "{refused}");
 
     Sqlite::open(options(&path)).await.unwrap().close().await;
@@ -169,10 +170,14 @@ async fn the_database_of_another_program_is_left_alone() {
             sqlx::query(statement).execute(&mut connection).await.unwrap();
         }
         connection.close().await.unwrap();
+        let before = std::fs::read(&path).unwrap();
         let refused = Sqlite::open(options(&path)).await.unwrap_err();
         let words = "another program's database";
-        assert!(matches!(&refused, StoreError::Rejected(said) if said.contains(words)), "{refused}");
+        assert!(matches!(&refused, StoreError::Foreign(said) if said.contains(words)), "{refused}");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
     }
+    let beside: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(beside.len(), 2, "nothing is left beside them: {beside:?}");
 }
 
 #[tokio::test]
@@ -364,4 +369,40 @@ async fn what_is_done_all_the_time_is_looked_up_by_index() {
         assert!(!scans("entries") && !scans("lanes") && !scans("seen"), "{}: {plan:?}", query.as_str());
         assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{}: {plan:?}", query.as_str());
     }
+}
+
+/// Before 3.51.3 a log that was begun anew while another connection copied it could be copied wrongly.
+#[tokio::test]
+async fn this_sqlite_takes_a_checkpoint_beside_a_writer() {
+    let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
+    let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut connection).await.unwrap();
+    let parts: Vec<u32> = version.split('.').map(|part| part.parse().unwrap()).collect();
+    assert!(parts >= vec![3, 51, 3], "{version}");
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_saved_from_a_log_that_was_deleted() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("inbox.db");
+    let store = Sqlite::open(options(&path)).await.unwrap();
+    assert_eq!(receive(&store).await.unwrap(), [Received::Stored]);
+    std::fs::remove_file(folder.path().join("inbox.db-wal")).unwrap();
+    assert!(matches!(receive(&store).await, Err(StoreError::ReadOnly(_))));
+    // As a copy of the file alone would find it, which is all that is left when the process dies.
+    let copy = folder.path().join("copy.db");
+    let mut found = 0;
+    for _ in 0..200 {
+        std::fs::copy(&path, &copy).unwrap();
+        let mut connection = SqliteConnectOptions::new().filename(&copy).connect().await.unwrap();
+        found = sqlx::query_scalar("SELECT count(*) FROM entries").fetch_one(&mut connection).await.unwrap_or(0);
+        connection.close().await.unwrap();
+        for name in ["copy.db", "copy.db-wal", "copy.db-shm"] {
+            let _ = std::fs::remove_file(folder.path().join(name));
+        }
+        if found == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(found, 1);
 }

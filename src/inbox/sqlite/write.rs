@@ -12,7 +12,8 @@ impl Sqlite {
     pub(super) async fn write_batch(&self, batch: Batch) -> Result<BatchOutcome, StoreError> {
         let window = self.window;
         let now = self.clock.now();
-        let changes = batch.receive.len() + batch.settle.len();
+        let rows = batch.receive.len() + batch.settle.len();
+        let bytes = batch.receive.iter().map(|row| row.payload.bytes.len()).sum();
         let done = self.transaction(move |transaction| {
             Box::pin(async move {
                 let settled = settle::settle(transaction, batch.settle, now).await?;
@@ -29,10 +30,15 @@ impl Sqlite {
         });
         let outcome = done.await?;
         let claimed: usize = outcome.claimed.iter().map(Vec::len).sum();
-        if let Some(checkpoints) = &self.checkpoints {
-            checkpoints.changed(changes + claimed);
-        }
+        self.changed(rows + claimed, bytes);
         Ok(outcome)
+    }
+
+    /// So many rows are in the log that were not.
+    pub(super) fn changed(&self, rows: usize, bytes: usize) {
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.changed(rows, bytes);
+        }
     }
 
     /// Does all of `work` or nothing of it, alone. After an error that says nothing against `work` itself the connection is given
@@ -42,7 +48,13 @@ impl Sqlite {
         work: impl for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         let mut writer = self.writer.lock().await;
-        self.place.is_kept().await?;
+        if let Err(error) = self.place.is_kept().await {
+            // A log that was deleted lives on until this process ends, and with it what was acknowledged.
+            if let Some(checkpoints) = &self.checkpoints {
+                checkpoints.rescue();
+            }
+            return Err(error);
+        }
         // Taken out: should this future be dropped half-way, its connection ends with it, and the transaction with that.
         let mut connection = match writer.take() {
             Some(connection) => connection,

@@ -133,12 +133,12 @@ impl TryFrom<EntryColumns> for Row {
     }
 }
 
-/// Begins a query for the first pending entries of lanes; `same_lane` = how an entry `first` and a row of `lanes` belong together. Where
+/// Begins a query for the first pending entries of lanes, but for large ones: many are read at once. `length` as above; `same_lane` = how an entry `first` and a row of `lanes` belong together. Where
 /// each is looked up by index, this costs the same however many entries wait.
-pub(in crate::inbox) fn select_first_heads(same_lane: &str) -> String {
+pub(in crate::inbox) fn select_first_heads(same_lane: &str, length: &str) -> String {
     format!(
         "SELECT entries.*, lanes.due_at AS next_attempt, lanes.pending AS pending FROM lanes JOIN entries ON entries.sequence = \
-        (SELECT min(first.sequence) FROM entries AS first WHERE first.state = 'pending' AND {same_lane}) WHERE lanes.lane "
+        (SELECT min(first.sequence) FROM entries AS first WHERE first.state = 'pending' AND {same_lane}) WHERE {length}(entries.payload) <= {HEAD_BYTES} AND lanes.lane "
     )
 }
 

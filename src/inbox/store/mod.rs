@@ -51,6 +51,12 @@ pub enum StoreError {
     /// Its tables are those of an older version, or there are none yet.
     #[error("the store is not up to date: {0}")]
     Outdated(String),
+    /// Its tables are those of a newer version.
+    #[error("the store is of a newer version: {0}")]
+    Newer(String),
+    /// It is something else: no database, or that of another program.
+    #[error("this is no inbox: {0}")]
+    Foreign(String),
     /// It does not take what it was given, although it works.
     #[error("the store refuses what it was given: {0}")]
     Rejected(String),
@@ -67,6 +73,8 @@ impl StoreError {
             Self::Busy(_) => "busy",
             Self::Corrupt(_) => "corrupt",
             Self::Outdated(_) => "outdated",
+            Self::Newer(_) => "newer",
+            Self::Foreign(_) => "foreign",
             Self::Rejected(_) => "rejected",
         }
     }
@@ -339,7 +347,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// [`StoreError`]; after [`StoreError::Unavailable`] the transaction may have been committed all the same.
     fn write(&self, batch: Batch) -> BoxFuture<'_, Result<BatchOutcome, StoreError>>;
 
-    /// The first pending entry of each of these lanes that has one, in any order.
+    /// The first pending entry of each of these lanes that has one of at most 256 KiB, in any order.
     fn first_heads(&self, lanes: Vec<Digest>) -> BoxFuture<'_, Result<Vec<Head>, StoreError>>;
 
     /// The first pending entries of a lane, in order: at most `most`, and none behind the one with which they have 256 KiB of payload.

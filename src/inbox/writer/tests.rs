@@ -18,7 +18,7 @@ fn claim() -> Claim {
     Claim { destination, lease: LEASE, most: 1 }
 }
 
-fn place() -> Place {
+fn room() -> Room {
     Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap()
 }
 
@@ -54,10 +54,10 @@ async fn an_entry_that_is_not_taken_stands_in_nobodys_way() {
     for neighbours in [0, 2] {
         let mut gathered = Gathered::default();
         // Its id is taken already.
-        let refused = gathered.ask(|answer| Piece::Receive(Box::new(stored[0].clone()), answer, place()));
+        let refused = gathered.ask(|answer| Piece::Receive(Box::new(stored[0].clone()), answer, room()));
         let mut taken = Vec::new();
         for lane in 0..neighbours {
-            taken.push(gathered.ask(|answer| Piece::Receive(Box::new(entry(10 + lane)), answer, place())));
+            taken.push(gathered.ask(|answer| Piece::Receive(Box::new(entry(10 + lane)), answer, room())));
         }
         let settlement =
             Settlement { lease: leases[0], endings: vec![(delivered, Ending::Delivered)], then: Then::Keep };
@@ -84,7 +84,8 @@ async fn entries_wait_up_to_so_many_bytes_and_what_comes_beyond_is_refused_at_on
     let store = Arc::new(Memory::default());
     // Nobody takes pieces up: all of them wait.
     let (sender, mut pieces) = mpsc::channel(QUEUE);
-    let writer = Writer { pieces: sender, room: Arc::new(Semaphore::new(QUEUE_BYTES / KIB)) };
+    let writer =
+        Writer { pieces: sender, room: Arc::new(Semaphore::new(QUEUE_BYTES / KIB)), metrics: InboxMetrics::default() };
     let large = |lane, bytes| {
         let mut row = entry(lane);
         row.payload.bytes = vec![7; bytes];

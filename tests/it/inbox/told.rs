@@ -5,6 +5,7 @@ use std::io::Write as _;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
+use crate::support::door::edit;
 use crate::support::{Door, Pki, Setup, eventually};
 
 use super::database::Database;
@@ -13,9 +14,7 @@ use super::recorder::{QUICK, SQLITE, arrived, notification, open};
 #[tokio::test]
 async fn the_event_of_a_request_names_the_entry_or_says_that_it_is_a_repeat() {
     let log = format!("{SQLITE}{QUICK}");
-    let arrange = |directory: &std::path::Path| {
-        crate::support::door::edit(directory, "product = \"tsh\"", "product = [\"tsh\", \"d1\"]")
-    };
+    let arrange = |directory: &std::path::Path| edit(directory, "product = \"tsh\"", "product = [\"tsh\", \"d1\"]");
     let door = Door::behind(Pki::new(), Setup { log: &log, arrange: Some(&arrange), ..Setup::default() }).await;
     let mut session = door.honest().session().await.unwrap();
     for _ in 0..2 {

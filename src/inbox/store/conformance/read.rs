@@ -81,12 +81,14 @@ pub(in crate::inbox) async fn heads_are_as_many_as_asked_for_but_large_ones_come
 }
 
 pub(in crate::inbox) async fn the_first_of_many_lanes_are_read_at_once(subject: &Subject) {
-    let rows: Vec<NewRow> = [1, 2, 1, 3, 2, 1].map(entry).into();
+    let mut rows: Vec<NewRow> = [1, 2, 1, 3, 2, 1, 4].map(entry).into();
+    // Large ones are for their lanes to read.
+    rows[6].payload.bytes = vec![7; 256 * 1024 + 1];
     for row in &rows {
         subject.receive([row]).await;
     }
     subject.store.decide(rows[0].facts.id, Decision::Discard).await.unwrap();
-    let lanes = vec![[1; 32], [2; 32], [9; 32], [3; 32]];
+    let lanes = vec![[1; 32], [2; 32], [9; 32], [3; 32], [4; 32]];
     let mut heads = subject.store.first_heads(lanes).await.unwrap();
     heads.sort_by_key(|head| head.row.lane);
     let told: Vec<_> = heads.iter().map(|head| (head.row.facts.id, head.pending)).collect();
