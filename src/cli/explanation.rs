@@ -267,7 +267,11 @@ impl Explanation {
             let from = joined(&server.proxy_protocol.from);
             self.line("PROXY header", &format!("demanded from {from}; all others are closed"));
         }
-        self.line("admin", &format!("http://{}  /livez /readyz /metrics /status /reload", settings.admin.listen));
+        let inbox = if settings.inbox.is_some() && settings.admin.token.is_some() { " /inbox" } else { "" };
+        self.line(
+            "admin",
+            &format!("http://{}  /livez /readyz /metrics /status /reload{inbox}", settings.admin.listen),
+        );
         self.text.push('\n');
     }
 

@@ -94,7 +94,7 @@ impl InboxMetrics {
         );
         registry.register(
             "failures",
-            "Transactions of the store that failed, by what was wrong; nothing in them was acknowledged",
+            "Transactions and looks at the store that failed, and notifications that were refused since it is full or too much waits, by what was wrong",
             self.failures.clone(),
         );
         registry.register(
