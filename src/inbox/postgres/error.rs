@@ -3,7 +3,7 @@
 use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
 
-use crate::inbox::store::StoreError;
+use crate::inbox::store::{StoreError, tables};
 
 /// For errors of any kind. Words of the database are passed on only where they cannot quote what it was given.
 pub(super) fn store_error(error: sqlx::Error) -> StoreError {
@@ -19,13 +19,7 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
 }
 
 pub(super) fn of_migration(error: MigrateError) -> StoreError {
-    match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => store_error(error),
-        MigrateError::VersionMissing(version) => {
-            StoreError::Newer(format!("migration {version} is not known here; run that version, or restore a backup"))
-        }
-        error => StoreError::Corrupt(error.to_string()),
-    }
+    tables::of_migration(error, store_error)
 }
 
 /// Whether a transaction lost against another one, and may well succeed when it is run again: nothing of it was done.

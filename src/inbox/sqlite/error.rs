@@ -3,7 +3,7 @@
 use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
 
-use crate::inbox::store::StoreError;
+use crate::inbox::store::{StoreError, tables};
 
 /// For errors of any kind. The words are SQLite's, which name tables and columns, never a value.
 pub(super) fn store_error(error: sqlx::Error) -> StoreError {
@@ -17,13 +17,7 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
 }
 
 pub(super) fn of_migration(error: MigrateError) -> StoreError {
-    match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => store_error(error),
-        MigrateError::VersionMissing(version) => {
-            StoreError::Newer(format!("migration {version} is not known here; run that version, or restore a backup"))
-        }
-        error => StoreError::Corrupt(error.to_string()),
-    }
+    tables::of_migration(error, store_error)
 }
 
 fn of_code(error: &dyn DatabaseError) -> StoreError {

@@ -28,3 +28,14 @@ pub(in crate::inbox) fn of_an_older_version() -> StoreError {
             .into(),
     )
 }
+
+/// What an error on the way means; `store_error` says it of those of the engine.
+pub(in crate::inbox) fn of_migration(error: MigrateError, store_error: fn(sqlx::Error) -> StoreError) -> StoreError {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => store_error(error),
+        MigrateError::VersionMissing(version) => {
+            StoreError::Newer(format!("migration {version} is not known here; run that version, or restore a backup"))
+        }
+        error => StoreError::Corrupt(error.to_string()),
+    }
+}
