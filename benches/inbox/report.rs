@@ -77,15 +77,34 @@ impl Report<'_> {
     pub(crate) async fn million(&self, many: usize) -> Result<(), Error> {
         let callers = self.callers()?;
         println!(
-            "\nwith {many} entries that wait, each for itself, beside a store with few; medians of {}",
+            "\nwith {many} entries that wait, each for itself, beside a store with few, in turns; medians of {}",
             self.rounds
         );
-        let mut stores = vec![("SQLite", format!("sqlite:{}", self.directory.join("million.db").display()))];
-        stores.extend(self.database("waiting").await?.map(|url| ("PostgreSQL", url)));
-        for (name, argument) in stores {
-            // Few: enough for as long as is measured.
-            let few = Standing::measure(self, &callers, &argument, 0).await?;
-            let many = Standing::measure(self, &callers, &argument, many).await?;
+        // Few: enough for deliveries to go on for as long as is measured.
+        let sizes = [("few", many.min(30_000)), ("many", many)];
+        let file = |size| format!("sqlite:{}", self.directory.join(size).with_extension("db").display());
+        let mut engines = vec![("SQLite", sizes.iter().map(|(size, _)| file(size)).collect())];
+        let mut databases = Vec::new();
+        for (size, _) in sizes {
+            databases.extend(self.database(size).await?);
+        }
+        if !databases.is_empty() {
+            engines.push(("PostgreSQL", databases));
+        }
+        for (name, stores) in engines {
+            for (argument, (_, waiting)) in stores.iter().zip(sizes) {
+                let store = open(argument, true).await?;
+                fill(&store, waiting).await?;
+                store.close().await;
+            }
+            // In turns, so that whatever else happens to the disk happens to both.
+            let mut of = [Vec::new(), Vec::new()];
+            for _ in 0..self.rounds {
+                for (argument, of) in stores.iter().zip(&mut of) {
+                    of.push(Standing::measure(self, &callers, argument).await?);
+                }
+            }
+            let [few, many] = of.map(|of| Standing::median(&of));
             println!(
                 "{name:<11} start {:.2} s  received {:.0}/s ({:.2} x)  delivered {:.0}/s ({:.2} x)  memory {:.0} MiB ({:+.0} MiB)",
                 many.start,
@@ -132,14 +151,7 @@ struct Standing {
 }
 
 impl Standing {
-    async fn measure(report: &Report<'_>, callers: &Callers, argument: &str, waiting: usize) -> Result<Self, Error> {
-        // Deliveries go on for as long as is measured.
-        const LEAST: usize = 30_000;
-        {
-            let store = open(argument, true).await?;
-            fill(&store, waiting.max(LEAST)).await?;
-            store.close().await;
-        }
+    async fn measure(report: &Report<'_>, callers: &Callers, argument: &str) -> Result<Self, Error> {
         let begun = Instant::now();
         let server = Server::start(argument, report.directory, false)?;
         let start = begun.elapsed().as_secs_f64();
@@ -159,6 +171,16 @@ impl Standing {
         store.close().await;
         server.stop()?;
         Ok(Self { start, received, delivered, memory })
+    }
+
+    fn median(of: &[Self]) -> Self {
+        let median_of = |what: fn(&Self) -> f64| median(of.iter().map(what));
+        Self {
+            start: median_of(|standing| standing.start),
+            received: median_of(|standing| standing.received),
+            delivered: median_of(|standing| standing.delivered),
+            memory: median_of(|standing| standing.memory),
+        }
     }
 }
 
