@@ -88,3 +88,53 @@ async fn run(mut connection: SqliteConnection, due: Arc<Due>, end: CancellationT
         tracing::debug!(%error, "the connection that copies was not closed in order");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sqlx::ConnectOptions as _;
+    use sqlx::sqlite::SqliteConnectOptions;
+    use tempfile::TempDir;
+
+    use super::super::Sqlite;
+    use super::super::tests::{options, receive};
+    use super::*;
+    use crate::inbox::store::{Received, StoreError};
+
+    /// Before 3.51.3 a log that was begun anew while another connection copied it could be copied wrongly.
+    #[tokio::test]
+    async fn this_sqlite_takes_a_checkpoint_beside_a_writer() {
+        let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
+        let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut connection).await.unwrap();
+        let parts: Vec<u32> = version.split('.').map(|part| part.parse().unwrap()).collect();
+        assert!(parts >= vec![3, 51, 3], "{version}");
+    }
+
+    #[tokio::test]
+    async fn what_was_acknowledged_is_saved_from_a_log_that_was_deleted() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("inbox.db");
+        let store = Sqlite::open(options(&path)).await.unwrap();
+        assert_eq!(receive(&store).await.unwrap(), [Received::Stored]);
+        std::fs::remove_file(folder.path().join("inbox.db-wal")).unwrap();
+        assert!(matches!(receive(&store).await, Err(StoreError::ReadOnly(_))));
+        // As a copy of the file alone would find it, which is all that is left when the process dies.
+        let copy = folder.path().join("copy.db");
+        let mut found = 0;
+        for _ in 0..200 {
+            std::fs::copy(&path, &copy).unwrap();
+            let mut connection = SqliteConnectOptions::new().filename(&copy).connect().await.unwrap();
+            found = sqlx::query_scalar("SELECT count(*) FROM entries").fetch_one(&mut connection).await.unwrap_or(0);
+            connection.close().await.unwrap();
+            for name in ["copy.db", "copy.db-wal", "copy.db-shm"] {
+                let _ = std::fs::remove_file(folder.path().join(name));
+            }
+            if found == 1 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(found, 1);
+    }
+}
