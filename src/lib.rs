@@ -58,6 +58,7 @@
 pub mod admin;
 pub mod app;
 pub mod auth;
+pub mod caller;
 #[doc(hidden)]
 pub mod cli;
 mod files;

@@ -1,12 +1,14 @@
 //! The command line: one file per subcommand.
 
 mod check;
+mod color;
 mod configuration;
 mod demo;
 mod explain;
 mod explanation;
 mod healthcheck;
 mod inbox;
+mod new_file;
 mod sample_pki;
 mod serve;
 mod wrapping;
@@ -16,6 +18,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use color::Color;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The exit code for a bad configuration: `EX_CONFIG` of sysexits.h.
@@ -25,6 +28,9 @@ const EXIT_CONFIGURATION: u8 = 78;
 #[derive(Debug, Parser)]
 #[command(name = "issuer-host", version, max_term_width = 120)]
 pub struct Arguments {
+    /// When to write in colour; auto = to a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    color: Color,
     #[command(subcommand)]
     command: Command,
 }
@@ -49,6 +55,7 @@ enum Command {
 
 /// Runs what the arguments ask for.
 pub fn run(arguments: Arguments) -> ExitCode {
+    arguments.color.apply();
     let outcome = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
@@ -64,9 +71,9 @@ pub fn run(arguments: Arguments) -> ExitCode {
     })
 }
 
-/// Writes a line to standard output. A reader that went away (`| head`) is no failure: nobody is left to tell.
+/// Writes a line to standard output, in colour where that is wanted. A reader that went away (`| head`) is no failure: nobody is left to tell.
 fn say(line: impl Display) -> io::Result<()> {
-    match writeln!(io::stdout().lock(), "{line}") {
+    match writeln!(anstream::stdout().lock(), "{line}") {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
@@ -74,14 +81,13 @@ fn say(line: impl Display) -> io::Result<()> {
 
 /// Writes a line to standard error, where there is one.
 fn complain(line: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
 }
 
 /// What ends a command with exit code 1 and one line.
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// SIGTERM and SIGINT, caught from the moment that this exists.
-/// The signals that ask for the end.
+/// The signals that ask for the end, caught from the moment that this exists.
 struct StopSignal {
     terminate: Signal,
     interrupt: Signal,

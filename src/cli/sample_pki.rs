@@ -1,11 +1,10 @@
 //! `issuer-host sample-pki DIR`
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::new_file::{Readers, write_new};
 use super::{Error, say};
 use crate::pki::sample::{SampleOptions, SamplePki};
 
@@ -41,15 +40,8 @@ pub(super) fn write(directory: &Path, hosts: &[String]) -> Result<Vec<&'static s
     let pki = SamplePki::generate(options)?;
     let mut names = Vec::new();
     for (name, contents, secret) in pki.files() {
-        let path = directory.join(name);
-        let mode = if secret { 0o600 } else { 0o644 };
-        let mut target = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(&path)
-            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-        target.write_all(contents.as_bytes())?;
+        let readers = if secret { Readers::Owner } else { Readers::Everybody };
+        write_new(&directory.join(name), contents.as_bytes(), readers)?;
         names.push(name);
     }
     Ok(names)

@@ -11,6 +11,7 @@ mod openapi;
 pub mod operation;
 pub mod product;
 mod reading;
+pub mod requirement;
 pub mod routes;
 pub mod template;
 
@@ -18,4 +19,5 @@ pub use catalogue::Catalogue;
 pub use dialect::Dialect;
 pub use operation::{Acknowledgement, Evidence, Kind, Operation};
 pub use product::Product;
+pub use requirement::Requirement;
 pub use routes::Routes;

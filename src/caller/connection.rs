@@ -1,0 +1,199 @@
+//! One connection of a caller.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::{HandshakeKind, ProtocolVersion};
+use rustls_pki_types::CertificateDer;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::{Caller, Failure, Stage, version_name};
+
+/// An open connection. It closes when this goes.
+#[derive(Debug)]
+pub struct Connection {
+    seen: Seen,
+    sender: Sender,
+    /// Taken once its end has been asked for.
+    driver: Option<JoinHandle<Result<(), hyper::Error>>>,
+}
+
+/// What the handshake came to.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The version.
+    pub version: ProtocolVersion,
+    /// The cipher suite, as IANA writes it.
+    pub suite: String,
+    /// The key exchange group; none where a TLS 1.2 session was resumed.
+    pub group: Option<String>,
+    /// The protocol that the server chose (ALPN); `None` = it chose none.
+    pub alpn: Option<String>,
+    /// Whether a session was resumed.
+    pub resumed: bool,
+    /// The server's chain as it was sent, leaf first; of a resumed session, that of its first handshake.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// TCP.
+    pub connecting: Duration,
+    /// TLS.
+    pub handshake: Duration,
+}
+
+impl Seen {
+    /// `TLS 1.3`
+    #[must_use]
+    pub fn version_name(&self) -> String {
+        version_name(self.version)
+    }
+}
+
+/// An answer, read to its end.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+}
+
+#[derive(Debug)]
+enum Sender {
+    V1(http1::SendRequest<Full<Bytes>>),
+    V2(http2::SendRequest<Full<Bytes>>),
+}
+
+impl Connection {
+    pub(super) async fn open(caller: &Caller) -> Result<Self, Failure> {
+        let options = caller.options();
+        let (start, after) = (Instant::now(), options.connect_timeout);
+        let socket = timeout(after, TcpStream::connect(options.address))
+            .await
+            .map_err(|_| Failure::TimedOut { stage: Stage::Connecting, after })?
+            .map_err(Failure::Unreachable)?;
+        let connecting = start.elapsed();
+        // An answer is waited for after each write.
+        socket.set_nodelay(true).map_err(Failure::Unreachable)?;
+        let connector = TlsConnector::from(caller.tls_config().clone());
+        let stream = timeout(after.saturating_sub(connecting), connector.connect(options.server_name.clone(), socket))
+            .await
+            .map_err(|_| Failure::TimedOut { stage: Stage::Handshake, after })?
+            .map_err(|error| Failure::of(Stage::Handshake, &error))?;
+        let seen = Seen::of(&stream, connecting, start.elapsed().saturating_sub(connecting))?;
+        Self::speak(stream, seen).await
+    }
+
+    async fn speak(stream: TlsStream<TcpStream>, seen: Seen) -> Result<Self, Failure> {
+        let failed = |error: hyper::Error| Failure::of(Stage::Exchange, &error);
+        let io = TokioIo::new(stream);
+        let (sender, driver) = if seen.alpn.as_deref() == Some("h2") {
+            let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await.map_err(failed)?;
+            (Sender::V2(sender), tokio::spawn(connection))
+        } else {
+            let (sender, connection) = http1::handshake(io).await.map_err(failed)?;
+            (Sender::V1(sender), tokio::spawn(connection))
+        };
+        Ok(Self { seen, sender, driver: Some(driver) })
+    }
+
+    /// What the handshake came to.
+    #[must_use]
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Whether it can carry another request, as far as is known.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !match &self.sender {
+            Sender::V1(sender) => sender.is_closed(),
+            Sender::V2(sender) => sender.is_closed(),
+        }
+    }
+
+    /// One exchange. Over HTTP/1.1 the request names its path and a `Host` header; over HTTP/2 an absolute URI: the caller of this puts
+    /// both in, and what does not belong is taken out here.
+    ///
+    /// # Errors
+    /// [`Failure`]: no whole answer came.
+    pub async fn send(&mut self, mut request: Request<Bytes>, within: Duration) -> Result<Answer, Failure> {
+        let exchange = async {
+            let response = match &mut self.sender {
+                Sender::V1(sender) => {
+                    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+                    if let Ok(path) = path.parse() {
+                        *request.uri_mut() = path;
+                    }
+                    sender.ready().await?;
+                    sender.send_request(request.map(Full::new)).await?
+                }
+                Sender::V2(sender) => {
+                    request.headers_mut().remove(http::header::HOST);
+                    sender.ready().await?;
+                    sender.send_request(request.map(Full::new)).await?
+                }
+            };
+            let (head, body) = response.into_parts();
+            let body = body.collect().await?.to_bytes();
+            Ok(Answer { status: head.status, headers: head.headers, body })
+        };
+        match timeout(within, exchange).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Err(_) => Err(Failure::TimedOut { stage: Stage::Exchange, after: within }),
+            Ok(Err(error)) => Err(self.why(error).await),
+        }
+    }
+
+    /// The sender often knows only that the connection went away, and its driver why.
+    async fn why(&mut self, error: hyper::Error) -> Failure {
+        /// The driver has ended already, or is about to.
+        const MOMENT: Duration = Duration::from_secs(1);
+        let own = Failure::of(Stage::Exchange, &error);
+        if matches!(own, Failure::Refused(_) | Failure::ServerRefused(_)) {
+            return own;
+        }
+        let Some(driver) = self.driver.take() else { return own };
+        match timeout(MOMENT, driver).await {
+            Ok(Ok(Err(error))) => Failure::of(Stage::Exchange, &error),
+            _ => own,
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(driver) = &self.driver {
+            driver.abort();
+        }
+    }
+}
+
+impl Seen {
+    fn of(stream: &TlsStream<TcpStream>, connecting: Duration, handshake: Duration) -> Result<Self, Failure> {
+        let (_, tls) = stream.get_ref();
+        let (Some(version), Some(suite)) = (tls.protocol_version(), tls.negotiated_cipher_suite()) else {
+            let problem = "it ended without a version".to_owned();
+            return Err(Failure::Broken { stage: Stage::Handshake, problem });
+        };
+        Ok(Self {
+            version,
+            // rustls writes TLS13_AES_..., IANA TLS_AES_...
+            suite: format!("{:?}", suite.suite()).replacen("TLS13_", "TLS_", 1),
+            group: tls.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name())),
+            alpn: tls.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
+            resumed: tls.handshake_kind() == Some(HandshakeKind::Resumed),
+            chain: tls.peer_certificates().unwrap_or_default().iter().map(|der| der.clone().into_owned()).collect(),
+            connecting,
+            handshake,
+        })
+    }
+}
