@@ -20,6 +20,9 @@ mod explain;
 #[path = "cli/inbox.rs"]
 mod inbox;
 
+#[path = "cli/shell.rs"]
+mod shell;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;

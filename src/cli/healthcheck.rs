@@ -12,7 +12,13 @@ use crate::settings::Settings;
 /// A probe that has to wait this long is answered.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+const EXAMPLES: &str = "\
+Examples:
+  issuer-host healthcheck --config issuer-host.toml
+  issuer-host healthcheck --address 127.0.0.1:9090";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
     configuration: ConfigurationFile,

@@ -2,12 +2,14 @@
 
 mod check;
 mod color;
+mod completions;
 mod configuration;
 mod demo;
 mod explain;
 mod explanation;
 mod healthcheck;
 mod inbox;
+mod man;
 mod new_file;
 mod sample_pki;
 mod serve;
@@ -24,9 +26,18 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// The exit code for a bad configuration: `EX_CONFIG` of sysexits.h.
 const EXIT_CONFIGURATION: u8 = 78;
 
+const EXAMPLES: &str = "\
+Examples:
+  # see it work, on loopback
+  issuer-host demo
+
+  # is a configuration ready for Thales? then run it
+  issuer-host check --config issuer-host.toml
+  issuer-host serve --config issuer-host.toml";
+
 /// The server behind ISSUER_HOST: admits only clients of the Thales Client CA, and hands their calls to your backend.
 #[derive(Debug, Parser)]
-#[command(name = "issuer-host", version, max_term_width = 120)]
+#[command(name = "issuer-host", version, max_term_width = 120, after_help = EXAMPLES)]
 pub struct Arguments {
     /// When to write in colour; auto = to a terminal, unless NO_COLOR is set
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
@@ -51,6 +62,10 @@ enum Command {
     Inbox(Box<inbox::Arguments>),
     /// Ask a running server whether it is ready; for containers without a shell
     Healthcheck(healthcheck::Arguments),
+    /// Print a completion script for a shell
+    Completions(completions::Arguments),
+    /// Write manual pages into a directory
+    Man(man::Arguments),
 }
 
 /// Runs what the arguments ask for.
@@ -64,6 +79,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::SamplePki(arguments) => sample_pki::run(&arguments),
         Command::Inbox(arguments) => inbox::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         complain(format_args!("issuer-host: {error}"));
@@ -105,3 +122,6 @@ impl StopSignal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

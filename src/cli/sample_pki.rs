@@ -8,7 +8,13 @@ use super::new_file::{Readers, write_new};
 use super::{Error, say};
 use crate::pki::sample::{SampleOptions, SamplePki};
 
+const EXAMPLES: &str = "\
+Examples:
+  issuer-host sample-pki tls
+  issuer-host sample-pki tls --host tsh-pp.bank.example";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// A directory that does not exist yet, or is empty
     directory: PathBuf,

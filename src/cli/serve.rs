@@ -20,7 +20,15 @@ use crate::tls::trigger::Trigger;
 /// What work that nobody waits for any more is given to end by itself.
 const LAST_WORK: Duration = Duration::from_millis(500);
 
+const EXAMPLES: &str = "\
+Examples:
+  issuer-host serve --config issuer-host.toml
+
+  # new certificates, CAs and settings, without a restart
+  kill -HUP $(pidof issuer-host)";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
     configuration: ConfigurationFile,

@@ -33,7 +33,16 @@ use crate::tls::MaterialSource;
 /// The sample certificates of a checkout.
 const CHECKED_OUT: &str = "certs-sample";
 
+const EXAMPLES: &str = "\
+Examples:
+  # tells the story, then goes on serving until Ctrl-C
+  issuer-host demo
+
+  # ends after the story; exit code 0 if all of it was as it should be
+  issuer-host demo --once";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// End after the story; exit code 1 if any line of it differs from what it should be
     #[arg(long)]

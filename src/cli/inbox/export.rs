@@ -20,7 +20,12 @@ use crate::inbox::entry::Contents;
 use crate::inbox::report::EntryReport;
 use crate::inbox::store::Filter;
 
+const EXAMPLES: &str = "\
+Examples:
+  issuer-host inbox export --state dead --output dead.jsonl";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
     store: StoreArguments,

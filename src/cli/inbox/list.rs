@@ -11,7 +11,16 @@ use crate::cli::{Error, complain};
 use crate::inbox::report::EntryReport;
 use crate::inbox::store::{Filter, Row, Store};
 
+const EXAMPLES: &str = "\
+Examples:
+  # what was given up on in the last day
+  issuer-host inbox list --state dead --since 1day
+
+  # how many wait, of each operation
+  issuer-host inbox list --state pending --limit 100000 --format json | jq -r .operation | sort | uniq -c";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
     store: StoreArguments,

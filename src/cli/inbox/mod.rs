@@ -27,7 +27,13 @@ use crate::inbox::store::Decision;
 /// Entries that are read at once.
 const PAGE: usize = 500;
 
+const EXAMPLES: &str = "\
+Examples:
+  issuer-host inbox list --state dead
+  issuer-host inbox replay --state dead --since 2h";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -40,8 +46,10 @@ enum Command {
     /// Show what is known of an entry, or with --body what was sent
     Show(show::Arguments),
     /// Deliver entries again, under their ids
+    #[command(after_help = decide::REPLAY_EXAMPLES)]
     Replay(decide::Arguments),
     /// Give up on entries that were not delivered
+    #[command(after_help = decide::DISCARD_EXAMPLES)]
     Discard(decide::Arguments),
     /// Delete entries that were delivered, discarded, or are dead
     Purge(purge::Arguments),

@@ -12,7 +12,12 @@ use crate::inbox::entry::{Millis, State};
 use crate::inbox::report::rfc3339;
 use crate::inbox::store::{Filter, Store, StoreError};
 
+const EXAMPLES: &str = "\
+Examples:
+  issuer-host inbox purge --state dead --before 30days";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
     store: StoreArguments,

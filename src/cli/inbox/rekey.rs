@@ -8,7 +8,13 @@ use crate::cli::{Error, complain, say};
 use crate::inbox::rekey::rekey;
 use crate::inbox::store::Filter;
 
+const EXAMPLES: &str = "\
+Examples:
+  # after the new key was put first in the key file, and the server has taken it
+  issuer-host inbox rekey --config issuer-host.toml";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
     store: StoreArguments,

@@ -10,7 +10,13 @@ use crate::inbox::entry::{Contents, EntryId};
 use crate::inbox::report::EntryReport;
 use crate::inbox::store::{Row, Store};
 
+const EXAMPLES: &str = "\
+Examples:
+  issuer-host inbox show 0193b0a5-7c1e-7a3f-9a52-5d1f3a2b4c6d
+  issuer-host inbox show --body 0193b0a5-7c1e-7a3f-9a52-5d1f3a2b4c6d | jq .";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
     store: StoreArguments,

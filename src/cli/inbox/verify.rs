@@ -9,7 +9,12 @@ use super::{PAGE, StoreArguments, exit_code};
 use crate::cli::{Error, say};
 use crate::inbox::store::Filter;
 
+const EXAMPLES: &str = "\
+Examples:
+  issuer-host inbox verify --config issuer-host.toml";
+
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
     store: StoreArguments,

@@ -1,0 +1,87 @@
+//! What every command has to hold to.
+
+use clap::{Command, CommandFactory as _, Parser as _};
+
+use super::Arguments;
+
+/// Every command that does something, with the words that lead to it.
+fn commands() -> Vec<(String, Command)> {
+    fn collect(path: &str, command: &Command, found: &mut Vec<(String, Command)>) {
+        found.push((path.to_owned(), command.clone()));
+        for below in command.get_subcommands() {
+            collect(&format!("{path} {}", below.get_name()), below, found);
+        }
+    }
+    let mut found = Vec::new();
+    collect("issuer-host", &Arguments::command(), &mut found);
+    found
+}
+
+/// The examples of a command: the lines of its help that call this program, those that a backslash continues in one.
+fn examples(command: &Command) -> Vec<String> {
+    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let lines = help.replace("\\\n", " ");
+    lines
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#') && line.contains("issuer-host "))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The words of the first call of this program in a line of shell.
+fn words(line: &str) -> Vec<String> {
+    let call = &line[line.find("issuer-host ").unwrap()..];
+    let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), None);
+    for letter in call.chars() {
+        match (letter, quoted) {
+            (quote @ ('"' | '\''), None) => quoted = Some(quote),
+            (quote, Some(open)) if quote == open => quoted = None,
+            (' ', None) if word.is_empty() => {}
+            (' ', None) => words.push(std::mem::take(&mut word)),
+            ('|' | '>' | '<' | '&' | ';' | ')', None) => break,
+            (letter, _) => word.push(letter),
+        }
+    }
+    if !word.is_empty() && word != "2" {
+        words.push(word);
+    }
+    words
+}
+
+#[test]
+fn the_definition_of_the_commands_holds_together() {
+    Arguments::command().debug_assert();
+}
+
+#[test]
+fn each_command_has_examples_and_its_own_parser_takes_them() {
+    for (path, command) in commands() {
+        let examples = examples(&command);
+        assert!(!examples.is_empty(), "{path} --help has no example");
+        let own = examples.iter().filter(|line| words(line).join(" ").starts_with(&path)).count();
+        assert!(own > 0, "no example of {path} is of {path}: {examples:?}");
+        for line in examples {
+            if let Err(error) = Arguments::try_parse_from(words(&line)) {
+                panic!("{path}: {line}\n{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_example_that_nobody_could_run_would_be_found() {
+    let line = "  issuer-host inbox list --states 'dead' | jq .";
+    assert_eq!(words(line), ["issuer-host", "inbox", "list", "--states", "dead"]);
+    assert!(Arguments::try_parse_from(words(line)).is_err());
+    assert!(Arguments::try_parse_from(words("issuer-host inbox list --state dead > dead.txt")).is_ok(), "control");
+}
+
+#[test]
+fn help_fits_a_terminal() {
+    for (path, command) in commands() {
+        let help = command.clone().term_width(100).render_help().to_string();
+        for line in help.lines() {
+            assert!(line.chars().count() <= 120, "{path}: {line}");
+        }
+    }
+}
