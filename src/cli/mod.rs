@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod call;
 mod check;
 mod color;
 mod completions;
