@@ -4,6 +4,7 @@
 mod acknowledgement;
 pub mod catalogue;
 pub mod dialect;
+pub mod example;
 mod finding;
 pub mod key_expression;
 #[cfg(test)]
@@ -12,12 +13,17 @@ pub mod operation;
 pub mod product;
 mod reading;
 pub mod requirement;
+pub mod retry;
 pub mod routes;
 pub mod template;
+pub mod verdict;
 
 pub use catalogue::Catalogue;
 pub use dialect::Dialect;
+pub use example::Example;
 pub use operation::{Acknowledgement, Evidence, Kind, Operation};
 pub use product::Product;
 pub use requirement::Requirement;
+pub use retry::{Backoff, RetryRule};
 pub use routes::Routes;
+pub use verdict::{Fate, Verdict};

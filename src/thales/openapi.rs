@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use saphyr::{LoadableYamlNode as _, Yaml};
+use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
+use serde_json::Value;
 
 use super::Product;
 
@@ -30,6 +31,12 @@ pub(super) struct Described {
     pub(super) retries: Vec<(u16, bool)>,
     /// The type of `expires_in` in the answer.
     pub(super) expires_in: Option<String>,
+    /// Its parameters, as they stand there.
+    pub(super) parameters: Vec<Value>,
+    /// Content type and schema of its request's body.
+    pub(super) request: Option<(String, Value)>,
+    /// The fields that its answer has to have.
+    pub(super) answer_required: Vec<String>,
 }
 
 /// An operation that a file names without a path.
@@ -130,6 +137,25 @@ fn described(product: Product, api: &str, path: &str, verb: &str, operation: &Ya
         expires_in: json_schema(success.1)
             .and_then(|schema| schema.as_mapping_get("properties")?.as_mapping_get("expires_in"))
             .map(|schema| text(schema, "type").to_owned()),
+        parameters: list(operation, "parameters").iter().map(as_json).collect(),
+        request: operation.as_mapping_get("requestBody").map(|body| {
+            let (content_type, media) = body["content"].as_mapping().unwrap().iter().next().unwrap();
+            (content_type.as_str().unwrap().to_owned(), as_json(&media["schema"]))
+        }),
+        answer_required: json_schema(success.1).map_or_else(Vec::new, |schema| texts(schema, "required")),
+    }
+}
+
+fn as_json(node: &Yaml<'_>) -> Value {
+    match node {
+        Yaml::Mapping(fields) => {
+            fields.iter().map(|(key, value)| (key.as_str().unwrap().to_owned(), as_json(value))).collect()
+        }
+        Yaml::Sequence(elements) => elements.iter().map(as_json).collect(),
+        Yaml::Value(Scalar::Boolean(value)) => (*value).into(),
+        Yaml::Value(Scalar::Integer(value)) => (*value).into(),
+        Yaml::Value(Scalar::String(value)) => (&**value).into(),
+        other => panic!("{other:?}"),
     }
 }
 
