@@ -53,6 +53,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Explain a configuration: what is configured, what each file holds, what expires when
     Check(check::Arguments),
+    /// Make the calls that Thales makes, and say whether they are answered as Thales expects
+    Call(Box<call::Arguments>),
     /// Explain what Thales calls, what each call wants, and what each failure looks like
     Explain(explain::Arguments),
     /// Show the whole thing on loopback with sample certificates
@@ -75,6 +77,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     let outcome = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Call(arguments) => call::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::SamplePki(arguments) => sample_pki::run(&arguments),

@@ -1,9 +1,10 @@
 //! When a call is made again, and after how long.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ::http::StatusCode;
+use ::http::header::{HeaderMap, RETRY_AFTER};
 
 use super::Product;
 
@@ -75,6 +76,16 @@ impl Backoff {
     }
 }
 
+/// How long the server asks to wait: `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3).
+#[must_use]
+pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    match value.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => httpdate::parse_http_date(value).ok().map(|date| date.duration_since(now).unwrap_or_default()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,5 +126,20 @@ mod tests {
         assert_eq!(backoff.wait(1, 6 * SECOND, Some(5 * SECOND)), None);
         assert_eq!(backoff.wait(4, SECOND, None), Some(8 * SECOND));
         assert_eq!(backoff.wait(4, 3 * SECOND, None), None);
+    }
+
+    #[test]
+    fn a_server_asks_in_seconds_or_with_a_date() {
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        let asked = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, value.parse().unwrap());
+            retry_after(&headers, now)
+        };
+        assert_eq!(asked("5"), Some(5 * SECOND));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:44 GMT"), Some(7 * SECOND));
+        assert_eq!(asked("Sun, 06 Nov 1994 08:49:30 GMT"), Some(Duration::ZERO));
+        assert_eq!(asked("soon"), None);
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
     }
 }

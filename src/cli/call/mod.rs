@@ -1,3 +1,219 @@
 //! `issuer-host call`: the calls that Thales makes, made to any ISSUER_HOST.
 
+mod advice;
+mod all;
+mod connections;
+mod report;
+mod request;
+mod round;
 mod target;
+mod token;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use connections::Connections;
+use report::{Format, Report};
+use request::Contents;
+use round::Round;
+use target::Target;
+use token::Tokens;
+
+use super::{Error, complain};
+use crate::caller::CallerOptions;
+use crate::nearest::nearest;
+use crate::thales::example::SAMPLE_ISSUER_ID;
+use crate::thales::routes::RouteOptions;
+use crate::thales::{Backoff, Catalogue, Operation, Product, Routes};
+
+/// The exit code for arguments that make no sense, as clap has it.
+const EXIT_USAGE: u8 = 2;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    target: Target,
+    /// The product: tsh, tsh-auxiliary, tsp, d1, d1-ecom, cof or transit
+    #[arg(value_parser = product, required_unless_present = "all")]
+    product: Option<Product>,
+    /// The operation, as `issuer-host explain PRODUCT` names it
+    #[arg(value_name = "OPERATION")]
+    operation: Option<String>,
+    /// Make every call of a product, or of all of them, each notification twice
+    #[arg(long, value_name = "PRODUCT|all", conflicts_with_all = ["product", "body", "path_parameters", "count"])]
+    all: Option<Products>,
+    /// With --all, also make calls that must be refused: without a certificate, with a wrong key, of another issuer
+    #[arg(long, requires = "all")]
+    hostile: bool,
+    /// The request's body; default: the example that comes with the operation
+    #[arg(long, value_name = "FILE")]
+    body: Option<PathBuf>,
+    /// The id of the issuer, token requestor or merchant gateway: ten characters, as Thales gave it
+    #[arg(long, value_name = "ID", default_value = SAMPLE_ISSUER_ID)]
+    issuer_id: String,
+    /// The API key that cof's calls carry
+    #[arg(long, value_name = "FILE")]
+    api_key_file: Option<PathBuf>,
+    /// The client that D1's calls get their token for, from the token endpoint of the same server
+    #[arg(long, value_name = "ID", requires = "token_secret_file")]
+    token_client: Option<String>,
+    /// The secret of that client
+    #[arg(long, value_name = "FILE", requires = "token_client")]
+    token_secret_file: Option<PathBuf>,
+    /// A further header, or another value of one; may be given again
+    #[arg(long = "header", value_name = "NAME:VALUE")]
+    headers: Vec<String>,
+    /// A parameter of the path; may be given again
+    #[arg(long = "path-parameter", value_name = "NAME=VALUE")]
+    path_parameters: Vec<String>,
+    /// What stands before the paths of the product, as `base_paths` of a configuration has it
+    #[arg(long, value_name = "PATH")]
+    base_path: Option<String>,
+    /// How many calls to make, each a new event; default: one, or one for each certificate
+    #[arg(long, value_name = "N")]
+    count: Option<u32>,
+    /// Make each call over a connection of its own
+    #[arg(long)]
+    new_connection: bool,
+    /// Keep TLS sessions, and resume them on new connections
+    #[arg(long)]
+    resume: bool,
+    /// A further client certificate: the calls show them in turn, over new connections; may be given again
+    #[arg(long, value_name = "CHAIN:KEY")]
+    rotate: Vec<String>,
+    /// Make a call again as Thales does: with exponential backoff, where the answer says that it may come again
+    #[arg(long)]
+    retry: bool,
+    /// How long to go on with one call
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = humantime::parse_duration, requires = "retry")]
+    retry_for: Duration,
+    /// The first wait, unless the server asks for another (Retry-After); each later one is twice as long
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = humantime::parse_duration, requires = "retry")]
+    backoff: Duration,
+    /// How to write it; json is an object in each line
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  issuer-host call https://localhost:8443 tsh notifyVirtualCardChange --server-ca certs-sample/server-ca.pem \\
+      --client-certificate certs-sample/client-a-chain.pem --client-key certs-sample/client-a-key.pem
+  issuer-host call https://issuer.example --all cof --api-key-file api-key.txt --hostile \\
+      --client-certificate thales.pem --client-key thales-key.pem
+  issuer-host call https://issuer.example d1 notifyCardOperations --token-client thales --token-secret-file secret.txt \\
+      --client-certificate thales.pem --client-key thales-key.pem --retry --retry-for 5m
+
+Exit code: 0 = every call was answered as Thales expects; 1 = one was not; 2 = the arguments make no sense.";
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    let operations = match operations(arguments) {
+        Ok(operations) => operations,
+        Err(problem) => {
+            complain(format_args!("issuer-host: {problem}"));
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
+    };
+    let options = arguments.target.caller_options()?;
+    let mut credentials: Vec<_> = options.credential.clone().into_iter().collect();
+    for pair in &arguments.rotate {
+        let Some((chain, key)) = pair.split_once(':') else {
+            return Err(format!("--rotate {pair}: write CHAIN:KEY, the names of two files").into());
+        };
+        credentials.push(target::credential(chain.as_ref(), key.as_ref())?);
+    }
+    let rotating = !arguments.rotate.is_empty();
+    let count = arguments.count.unwrap_or(if rotating { u32::try_from(credentials.len())? } else { 1 });
+    let options = CallerOptions { resumption: arguments.resume, credential: None, ..options };
+    let strangers = arguments.hostile.then(|| Connections::new(&options, &[], true)).transpose()?;
+    let round = Round {
+        connections: Connections::new(&options, &credentials, arguments.new_connection || rotating)?,
+        contents: Contents::new(arguments, &operations)?,
+        tokens: Tokens::new(arguments, &operations)?,
+        backoff: arguments.retry.then_some(Backoff { first: arguments.backoff, all: arguments.retry_for }),
+        within: arguments.target.answer_timeout(),
+        report: Report::new(arguments.format),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let good = runtime.block_on(async {
+        match arguments.all {
+            Some(_) => all::run(round, &operations, strangers).await,
+            None => single(round, &operations, count).await,
+        }
+    })?;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// One operation, as often as it was asked for.
+async fn single(mut round: Round, operations: &[Arc<Operation>], count: u32) -> Result<bool, Error> {
+    for operation in operations {
+        round.introduce(operation.product)?;
+        for _ in 0..count {
+            let event = round.contents.event(operation)?;
+            round.call(operation, event, None).await?;
+        }
+    }
+    round.report.sum()
+}
+
+/// The operations that the arguments are about.
+fn operations(arguments: &Arguments) -> Result<Vec<Arc<Operation>>, String> {
+    let of = |product: Product| operations_of(product, arguments.base_path.as_deref());
+    match (&arguments.all, arguments.product) {
+        (Some(Products(products)), _) => {
+            if arguments.base_path.is_some() && products.len() > 1 {
+                return Err("--base-path is that of one product: name it with --all".to_owned());
+            }
+            Ok(products.iter().map(|&product| of(product)).collect::<Result<Vec<_>, _>>()?.concat())
+        }
+        (None, None) => Err("name a product and an operation, or write --all PRODUCT".to_owned()),
+        (None, Some(product)) => {
+            let known = of(product)?;
+            let names = || known.iter().map(|operation| operation.name.as_str());
+            let list = || names().collect::<Vec<_>>().join(", ");
+            let Some(name) = &arguments.operation else {
+                return Err(format!("name an operation of {product} ({}), or write --all {product}", list()));
+            };
+            match known.iter().find(|operation| operation.name.eq_ignore_ascii_case(name)) {
+                Some(operation) => Ok(vec![Arc::clone(operation)]),
+                None => Err(match nearest(name, names()) {
+                    Some(meant) => format!("{product} has no operation {name:?}: did you mean {meant:?}?"),
+                    None => format!("{product} has no operation {name:?}: write one of {}", list()),
+                }),
+            }
+        }
+    }
+}
+
+/// The operations of a product, below this base path where there is one.
+fn operations_of(product: Product, base_path: Option<&str>) -> Result<Vec<Arc<Operation>>, String> {
+    let base_paths = base_path.map(|base_path| (product, base_path.to_owned())).into_iter().collect();
+    let options = RouteOptions { products: vec![product], base_paths, ..RouteOptions::default() };
+    Routes::compile(Catalogue::built_in(), &options).map(|routes| routes.operations().to_vec()).map_err(|problems| {
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ").replace("base_paths", "--base-path")
+    })
+}
+
+/// What --all is about.
+#[derive(Clone, Debug)]
+struct Products(Vec<Product>);
+
+impl FromStr for Products {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "all" => Ok(Self(Product::ALL.to_vec())),
+            name => product(name).map(|product| Self(vec![product])),
+        }
+    }
+}
+
+/// Reads a product as clap wants it: an error ends with exit code 2.
+fn product(name: &str) -> Result<Product, String> {
+    Product::from_name(name).map_err(|error| format!("{error}; {}", error.remedy()))
+}

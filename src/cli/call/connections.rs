@@ -1,0 +1,105 @@
+//! The connections that calls are made over: one that is kept, or a new one for each.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::Request;
+
+use crate::caller::{Answer, Caller, CallerError, CallerOptions, ClientCredential, Connection, Failure, Seen};
+
+/// The connections of a run.
+#[derive(Debug)]
+pub(super) struct Connections {
+    /// One for each certificate, which take turns.
+    callers: Vec<Caller>,
+    turn: usize,
+    each_new: bool,
+    open: Option<Connection>,
+}
+
+/// What came of one try.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    /// The answer, or why there is none.
+    pub(super) outcome: Result<Answer, Failure>,
+    /// What the handshake came to, if it came to an end.
+    pub(super) seen: Option<Seen>,
+    /// Whether the connection had carried a call before.
+    pub(super) kept: bool,
+    /// Whether a client certificate was there to be shown.
+    pub(super) has_credential: bool,
+    /// The CAs whose clients the server takes, as far as it says so.
+    pub(super) authorities: Vec<String>,
+    /// From the beginning of the call, or of its connection, to the end of the answer.
+    pub(super) took: Duration,
+    /// HTTP alone.
+    pub(super) exchange: Duration,
+}
+
+impl Connections {
+    /// Connections of a server for these certificates, none of which means that no certificate is shown.
+    pub(super) fn new(
+        options: &CallerOptions,
+        credentials: &[ClientCredential],
+        each_new: bool,
+    ) -> Result<Self, CallerError> {
+        let caller = |credential| Caller::new(CallerOptions { credential, ..options.clone() });
+        let callers = match credentials {
+            [] => vec![caller(None)?],
+            shown => shown.iter().map(|one| caller(Some(one.clone()))).collect::<Result<_, _>>()?,
+        };
+        Ok(Self { callers, turn: 0, each_new, open: None })
+    }
+
+    /// Makes a call. One that goes out while the server closes the kept connection is made again over a new one.
+    pub(super) async fn send(&mut self, request: &Request<Bytes>, within: Duration) -> Attempt {
+        let kept = self.open.take().filter(|connection| !self.each_new && connection.is_open());
+        if let Some(connection) = kept {
+            let attempt = self.over(connection, true, request, within, Instant::now()).await;
+            if !matches!(attempt.outcome, Err(Failure::Closed(_))) {
+                return attempt;
+            }
+        }
+        let start = Instant::now();
+        let turn = self.turn;
+        self.turn = self.turn.wrapping_add(1);
+        let Some(caller) = self.callers.get(turn % self.callers.len().max(1)).cloned() else {
+            return self.attempt(Err(Failure::Unreachable(std::io::ErrorKind::NotConnected.into())), start);
+        };
+        match caller.connect().await {
+            Ok(connection) => self.over(connection, false, request, within, start).await,
+            Err(failure) => self.attempt(Err(failure), start),
+        }
+    }
+
+    async fn over(
+        &mut self,
+        mut connection: Connection,
+        kept: bool,
+        request: &Request<Bytes>,
+        within: Duration,
+        start: Instant,
+    ) -> Attempt {
+        let sent = Instant::now();
+        let outcome = connection.send(request.clone(), within).await;
+        let exchange = sent.elapsed();
+        let attempt = Attempt { seen: Some(connection.seen().clone()), kept, exchange, ..self.attempt(outcome, start) };
+        if attempt.outcome.is_ok() {
+            self.open = Some(connection);
+        }
+        attempt
+    }
+
+    fn attempt(&self, outcome: Result<Answer, Failure>, start: Instant) -> Attempt {
+        let last = self.turn.checked_sub(1).and_then(|turn| self.callers.get(turn % self.callers.len().max(1)));
+        Attempt {
+            outcome,
+            seen: None,
+            kept: false,
+            has_credential: last.is_some_and(|caller| caller.options().credential.is_some()),
+            authorities: last.and_then(|caller| caller.wanted().authorities()).unwrap_or_default(),
+            took: start.elapsed(),
+            exchange: Duration::ZERO,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! One call from its request to its verdict: the token that it needs, and the tries that it takes.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use http::Request;
+use http::header::AUTHORIZATION;
+
+use super::connections::{Attempt, Connections};
+use super::report::{Line, Report};
+use super::request::Contents;
+use super::token::{Need, Tokens};
+use crate::caller::Failure;
+use crate::cli::Error;
+use crate::thales::operation::Role;
+use crate::thales::retry::retry_after;
+use crate::thales::{Backoff, Example, Operation, Product, RetryRule, Verdict};
+
+/// What the calls of a run have in common.
+pub(super) struct Round {
+    pub(super) connections: Connections,
+    pub(super) contents: Contents,
+    pub(super) tokens: Tokens,
+    /// `None` = each call is made once.
+    pub(super) backoff: Option<Backoff>,
+    /// How long an answer may take.
+    pub(super) within: Duration,
+    pub(super) report: Report,
+}
+
+impl Round {
+    /// Says what people should know of the calls of a product before they are made.
+    pub(super) fn introduce(&self, product: Product) -> Result<(), Error> {
+        if self.backoff.is_some() {
+            self.report.remark(&format!("--retry, {product}: {}", RetryRule::of(product)))?;
+        }
+        if product == Product::Cof && !self.contents.has_second_key() {
+            self.report.remark("The calls carry no API key, and Thales' do: write --api-key-file FILE (O13)")?;
+        }
+        Ok(())
+    }
+
+    /// Makes a call, again where that is asked for and the answer allows it, and reports each try. Whether it went well in the end.
+    ///
+    /// # Errors
+    /// What has nothing to do with the server.
+    pub(super) async fn call(
+        &mut self,
+        operation: &Operation,
+        mut request: Request<Bytes>,
+        label: Option<&'static str>,
+    ) -> Result<bool, Error> {
+        if !self.authorize(operation, &mut request).await? {
+            self.report.last(Line::without_token(operation, label))?;
+            return Ok(false);
+        }
+        let (start, rule) = (Instant::now(), RetryRule::of(operation.product));
+        for tries in 1.. {
+            let attempt = self.connections.send(&request, self.within).await;
+            let mut line = judged(operation, &request, &attempt);
+            (line.label, line.attempt) = (label, tries);
+            if line.good {
+                if let (Role::TokenEndpoint { .. }, Ok(answer)) = (operation.role, &attempt.outcome) {
+                    self.tokens.keep(operation.product, &answer.body, Instant::now());
+                }
+                self.report.last(line)?;
+                return Ok(true);
+            }
+            let asked = match &attempt.outcome {
+                Ok(answer) => retry_after(&answer.headers, SystemTime::now()),
+                Err(_) => None,
+            };
+            let backoff = self.backoff.filter(|_| comes_again(rule, &attempt));
+            let Some(wait) = backoff.and_then(|backoff| backoff.wait(tries, start.elapsed(), asked)) else {
+                if let Some(backoff) = backoff {
+                    let all = humantime::format_duration(backoff.all);
+                    line.problems
+                        .push(format!("given up: the next try would begin more than {all} after the first one"));
+                }
+                self.report.last(line)?;
+                return Ok(false);
+            };
+            line.again_after = Some(wait);
+            self.report.line(&line)?;
+            tokio::time::sleep(wait).await;
+        }
+        Ok(false)
+    }
+
+    /// Makes a call that the server has to refuse, over these connections or over its own, and reports it.
+    ///
+    /// # Errors
+    /// What has nothing to do with the server.
+    pub(super) async fn refused(
+        &mut self,
+        operation: &Operation,
+        request: &Request<Bytes>,
+        label: &'static str,
+        others: Option<&mut Connections>,
+    ) -> Result<bool, Error> {
+        let at_the_door = others.is_some();
+        let attempt = others.unwrap_or(&mut self.connections).send(request, self.within).await;
+        let mut line = judged(operation, request, &attempt);
+        line.label = Some(label);
+        line.is_refused_rightly(match &attempt.outcome {
+            // Without a certificate nothing is answered at all (O1).
+            Ok(answer) => !at_the_door && !answer.status.is_success(),
+            Err(failure) => at_the_door && matches!(failure, Failure::Refused(_) | Failure::Closed(_)),
+        });
+        let good = line.good;
+        self.report.last(line)?;
+        Ok(good)
+    }
+
+    /// Puts the second key of D1 into a request; `false` = there is none to be had.
+    pub(super) async fn authorize(
+        &mut self,
+        operation: &Operation,
+        request: &mut Request<Bytes>,
+    ) -> Result<bool, Error> {
+        if request.headers().contains_key(AUTHORIZATION) {
+            return Ok(true);
+        }
+        if let (Role::TokenEndpoint { .. }, Some(basic)) = (operation.role, self.tokens.basic()) {
+            request.headers_mut().insert(AUTHORIZATION, basic.clone());
+            return Ok(true);
+        }
+        if let Need::ObtainAt(endpoint) = self.tokens.need(operation, Instant::now()) {
+            let event = self.contents.plain().event(&endpoint)?;
+            Box::pin(self.call(&endpoint, event, None)).await?;
+        }
+        Ok(match self.tokens.need(operation, Instant::now()) {
+            Need::Nothing => true,
+            Need::Held(token) => {
+                request.headers_mut().insert(AUTHORIZATION, token);
+                true
+            }
+            Need::ObtainAt(_) => false,
+        })
+    }
+}
+
+/// What came of a try, held against what Thales expects.
+fn judged(operation: &Operation, request: &Request<Bytes>, attempt: &Attempt) -> Line {
+    let fields = Example::of(operation).map_or(&[][..], |example| &example.answer);
+    let verdict = attempt
+        .outcome
+        .as_ref()
+        .ok()
+        .map(|answer| Verdict::of(operation, fields, answer.status, &answer.headers, &answer.body));
+    Line::of(operation, request, attempt, verdict)
+}
+
+/// Whether a call may be made again after this. Of calls without an answer Thales says nothing; they are made again unless one of the two
+/// sides has refused the other, which it would again.
+fn comes_again(rule: RetryRule, attempt: &Attempt) -> bool {
+    match &attempt.outcome {
+        Ok(answer) => rule.applies(answer.status),
+        Err(failure) => !matches!(failure, Failure::Refused(_) | Failure::ServerRefused(_)),
+    }
+}
