@@ -97,6 +97,15 @@ pub enum PublicKey {
     },
 }
 
+impl PublicKey {
+    /// What the DER of a `SubjectPublicKeyInfo` holds; None: it is none, or something follows it.
+    #[must_use]
+    pub fn from_der(der: &[u8]) -> Option<Self> {
+        let Ok(([], info)) = SubjectPublicKeyInfo::from_der(der) else { return None };
+        Some(public_key(&info))
+    }
+}
+
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -10,6 +10,8 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 use zeroize::Zeroizing;
 
+use super::encrypted_key::EncryptedKey;
+
 mod problem;
 
 pub use problem::PemError;
@@ -53,6 +55,8 @@ pub enum Label {
     Sec1Key,
     /// `RSA PRIVATE KEY`: PKCS#1
     Pkcs1Key,
+    /// `ENCRYPTED PRIVATE KEY`: PKCS#8, encrypted with a passphrase
+    EncryptedKey,
     /// `EC PARAMETERS`: what `openssl ecparam -genkey` writes in front of a SEC1 key
     EcParameters,
 }
@@ -65,13 +69,14 @@ impl Label {
             "PRIVATE KEY" => Self::Pkcs8Key,
             "EC PRIVATE KEY" => Self::Sec1Key,
             "RSA PRIVATE KEY" => Self::Pkcs1Key,
+            "ENCRYPTED PRIVATE KEY" => Self::EncryptedKey,
             "EC PARAMETERS" => Self::EcParameters,
             _ => return None,
         })
     }
 
     fn is_private_key(self) -> bool {
-        matches!(self, Self::Pkcs8Key | Self::Sec1Key | Self::Pkcs1Key)
+        matches!(self, Self::Pkcs8Key | Self::Sec1Key | Self::Pkcs1Key | Self::EncryptedKey)
     }
 
     /// The label and an article, for messages.
@@ -81,6 +86,7 @@ impl Label {
             Self::Certificate => "a certificate",
             Self::RevocationList => "a certificate revocation list",
             Self::Pkcs8Key | Self::Sec1Key | Self::Pkcs1Key => "a private key",
+            Self::EncryptedKey => "an encrypted private key",
             Self::EcParameters => "EC parameters",
         }
     }
@@ -107,6 +113,27 @@ pub fn located_certificates(pem: &[u8]) -> Result<Vec<(usize, CertificateDer<'st
 /// # Errors
 /// [`PemError`] when there is anything but exactly one unencrypted private key (and its EC parameters).
 pub fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
+    match stored_key(pem)? {
+        StoredKey::Plain(key) => Ok(key),
+        StoredKey::Encrypted(key) => Err(PemError::EncryptedKey { line: key.line() }),
+    }
+}
+
+/// A private key as a file holds it.
+#[derive(Debug)]
+pub enum StoredKey {
+    /// PKCS#8, SEC1 or PKCS#1. Who takes it wipes it after use.
+    Plain(PrivateKeyDer<'static>),
+    /// PKCS#8, encrypted with a passphrase.
+    Encrypted(EncryptedKey),
+}
+
+/// The private key of a PEM file, encrypted or not.
+///
+/// # Errors
+/// [`PemError`] when there is anything but exactly one private key (and its EC parameters), or it is encrypted the way that was
+/// usual before PKCS#8.
+pub fn stored_key(pem: &[u8]) -> Result<StoredKey, PemError> {
     let mut key: Option<Block> = None;
     for block in blocks(pem)? {
         match (&key, block.label) {
@@ -124,9 +151,10 @@ pub fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
     let mut block = key.ok_or(PemError::NoKey)?;
     let der = std::mem::take(&mut *block.der);
     Ok(match block.label {
-        Label::Sec1Key => PrivateSec1KeyDer::from(der).into(),
-        Label::Pkcs1Key => PrivatePkcs1KeyDer::from(der).into(),
-        _ => PrivatePkcs8KeyDer::from(der).into(),
+        Label::EncryptedKey => StoredKey::Encrypted(EncryptedKey::at_line(block.line, der)),
+        Label::Sec1Key => StoredKey::Plain(PrivateSec1KeyDer::from(der).into()),
+        Label::Pkcs1Key => StoredKey::Plain(PrivatePkcs1KeyDer::from(der).into()),
+        _ => StoredKey::Plain(PrivatePkcs8KeyDer::from(der).into()),
     })
 }
 
@@ -155,6 +183,30 @@ pub fn blocks(pem: &[u8]) -> Result<Vec<Block>, PemError> {
         None if blocks.is_empty() => Err(PemError::NoBlock),
         None => Ok(blocks),
     }
+}
+
+/// One block, its body in lines of 64 characters. Wiped when it goes: it may be a key.
+pub(crate) fn encoded(label: &str, der: &[u8]) -> Zeroizing<String> {
+    /// Characters of a line (RFC 7468 section 2).
+    const LINE: usize = 64;
+    let body = Zeroizing::new(STANDARD.encode(der));
+    // Room for all of it at once: a text that grows leaves copies of a key behind.
+    let room = body.len() + body.len().div_ceil(LINE) + 2 * label.len() + 40;
+    let mut text = Zeroizing::new(String::with_capacity(room));
+    for piece in ["-----BEGIN ", label, "-----\n"] {
+        text.push_str(piece);
+    }
+    let mut rest = body.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(LINE));
+        text.push_str(line);
+        text.push('\n');
+        rest = after;
+    }
+    for piece in ["-----END ", label, "-----\n"] {
+        text.push_str(piece);
+    }
+    text
 }
 
 fn certificate(mut block: Block) -> Result<(usize, CertificateDer<'static>), PemError> {
@@ -232,9 +284,6 @@ struct OpenBlock {
 
 impl OpenBlock {
     fn begin(name: &str, line: usize, longest_body: usize) -> Result<Self, PemError> {
-        if name == "ENCRYPTED PRIVATE KEY" {
-            return Err(PemError::EncryptedKey { line });
-        }
         let unknown = || PemError::UnknownLabel { line, label: name.to_owned(), advice: advice_on(name) };
         let label = Label::parse(name).ok_or_else(unknown)?;
         Ok(Self { label, name: name.to_owned(), line, body: Zeroizing::new(Vec::with_capacity(longest_body)) })

@@ -3,6 +3,7 @@
 
 mod acknowledgement;
 pub mod catalogue;
+pub mod client_identity;
 pub mod dialect;
 pub mod example;
 mod finding;
