@@ -2,9 +2,13 @@
 
 mod call;
 mod check;
+mod client_cert;
 mod color;
 mod completions;
 mod configuration;
+mod credential_files;
+mod credential_report;
+mod csr;
 mod demo;
 mod explain;
 mod explanation;
@@ -12,6 +16,9 @@ mod healthcheck;
 mod inbox;
 mod man;
 mod new_file;
+mod new_files;
+mod passphrase;
+mod private_key;
 mod sample_pki;
 mod serve;
 mod wrapping;
@@ -59,6 +66,10 @@ enum Command {
     Explain(explain::Arguments),
     /// Show the whole thing on loopback with sample certificates
     Demo(demo::Arguments),
+    /// Make a key and a request (CSR) for the client certificate that xPay or D1 signs for you
+    Csr(Box<csr::Arguments>),
+    /// Make a key and a self-signed client certificate, as merchant tokenization wants it
+    ClientCert(client_cert::Arguments),
     /// Write a complete sample PKI into a new directory
     SamplePki(sample_pki::Arguments),
     /// See, deliver again, export and look after what is in the inbox
@@ -80,6 +91,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Call(arguments) => call::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Csr(arguments) => csr::run(&arguments),
+        Command::ClientCert(arguments) => client_cert::run(&arguments),
         Command::SamplePki(arguments) => sample_pki::run(&arguments),
         Command::Inbox(arguments) => inbox::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),

@@ -227,7 +227,7 @@ mod tests {
         for (part, text) in parts {
             assert_eq!(subject.texts(part), [text]);
         }
-        assert_eq!(subject.der()[..13], [0x30, 52, 0x31, 11, 0x30, 9, 6, 3, 0x55, 4, 6, 0x13, 2]);
+        assert_eq!(subject.der()[..13], [0x30, 54, 0x31, 11, 0x30, 9, 6, 3, 0x55, 4, 6, 0x13, 2]);
         assert_eq!(Subject::from_der(subject.der()), Ok(subject.clone()));
         assert_eq!(Subject::from_der(&subject.der()[1..]), Err(SubjectError::Malformed));
     }

@@ -1,0 +1,245 @@
+//! What is said of a key, and of the request or certificate that was made for it.
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::color::{GOOD, HEADING, WARNING, styled};
+use super::credential_files::CredentialFiles;
+use super::wrapping::wrapped;
+use super::{Error, say};
+use crate::pki::facts::minute;
+use crate::pki::identity::Fingerprint;
+use crate::pki::self_signed::Validity;
+use crate::pki::{KeyPair, Subject};
+use crate::thales::client_identity::{EnvironmentCode, Refusal, Service};
+
+/// Where the value of a line begins.
+const MARGIN: usize = 16;
+/// Columns of a line.
+const WIDTH: usize = 100;
+
+/// How to write it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For a terminal
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+/// What was made.
+pub(super) struct CredentialReport<'a> {
+    pub(super) service: Service,
+    pub(super) environment: Option<EnvironmentCode>,
+    pub(super) subject: &'a Subject,
+    pub(super) key: &'a KeyPair,
+    pub(super) key_file: KeyFile<'a>,
+    /// The request or certificate.
+    pub(super) made: Made<'a>,
+    /// What deserves a look.
+    pub(super) warnings: Vec<String>,
+    /// What to do next.
+    pub(super) next: Vec<String>,
+}
+
+/// Where the key is.
+pub(super) enum KeyFile<'a> {
+    /// It was made.
+    New { path: &'a Path, encrypted: bool },
+    /// It was there before.
+    Existing(&'a Path),
+}
+
+impl<'a> KeyFile<'a> {
+    /// The file that was named for an existing key, or the one that was made.
+    pub(super) fn of(existing: Option<&'a Path>, files: &'a CredentialFiles, encrypted: bool) -> Self {
+        match (existing, files.key()) {
+            (_, Some(path)) => Self::New { path, encrypted },
+            (existing, None) => Self::Existing(existing.unwrap_or(Path::new(""))),
+        }
+    }
+}
+
+/// What was made for the key.
+pub(super) enum Made<'a> {
+    Request(&'a Path),
+    Certificate { path: &'a Path, serial: String, sha256: Fingerprint, validity: Validity },
+}
+
+impl Made<'_> {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Request(_) => "request",
+            Self::Certificate { .. } => "certificate",
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Request(path) | Self::Certificate { path, .. } => path,
+        }
+    }
+}
+
+impl CredentialReport<'_> {
+    /// Says it.
+    ///
+    /// # Errors
+    /// When standard output takes nothing.
+    pub(super) fn say(&self, format: Format) -> Result<(), Error> {
+        match format {
+            Format::Text => say(self.text().trim_end())?,
+            Format::Json => say(serde_json::to_string_pretty(&self.fields())?)?,
+        }
+        Ok(())
+    }
+
+    fn text(&self) -> String {
+        let environment = self.environment.map(|found| format!(", {}", found.title())).unwrap_or_default();
+        let (name, service) = (self.made.name(), self.service.title());
+        let mut text = format!("{} a {name} for {service}{environment}\n", styled(GOOD, "Made:"));
+        line(&mut text, name, &self.made.path().display().to_string());
+        let key = match self.key_file {
+            KeyFile::New { path, encrypted: false } => format!("{} (not encrypted; mode 0600)", path.display()),
+            KeyFile::New { path, encrypted: true } => {
+                format!("{} (encrypted: PBKDF2-HMAC-SHA256, AES-256-CBC; mode 0600)", path.display())
+            }
+            KeyFile::Existing(path) => format!("{} (as it was)", path.display()),
+        };
+        line(&mut text, "private key", &key);
+        text.push_str(&format!("\n{}\n", styled(HEADING, "Compare with what the portal shows:")));
+        text.push_str(&format!("{}{}\n", label("subject"), broken_name(&self.subject.to_string())));
+        line(&mut text, "key", &self.key.public_key().to_string());
+        line(&mut text, "  its SHA-256", &self.key.public_key_sha256().to_string());
+        line(&mut text, "signature", self.key.signature_name());
+        if let Made::Certificate { serial, sha256, validity, .. } = &self.made {
+            line(&mut text, "serial number", serial);
+            line(&mut text, "SHA-256", &sha256.to_string());
+            let (from, until) = (minute(validity.not_before), minute(validity.not_after));
+            line(&mut text, "valid", &format!("{from} to {until}"));
+        }
+        for warning in &self.warnings {
+            text.push_str(&format!("\n{} {}\n", styled(WARNING, "Look:"), wrapped(warning, 0)));
+        }
+        text.push_str(&format!("\n{}\n", styled(HEADING, "Next:")));
+        for next in &self.next {
+            text.push_str(&wrapped(&format!("  - {next}"), 4));
+            text.push('\n');
+        }
+        text
+    }
+
+    fn fields(&self) -> Fields {
+        let (certificate_serial, certificate_sha256, not_before, not_after) = match &self.made {
+            Made::Request(_) => (None, None, None, None),
+            Made::Certificate { serial, sha256, validity, .. } => (
+                Some(serial.clone()),
+                Some(sha256.to_string()),
+                Some(validity.not_before.as_secs()),
+                Some(validity.not_after.as_secs()),
+            ),
+        };
+        let (key_file, key_is_new, key_is_encrypted) = match self.key_file {
+            KeyFile::New { path, encrypted } => (path, true, Some(encrypted)),
+            KeyFile::Existing(path) => (path, false, None),
+        };
+        Fields {
+            product: self.service.name(),
+            environment: self.environment.map(EnvironmentCode::code),
+            made: self.made.name(),
+            file: self.made.path().to_owned(),
+            key_file: key_file.to_owned(),
+            key_is_new,
+            key_is_encrypted,
+            subject: self.subject.to_string(),
+            key: self.key.public_key().to_string(),
+            public_key_sha256: self.key.public_key_sha256().to_string(),
+            signature: self.key.signature_name(),
+            certificate_serial,
+            certificate_sha256,
+            not_before,
+            not_after,
+            warnings: self.warnings.clone(),
+        }
+    }
+}
+
+/// For programs. Times are seconds since 1970.
+#[derive(Serialize)]
+struct Fields {
+    product: &'static str,
+    environment: Option<&'static str>,
+    made: &'static str,
+    file: PathBuf,
+    key_file: PathBuf,
+    key_is_new: bool,
+    /// Null: it was there before.
+    key_is_encrypted: Option<bool>,
+    subject: String,
+    key: String,
+    public_key_sha256: String,
+    signature: &'static str,
+    certificate_serial: Option<String>,
+    certificate_sha256: Option<String>,
+    not_before: Option<u64>,
+    not_after: Option<u64>,
+    warnings: Vec<String>,
+}
+
+/// A refusal as the command line says it: with the number and title of what Thales requires.
+pub(super) fn refused(refusal: Refusal) -> Error {
+    let requirement = refusal.requirement();
+    format!("requirement {requirement} ({}): {refusal}", requirement.title()).into()
+}
+
+fn line(text: &mut String, name: &str, value: &str) {
+    text.push_str(&wrapped(&format!("{}{value}", label(name)), MARGIN));
+    text.push('\n');
+}
+
+/// The beginning of a line.
+fn label(name: &str) -> String {
+    format!("  {name:<0$}", MARGIN - 2)
+}
+
+/// A name in lines that end between two of its parts. A break is no part of the name: copied without it, it is the name.
+fn broken_name(name: &str) -> String {
+    let mut lines = String::new();
+    let mut column = MARGIN;
+    let mut part = String::new();
+    let mut is_escaped = false;
+    for character in name.chars().chain([',']) {
+        part.push(character);
+        if character == ',' && !is_escaped {
+            let columns = part.chars().count();
+            if column + columns > WIDTH && column > MARGIN {
+                lines.push_str(&format!("\n{:MARGIN$}", ""));
+                column = MARGIN;
+            }
+            lines.push_str(&part);
+            column += columns;
+            part.clear();
+        }
+        is_escaped = character == '\\' && !is_escaped;
+    }
+    lines.pop();
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_is_broken_between_its_parts() {
+        let name = format!("CN=a\\,b,O={},OU={},C=FR", "x".repeat(60), "y z".repeat(20));
+        let lines = broken_name(&name);
+        assert!(lines.lines().all(|line| line.trim_end().len() <= WIDTH), "{lines}");
+        assert_eq!(lines.replace(&format!("\n{:MARGIN$}", ""), ""), name);
+        assert_eq!(lines.lines().count(), 2, "{lines}");
+        assert_eq!(broken_name("CN=a,C=FR"), "CN=a,C=FR");
+    }
+}

@@ -1,0 +1,186 @@
+//! `issuer-host csr`: a key and a request for the client certificate that the Thales CA signs (I1).
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::Error;
+use super::credential_files::CredentialFiles;
+use super::credential_report::{CredentialReport, Format, KeyFile, Made, refused};
+use super::passphrase::PassphraseArguments;
+use super::private_key::{key_kind, read_key};
+use crate::files;
+use crate::pki::facts::PublicKey;
+use crate::pki::subject::Part;
+use crate::pki::{CertificateFacts, KeyKind, KeyPair, Request, Subject, pem};
+use crate::thales::client_identity::{CommonName, EnvironmentCode, Holder, Identifier, Service};
+
+mod words;
+
+/// The request in --out-dir.
+const REQUEST: &str = "client.csr";
+
+const EXAMPLES: &str = "\
+Examples:
+  A key and a request for xPay, pre-production:
+    issuer-host csr --product xpay --id TSP0001 --environment ppr --country FR --state Ile-de-France \\
+      --locality Paris --organization 'Sample Bank' --organizational-unit Cards --out-dir xpay-ppr
+
+  For D1, RSA, with the common name that the portal shows, the key encrypted:
+    issuer-host csr --product d1 --id GATEWAY01 --environment prd --key rsa-4096 --country FR \\
+      --state Ile-de-France --locality Paris --organization 'Sample Bank' --organizational-unit Cards \\
+      --cn-template 'TLSMA-{algorithm}/{id}/TSH/TSP.{env}' --encrypt --out-dir d1-prd
+
+  A renewal: the same subject, a new key:
+    issuer-host csr --product d1 --renew client.pem --out-dir d1-renewed";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// Whom it is for: xpay (you are a token service provider), d1 (a merchant gateway)
+    #[arg(long, value_parser = service, value_name = "xpay|d1")]
+    product: Service,
+    /// What Thales calls you: tspId (xPay), merchantGatewayId (D1)
+    #[arg(long, required_unless_present = "renew", value_name = "ID")]
+    id: Option<String>,
+    /// Thales' environment: ppr (pre-production), prd (production)
+    #[arg(long, required_unless_present = "renew", value_name = "ppr|prd")]
+    environment: Option<String>,
+    /// C: two letters
+    #[arg(long, required_unless_present = "renew", value_name = "CC")]
+    country: Option<String>,
+    /// ST: state, province or region
+    #[arg(long, required_unless_present = "renew", value_name = "NAME")]
+    state: Option<String>,
+    /// L: city
+    #[arg(long, required_unless_present = "renew", value_name = "NAME")]
+    locality: Option<String>,
+    /// O: the issuer's organisation
+    #[arg(long, required_unless_present = "renew", value_name = "NAME")]
+    organization: Option<String>,
+    /// OU: the organisation's unit
+    #[arg(long, required_unless_present = "renew", value_name = "NAME")]
+    organizational_unit: Option<String>,
+    /// The common name, with {algorithm}, {id} and {env} to be replaced
+    #[arg(long, default_value = CommonName::default_template(), value_name = "TEMPLATE")]
+    cn_template: String,
+    /// A certificate to renew: its subject is taken as it is
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "id", "environment", "country", "state", "locality", "organization", "organizational_unit", "cn_template",
+    ])]
+    renew: Option<PathBuf>,
+    /// The kind of the new key: ecdsa-p256 (default, but in a renewal: as before) or rsa-4096
+    #[arg(long, value_parser = key_kind, conflicts_with = "key_file", value_name = "KIND")]
+    key: Option<KeyKind>,
+    /// A private key to use, in place of a new one
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    /// Where to put client.csr and client-key.pem
+    #[arg(long, value_name = "DIR")]
+    out_dir: Option<PathBuf>,
+    /// Where to put the request, in place of --out-dir
+    #[arg(long, value_name = "FILE", conflicts_with = "out_dir", required_unless_present = "out_dir")]
+    csr: Option<PathBuf>,
+    /// Where to put the new key, in place of --out-dir
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["out_dir", "key_file"],
+        required_unless_present_any = ["out_dir", "key_file"])]
+    key_out: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArguments,
+    /// How to tell what was made
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    let renewed = arguments.renew.as_deref().map(subject_of).transpose()?;
+    let existing = arguments.key_file.as_deref().map(|path| read_key(path, &arguments.passphrase)).transpose()?;
+    let kind = arguments.key.unwrap_or_else(|| default_kind(renewed.as_ref()));
+    // All that could be wrong is looked at before a key is made, which takes a while, and before anything is written.
+    let public_key = existing.as_ref().map_or_else(|| kind.public_key(), |key| key.public_key().clone());
+    arguments.product.admits(&public_key).map_err(refused)?;
+    let (subject, common_name) = match renewed {
+        Some(subject) => {
+            let name = CommonName::of_subject(arguments.product, &subject, &public_key).map_err(refused)?;
+            (subject, name)
+        }
+        None => arguments.new_subject(&public_key)?,
+    };
+    let files = CredentialFiles::at(
+        arguments.out_dir.as_deref(),
+        REQUEST,
+        arguments.csr.as_deref(),
+        arguments.key_out.as_deref(),
+        existing.is_none(),
+    )?;
+    let passphrase = if existing.is_some() { None } else { arguments.passphrase.of_new_key()? };
+
+    let key = existing.map_or_else(|| KeyPair::generate(kind), Ok)?;
+    let request = Request::new(&subject, &key)?;
+    files.write(&request.to_pem(), &key, passphrase.as_ref())?;
+
+    let default_tail = arguments.renew.is_none() && arguments.cn_template == CommonName::default_template();
+    CredentialReport {
+        service: arguments.product,
+        environment: common_name.environment(),
+        subject: &subject,
+        key: &key,
+        key_file: KeyFile::of(arguments.key_file.as_deref(), &files, passphrase.is_some()),
+        made: Made::Request(files.made()),
+        warnings: words::warnings(arguments.product, default_tail, &subject),
+        next: words::next(arguments.product),
+    }
+    .say(arguments.format)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Arguments {
+    fn new_subject(&self, public_key: &PublicKey) -> Result<(Subject, CommonName), Error> {
+        let text = |given: &Option<String>| given.clone().unwrap_or_default();
+        let identifier = Identifier::new(self.product, &text(&self.id)).map_err(refused)?;
+        let environment = EnvironmentCode::from_name(&text(&self.environment)).map_err(refused)?;
+        let name = CommonName::from_template(self.product, &self.cn_template, public_key, &identifier, environment);
+        let name = name.map_err(refused)?;
+        let holder = Holder {
+            country: &text(&self.country),
+            state: &text(&self.state),
+            locality: &text(&self.locality),
+            organization: &text(&self.organization),
+            organizational_unit: &text(&self.organizational_unit),
+        };
+        let subject = holder.subject(&name).map_err(refused)?;
+        Ok((subject, name))
+    }
+}
+
+/// The subject of the first certificate of a file.
+fn subject_of(path: &Path) -> Result<Subject, Error> {
+    /// Octets; certificates are a few thousand.
+    const LONGEST: u64 = 1 << 20;
+    let shown = path.display();
+    let pem = files::read(path, LONGEST).map_err(|error| format!("{shown} cannot be read: {error}"))?;
+    let certificates = pem::certificates(&pem).map_err(|error| format!("{shown}: {error}"))?;
+    let first = certificates.first().ok_or_else(|| format!("{shown} holds no certificate"))?;
+    let facts = CertificateFacts::from_der(first).map_err(|error| format!("{shown}: {error}"))?;
+    if facts.is_ca {
+        return Err(format!("{shown} begins with a CA certificate; name the client certificate to renew").into());
+    }
+    Ok(Subject::from_der(&facts.subject_der)?)
+}
+
+/// ECDSA, unless the name of a certificate before says RSA.
+fn default_kind(renewed: Option<&Subject>) -> KeyKind {
+    let names = renewed.map(|subject| subject.texts(Part::CommonName)).unwrap_or_default();
+    if names.iter().any(|name| name.starts_with("TLSMA-RSA/")) { KeyKind::Rsa4096 } else { KeyKind::P256 }
+}
+
+/// Reads a service as clap wants it: an error ends with exit code 2.
+fn service(name: &str) -> Result<Service, String> {
+    match name.to_ascii_lowercase().as_str() {
+        "xpay" => Ok(Service::Xpay),
+        "d1" => Ok(Service::D1),
+        "cof" | "merchant-tokenization" => Err("merchant tokenization signs no request (requirement I1): it takes a \
+             self-signed certificate, which `issuer-host client-cert` makes"
+            .to_owned()),
+        _ => Err("write xpay or d1".to_owned()),
+    }
+}

@@ -1,0 +1,46 @@
+//! What is said of a request beside its facts.
+
+use crate::pki::Subject;
+use crate::pki::subject::Part;
+use crate::thales::client_identity::Service;
+
+/// What deserves a look.
+pub(super) fn warnings(service: Service, default_tail: bool, subject: &Subject) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if service == Service::D1 && default_tail {
+        warnings.push(
+            "of D1's common names only the beginning is published; what follows the merchantGatewayId here is xPay's. \
+             Compare it with the one that the portal shows, and where it differs say so with --cn-template."
+                .to_owned(),
+        );
+    }
+    let parts = [Part::Country, Part::State, Part::Locality, Part::Organization, Part::OrganizationalUnit];
+    let missing: Vec<&str> = parts.into_iter().filter(|part| subject.texts(*part).is_empty()).map(Part::name).collect();
+    if !missing.is_empty() {
+        warnings.push(format!(
+            "the subject of the certificate that is renewed has no {}, which requirement I3 asks for; ask Thales whether it \
+             may stay so, or make a request with a subject of its own.",
+            missing.join(", ")
+        ));
+    }
+    warnings
+}
+
+/// What to do next.
+pub(super) fn next(service: Service) -> Vec<String> {
+    let mut next = vec![
+        "Send the request to Thales, through the portal or by hand. The Thales CA signs it, and what comes back is your \
+         CUSTOMER_TLS_CLIENT_CERTIFICATE."
+            .to_owned(),
+        "Never send the private key: nobody but you has a use for it, Thales neither.".to_owned(),
+        "Show the certificate and the key whenever you call TSH_INBOUND_HOST.".to_owned(),
+        "One key and one request for each environment: pre-production and production share nothing.".to_owned(),
+    ];
+    if service == Service::D1 {
+        next.push(
+            "The Thales CA makes it valid for five years. To renew it: issuer-host csr --product d1 --renew CERTIFICATE"
+                .to_owned(),
+        );
+    }
+    next
+}
