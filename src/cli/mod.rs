@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod authority;
 mod call;
 mod check;
 mod client_cert;
@@ -21,6 +22,7 @@ mod passphrase;
 mod private_key;
 mod sample_pki;
 mod serve;
+mod sign;
 mod wrapping;
 
 use std::fmt::Display;
@@ -72,6 +74,8 @@ enum Command {
     ClientCert(client_cert::Arguments),
     /// Write a complete sample PKI into a new directory
     SamplePki(sample_pki::Arguments),
+    /// Sign the request of Thales' client with your own CA
+    Sign(sign::Arguments),
     /// See, deliver again, export and look after what is in the inbox
     Inbox(Box<inbox::Arguments>),
     /// Ask a running server whether it is ready; for containers without a shell
@@ -94,6 +98,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Csr(arguments) => csr::run(&arguments),
         Command::ClientCert(arguments) => client_cert::run(&arguments),
         Command::SamplePki(arguments) => sample_pki::run(&arguments),
+        Command::Sign(arguments) => sign::run(&arguments),
         Command::Inbox(arguments) => inbox::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -1,31 +1,52 @@
-//! Writing DER (X.690): what is made here is small, and has to hold names and algorithms that are encoded already.
+//! DER (X.690), as far as certificates and revocation lists are written here.
+//!
+//! A name or an entry that somebody else encoded goes into what is signed octet by octet; a library that reads it into types of its own
+//! and writes it again would change string types, or lose the second of two attributes of one kind.
 
-/// SEQUENCE.
-const SEQUENCE: u8 = 0x30;
-/// SET.
+use rustls_pki_types::UnixTime;
+use time::OffsetDateTime;
+use time::macros::format_description;
+use x509_parser::asn1_rs::{Any, FromDer as _};
+
+pub(crate) const BOOLEAN_TRUE: [u8; 3] = [1, 1, 0xff];
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const BIT_STRING: u8 = 0x03;
+pub(crate) const OCTET_STRING: u8 = 0x04;
+pub(crate) const OID: u8 = 0x06;
+pub(crate) const ENUMERATED: u8 = 0x0a;
+pub(crate) const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
+const UTC_TIME: u8 = 0x17;
+const GENERALIZED_TIME: u8 = 0x18;
 
-/// One element: tag, length, content.
+/// From this year on times are `GeneralizedTime` (RFC 5280 section 4.1.2.5).
+const FIRST_GENERALIZED_YEAR: i32 = 2050;
+
+/// One element: its tag, its length and `content`.
 pub(crate) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = content.len().to_be_bytes();
-    let digits: Vec<u8> = length.into_iter().skip_while(|&byte| byte == 0).collect();
-    let mut element = Vec::with_capacity(content.len() + digits.len() + 2);
-    element.push(tag);
+    let mut written = vec![tag];
     match u8::try_from(content.len()) {
-        Ok(short) if short < 0x80 => element.push(short),
+        Ok(length) if length < 0x80 => written.push(length),
         _ => {
-            // A length has at most eight digits.
-            element.push(0x80 | u8::try_from(digits.len()).unwrap_or(0));
-            element.extend(digits);
+            let length = content.len().to_be_bytes();
+            let digits: Vec<u8> = length.into_iter().skip_while(|&byte| byte == 0).collect();
+            // At most eight digits.
+            written.push(0x80 | u8::try_from(digits.len()).unwrap_or_default());
+            written.extend(digits);
         }
     }
-    element.extend_from_slice(content);
-    element
+    written.extend_from_slice(content);
+    written
+}
+
+/// The constructed element of `parts`.
+pub(crate) fn constructed(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    element(tag, &parts.concat())
 }
 
 /// SEQUENCE of elements.
 pub(crate) fn sequence(elements: &[&[u8]]) -> Vec<u8> {
-    element(SEQUENCE, &elements.concat())
+    constructed(SEQUENCE, elements)
 }
 
 /// SET of one element.
@@ -33,57 +54,117 @@ pub(crate) fn set_of_one(only: &[u8]) -> Vec<u8> {
     element(SET, only)
 }
 
-/// INTEGER of a big-endian number without sign.
-pub(crate) fn unsigned_integer(number: &[u8]) -> Vec<u8> {
-    let mut digits: Vec<u8> = number.iter().copied().skip_while(|&byte| byte == 0).collect();
-    // The first bit is the sign, and zero has a digit too.
-    if digits.first().is_none_or(|&first| first >= 0x80) {
-        digits.insert(0, 0);
-    }
-    element(0x02, &digits)
-}
-
-/// BIT STRING of whole octets.
-pub(crate) fn bit_string(octets: &[u8]) -> Vec<u8> {
-    element(0x03, &[&[0], octets].concat())
-}
-
 /// OCTET STRING.
 pub(crate) fn octet_string(octets: &[u8]) -> Vec<u8> {
-    element(0x04, octets)
+    element(OCTET_STRING, octets)
 }
 
 /// OBJECT IDENTIFIER, of its content.
 pub(crate) fn object_identifier(content: &[u8]) -> Vec<u8> {
-    element(0x06, content)
+    element(OID, content)
+}
+
+/// The INTEGER with this magnitude (big-endian), which is not negative.
+pub(crate) fn unsigned(magnitude: &[u8]) -> Vec<u8> {
+    element(INTEGER, &unsigned_content(magnitude))
+}
+
+/// The content of [`unsigned`]: no needless zero in front, and one where the first bit would mean a sign.
+pub(crate) fn unsigned_content(magnitude: &[u8]) -> Vec<u8> {
+    let digits = magnitude.iter().copied().skip_while(|&byte| byte == 0);
+    let mut content: Vec<u8> = digits.collect();
+    if content.first().is_none_or(|&first| first >= 0x80) {
+        content.insert(0, 0);
+    }
+    content
+}
+
+/// A BIT STRING of whole octets.
+pub(crate) fn bit_string(octets: &[u8]) -> Vec<u8> {
+    constructed(BIT_STRING, &[&[0], octets])
+}
+
+/// A `Time` of RFC 5280: whole seconds, UTC. None beyond the year 9999.
+pub(crate) fn time(time: UnixTime) -> Option<Vec<u8>> {
+    let time = OffsetDateTime::from_unix_timestamp(i64::try_from(time.as_secs()).ok()?).ok()?;
+    let (tag, text) = if time.year() < FIRST_GENERALIZED_YEAR {
+        let short = format_description!("[year repr:last_two][month][day][hour][minute][second]Z");
+        (UTC_TIME, time.format(short).ok()?)
+    } else {
+        let long = format_description!("[year][month][day][hour][minute][second]Z");
+        (GENERALIZED_TIME, time.format(long).ok()?)
+    };
+    Some(element(tag, text.as_bytes()))
+}
+
+/// An extension of the arc id-ce, 2.5.29 (RFC 5280 section 4.2).
+pub(crate) fn extension(number: u8, critical: bool, value: &[u8]) -> Vec<u8> {
+    let critical: &[u8] = if critical { &BOOLEAN_TRUE } else { &[] };
+    constructed(SEQUENCE, &[&extension_oid(number), critical, &element(OCTET_STRING, value)])
+}
+
+/// The OBJECT IDENTIFIER 2.5.29 and `number`.
+pub(crate) fn extension_oid(number: u8) -> Vec<u8> {
+    element(OID, &[0x55, 0x1d, number])
+}
+
+/// The elements that `content` is made of, each with its header; None where it is not made of elements.
+pub(crate) fn elements(mut content: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut found = Vec::new();
+    while !content.is_empty() {
+        let (rest, _) = Any::from_der(content).ok()?;
+        found.push(content.get(..content.len().checked_sub(rest.len())?)?);
+        content = rest;
+    }
+    Some(found)
+}
+
+/// What is inside the first element of `encoded`.
+pub(crate) fn content(encoded: &[u8]) -> Option<&[u8]> {
+    Any::from_der(encoded).ok().map(|(_, any)| any.data)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
-    fn lengths_are_short_below_128_and_as_long_as_needed_from_there() {
+    fn lengths_have_their_shortest_form() {
         for (length, header) in [
             (0, vec![4, 0]),
-            (127, vec![4, 0x7f]),
-            (128, vec![4, 0x81, 0x80]),
-            (255, vec![4, 0x81, 0xff]),
+            (127, vec![4, 127]),
+            (128, vec![4, 0x81, 128]),
             (256, vec![4, 0x82, 1, 0]),
-            (70_000, vec![4, 0x83, 1, 0x11, 0x70]),
+            (65_536, vec![4, 0x83, 1, 0, 0]),
         ] {
-            let written = octet_string(&vec![7; length]);
+            let written = element(OCTET_STRING, &vec![7; length]);
             assert_eq!(written[..header.len()], header, "{length}");
             assert_eq!(written.len(), header.len() + length);
+            assert_eq!(content(&written).unwrap().len(), length);
         }
     }
 
     #[test]
-    fn integers_are_positive_and_have_no_zero_in_front_that_is_not_needed() {
-        assert_eq!(unsigned_integer(&[]), [2, 1, 0]);
-        assert_eq!(unsigned_integer(&[0, 0]), [2, 1, 0]);
-        assert_eq!(unsigned_integer(&[0, 0x7f]), [2, 1, 0x7f]);
-        assert_eq!(unsigned_integer(&[0x80]), [2, 2, 0, 0x80]);
-        assert_eq!(unsigned_integer(&600_000_u32.to_be_bytes()), [2, 3, 0x09, 0x27, 0xc0]);
+    fn an_integer_is_never_negative_and_never_longer_than_needed() {
+        assert_eq!(unsigned(&[0, 0, 0x7f]), [2, 1, 0x7f]);
+        assert_eq!(unsigned(&[0x80]), [2, 2, 0, 0x80]);
+        assert_eq!(unsigned(&[]), [2, 1, 0]);
+    }
+
+    #[test]
+    fn times_change_their_form_in_2050() {
+        let at = |seconds| time(UnixTime::since_unix_epoch(Duration::from_secs(seconds)));
+        assert_eq!(at(2_524_607_999).unwrap()[2..], *b"491231235959Z");
+        assert_eq!(at(2_524_608_000).unwrap()[2..], *b"20500101000000Z");
+        assert_eq!(at(u64::MAX), None);
+    }
+
+    #[test]
+    fn a_row_of_elements_is_told_apart_and_rubbish_is_none() {
+        let (one, two) = (unsigned(&[5]), extension(20, true, &[1]));
+        assert_eq!(elements(&[one.clone(), two.clone()].concat()).unwrap(), [&one[..], &two[..]]);
+        assert_eq!(elements(&[0x30, 5, 1]), None);
     }
 }

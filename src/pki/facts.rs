@@ -267,7 +267,7 @@ fn basic_constraints(certificate: &X509Certificate<'_>) -> Result<(bool, Option<
     }
 }
 
-fn public_key(info: &SubjectPublicKeyInfo<'_>) -> PublicKey {
+pub(crate) fn public_key(info: &SubjectPublicKeyInfo<'_>) -> PublicKey {
     let algorithm = &info.algorithm.algorithm;
     let other = || PublicKey::Other { oid: dotted(algorithm) };
     match info.parsed() {

@@ -6,6 +6,7 @@ pub mod encrypted_key;
 pub mod endorsed_chain;
 pub mod facts;
 pub mod identity;
+pub mod issuing;
 pub mod key_pair;
 #[cfg(test)]
 pub(crate) mod minting;
@@ -17,6 +18,7 @@ pub mod sample;
 pub mod self_signed;
 pub mod server_credential;
 mod signature;
+mod signing;
 pub mod subject;
 pub mod trust_anchors;
 

@@ -13,8 +13,10 @@ use zeroize::Zeroizing;
 use super::encrypted_key::EncryptedKey;
 
 mod problem;
+mod text;
 
 pub use problem::PemError;
+pub use text::encoded;
 
 /// Labels longer than this are not printed; the longest known one has 21 characters.
 const LONGEST_LABEL: usize = 40;
@@ -49,6 +51,8 @@ pub enum Label {
     Certificate,
     /// `X509 CRL`
     RevocationList,
+    /// `CERTIFICATE REQUEST`, or `NEW CERTIFICATE REQUEST` as some tools write
+    CertificateRequest,
     /// `PRIVATE KEY`: PKCS#8
     Pkcs8Key,
     /// `EC PRIVATE KEY`: SEC1
@@ -66,6 +70,7 @@ impl Label {
         Some(match label {
             "CERTIFICATE" => Self::Certificate,
             "X509 CRL" => Self::RevocationList,
+            "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => Self::CertificateRequest,
             "PRIVATE KEY" => Self::Pkcs8Key,
             "EC PRIVATE KEY" => Self::Sec1Key,
             "RSA PRIVATE KEY" => Self::Pkcs1Key,
@@ -85,6 +90,7 @@ impl Label {
         match self {
             Self::Certificate => "a certificate",
             Self::RevocationList => "a certificate revocation list",
+            Self::CertificateRequest => "a certificate request (CSR)",
             Self::Pkcs8Key | Self::Sec1Key | Self::Pkcs1Key => "a private key",
             Self::EncryptedKey => "an encrypted private key",
             Self::EcParameters => "EC parameters",
@@ -216,6 +222,7 @@ fn certificate(mut block: Block) -> Result<(usize, CertificateDer<'static>), Pem
             label if label.is_private_key() => {
                 "keys have a file of their own: remove it from here, and see who could read it"
             }
+            Label::CertificateRequest => "put the certificate here that the CA made from it",
             _ => "remove it",
         };
         return Err(PemError::Misplaced { line, found: block.label, wanted: "certificates", advice });
@@ -336,9 +343,6 @@ fn advice_on(label: &str) -> &'static str {
             "convert it with `openssl x509 -in FILE -out FILE.pem`, or rename the label to CERTIFICATE"
         }
         "PKCS7" | "CMS" => "take the certificates out with `openssl pkcs7 -print_certs -in FILE`",
-        "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => {
-            "this is a request (CSR): put the certificate here that the CA made from it"
-        }
         "PUBLIC KEY" | "RSA PUBLIC KEY" => {
             "a bare public key is of no use: put the certificate or the private key here"
         }

@@ -85,7 +85,7 @@ fn serial_number() -> Result<Vec<u8>, KeyPairError> {
     if let Some(first) = octets.first_mut() {
         *first = *first & 0x3f | 0x40;
     }
-    Ok(der::unsigned_integer(&octets))
+    Ok(der::unsigned(&octets))
 }
 
 /// `UTCTime` through 2049, `GeneralizedTime` from then on (RFC 5280 section 4.1.2.5).

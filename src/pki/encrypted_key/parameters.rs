@@ -35,7 +35,7 @@ pub(super) struct Parameters<'a> {
 /// The `AlgorithmIdentifier` of a new key: PBES2 with PBKDF2-HMAC-SHA256 and AES-256-CBC.
 pub(super) fn encoded(salt: &[u8], iterations: NonZeroU32, vector: &[u8]) -> Vec<u8> {
     let prf = der::sequence(&[&der::object_identifier(HMAC_SHA256), NULL]);
-    let rounds = der::unsigned_integer(&iterations.get().to_be_bytes());
+    let rounds = der::unsigned(&iterations.get().to_be_bytes());
     let derivation_parameters = der::sequence(&[&der::octet_string(salt), &rounds, &prf]);
     let derivation = der::sequence(&[&der::object_identifier(PBKDF2), &derivation_parameters]);
     let cipher = der::sequence(&[&der::object_identifier(AES_256_CBC), &der::octet_string(vector)]);

@@ -166,7 +166,8 @@ fn other_blocks_are_refused_with_advice() {
     let error = refusal(&block("TRUSTED CERTIFICATE", "AAAA"));
     assert!(error.to_string().contains("line 1: a TRUSTED CERTIFICATE block has no place here; convert it"), "{error}");
     assert!(matches!(refusal(&block("DH PARAMETERS", "AAAA")), PemError::UnknownLabel { .. }));
-    assert!(matches!(refusal(&block("CERTIFICATE REQUEST", "AAAA")), PemError::UnknownLabel { .. }));
+    let error = certificates(block("NEW CERTIFICATE REQUEST", "AAAA").as_bytes()).unwrap_err();
+    assert!(error.to_string().contains("a certificate request (CSR) in a file of certificates; put the"), "{error}");
 }
 
 #[test]
