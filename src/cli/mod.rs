@@ -10,6 +10,7 @@ mod configuration;
 mod credential_files;
 mod credential_report;
 mod csr;
+mod crl;
 mod demo;
 mod explain;
 mod explanation;
@@ -20,6 +21,7 @@ mod new_file;
 mod new_files;
 mod passphrase;
 mod private_key;
+mod replaced_file;
 mod sample_pki;
 mod serve;
 mod sign;
@@ -76,6 +78,8 @@ enum Command {
     SamplePki(sample_pki::Arguments),
     /// Sign the request of Thales' client with your own CA
     Sign(sign::Arguments),
+    /// Make, update or show the revocation list of your own CA
+    Crl(crl::Arguments),
     /// See, deliver again, export and look after what is in the inbox
     Inbox(Box<inbox::Arguments>),
     /// Ask a running server whether it is ready; for containers without a shell
@@ -99,6 +103,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::ClientCert(arguments) => client_cert::run(&arguments),
         Command::SamplePki(arguments) => sample_pki::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),
+        Command::Crl(arguments) => crl::run(&arguments),
         Command::Inbox(arguments) => inbox::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),

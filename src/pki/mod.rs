@@ -17,7 +17,7 @@ pub mod revocation;
 pub mod sample;
 pub mod self_signed;
 pub mod server_credential;
-mod signature;
+pub(crate) mod signature;
 mod signing;
 pub mod subject;
 pub mod trust_anchors;

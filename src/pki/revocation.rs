@@ -13,6 +13,7 @@ use super::identity::Fingerprint;
 use super::pem::{Label, PemError, blocks};
 use super::trust_anchors::Anchor;
 
+pub mod issuing;
 mod list;
 mod problem;
 

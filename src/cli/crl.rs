@@ -1,0 +1,264 @@
+//! `issuer-host crl`: the revocation list of a customer's own CA.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use rustls_pki_types::UnixTime;
+use serde_json::json;
+
+use super::authority::{AuthorityFiles, read, warn};
+use super::replaced_file::ReplacedFile;
+use super::wrapping::wrapped;
+use super::{Error, say};
+use crate::pki::CertificateFacts;
+use crate::pki::facts::minute;
+use crate::pki::issuing::{Issues, IssuingAuthority, SerialNumber};
+use crate::pki::pem::{encoded, located_certificates};
+use crate::pki::revocation::issuing::{ListDraft, RevocationReason, SignedList};
+use crate::pki::revocation::{CrlFile, ListScope};
+use crate::pki::signature::{Issuance, issuance};
+use crate::tls::now;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Nobody means more than a hundred years.
+const MOST_DAYS: i64 = 36_525;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// Your CA's certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    ca: PathBuf,
+    /// Your CA's private key (PEM)
+    #[arg(long, value_name = "FILE", required_unless_present = "list")]
+    ca_key: Option<PathBuf>,
+    /// The list: made where there is none, else replaced by the next one
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// A certificate of your CA (PEM), or its serial number in hexadecimal digits; may be given again
+    #[arg(long = "revoke", value_name = "FILE|SERIAL", conflicts_with = "list")]
+    revoked: Vec<String>,
+    /// Why they are revoked
+    #[arg(long, value_name = "REASON", requires = "revoked")]
+    reason: Option<Reason>,
+    /// Days until the list expires; from then on the server refuses everybody whom it covers
+    #[arg(long, value_name = "N", default_value_t = 30, conflicts_with = "list",
+          value_parser = clap::value_parser!(u32).range(1..=MOST_DAYS))]
+    days: u32,
+    /// Show the list and change nothing
+    #[arg(long)]
+    list: bool,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", requires = "list")]
+    format: Format,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  issuer-host crl --ca ca.pem --ca-key ca-key.pem --out ca.crl
+  issuer-host crl --ca ca.pem --ca-key ca-key.pem --out ca.crl --revoke old.pem --reason superseded
+  issuer-host crl --ca ca.pem --out ca.crl --list
+
+The server takes it as crl = [\"ca.crl\"], and sees each new one without a restart. Renew it before it
+expires, from a timer for example.";
+
+/// The reasons of RFC 5280 that may stand in a list for good.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Reason {
+    #[value(name = "keyCompromise")]
+    KeyCompromise,
+    #[value(name = "cACompromise")]
+    CaCompromise,
+    #[value(name = "affiliationChanged")]
+    AffiliationChanged,
+    #[value(name = "superseded")]
+    Superseded,
+    #[value(name = "cessationOfOperation")]
+    CessationOfOperation,
+    #[value(name = "privilegeWithdrawn")]
+    PrivilegeWithdrawn,
+}
+
+impl From<Reason> for RevocationReason {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::KeyCompromise => Self::KeyCompromise,
+            Reason::CaCompromise => Self::CaCompromise,
+            Reason::AffiliationChanged => Self::AffiliationChanged,
+            Reason::Superseded => Self::Superseded,
+            Reason::CessationOfOperation => Self::CessationOfOperation,
+            Reason::PrivilegeWithdrawn => Self::PrivilegeWithdrawn,
+        }
+    }
+}
+
+/// How a list is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// A certificate that is to be revoked.
+struct Revoked {
+    serial: SerialNumber,
+    /// A leaf's or a CA's, where a certificate was given.
+    kind: Option<ListScope>,
+    /// What it is called in messages.
+    shown: String,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    let now = now();
+    match &arguments.ca_key {
+        Some(ca_key) if !arguments.list => {
+            let files = AuthorityFiles { ca: arguments.ca.clone(), ca_key: ca_key.clone() };
+            update(arguments, &files.load(Issues::RevocationLists, now)?, now)?;
+        }
+        _ => show(arguments, now)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn update(arguments: &Arguments, authority: &IssuingAuthority, now: UnixTime) -> Result<(), Error> {
+    let shown = arguments.out.display();
+    let of = |given: &String| revoked(given, authority);
+    let all = arguments.revoked.iter().map(of).collect::<Result<Vec<_>, _>>()?;
+    // From here on nobody else adds to the list that is read.
+    let file = ReplacedFile::begin(&arguments.out)?;
+    let existing = match arguments.out.try_exists() {
+        Ok(false) => None,
+        _ => Some(signed(arguments, encoded("CERTIFICATE", authority.der()).as_bytes(), now)?),
+    };
+    let mut draft = existing.as_ref().map_or_else(ListDraft::first, ListDraft::following);
+    for Revoked { serial, kind, shown: certificate } in &all {
+        if let (Some(SignedList { list, .. }), Some(kind)) = (&existing, *kind)
+            && !list.tells_of(kind)
+        {
+            return Err(
+                format!("{shown} does not tell of such certificates as {certificate}; begin another list").into()
+            );
+        }
+        match draft.revoke(serial, arguments.reason.map(RevocationReason::from), now)? {
+            Some(entry) => {
+                let since = minute(entry.revoked);
+                warn(&format!("{certificate} is on the list since {since}, and its entry stays as it is"));
+            }
+            None => say(wrapped(&format!("revoked: {certificate}, serial {serial}"), 2))?,
+        }
+    }
+    let life = DAY.as_secs().saturating_mul(u64::from(arguments.days));
+    let next_update = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs().saturating_add(life)));
+    let der = draft.sign(authority, now, next_update)?;
+    // Who has a file of DER reads it as DER.
+    let is_der = existing.as_ref().is_some_and(|existing| existing.list.place.line.is_none());
+    let contents = if is_der { der } else { encoded("X509 CRL", &der).into_bytes() };
+    file.replace(&contents)?;
+    let (number, revoked) = (draft.number(), draft.revoked());
+    let words = format!(
+        "{shown}: list {number} of {}, {revoked} revoked, expires at {}; make the next one before",
+        authority.facts().subject,
+        minute(next_update)
+    );
+    say(wrapped(&words, 2))?;
+    if existing.is_none() {
+        say(wrapped(&format!("In the configuration: crl = [{}]", toml_edit::Value::from(shown.to_string())), 2))?;
+    }
+    Ok(())
+}
+
+/// What `--revoke` names. A file goes before a serial number.
+fn revoked(given: &str, authority: &IssuingAuthority) -> Result<Revoked, Error> {
+    let path = PathBuf::from(given);
+    if !path.exists() {
+        let serial =
+            SerialNumber::from_hex(given).map_err(|error| format!("--revoke: there is no such file, and {error}"))?;
+        if serial.to_string() == authority.facts().serial && authority.facts().self_issued {
+            return Err(own_list(given));
+        }
+        return Ok(Revoked { serial, kind: None, shown: "the certificate".to_owned() });
+    }
+    let certificates = located_certificates(&read(&path)?).map_err(|error| format!("{given}: {error}"))?;
+    let (_, der) = certificates.first().ok_or_else(|| format!("{given}: there is no certificate in it"))?;
+    let facts = CertificateFacts::from_der(der).map_err(|error| format!("{given}: {error}"))?;
+    if facts.public_key_der == authority.facts().public_key_der {
+        return Err(own_list(given));
+    }
+    match issuance(der, &facts, authority.facts()) {
+        Issuance::Proven => {}
+        Issuance::OtherIssuer => {
+            return Err(format!(
+                "{given}: {} was issued by {}, and not by {}, whose list tells of its own certificates alone",
+                facts.subject,
+                facts.issuer,
+                authority.facts().subject
+            )
+            .into());
+        }
+        Issuance::BadSignature | Issuance::UnsupportedAlgorithm => {
+            return Err(format!(
+                "{given}: {} bears the name of {} as its issuer, but not the signature of its key",
+                facts.subject,
+                authority.facts().subject
+            )
+            .into());
+        }
+    }
+    let serial = SerialNumber::from_hex(&facts.serial).map_err(|error| format!("{given}: {error}"))?;
+    let kind = if facts.is_ca { ListScope::Authorities } else { ListScope::EndEntities };
+    Ok(Revoked { serial, kind: Some(kind), shown: facts.subject })
+}
+
+fn own_list(given: &str) -> Error {
+    format!("{given} is the CA itself, and no CA is revoked by its own list: take it out of client_ca").into()
+}
+
+/// The list that is there, signed by one of `authorities` (PEM).
+fn signed(arguments: &Arguments, authorities: &[u8], now: UnixTime) -> Result<SignedList, Error> {
+    let label = arguments.out.display().to_string();
+    let bytes = read(&arguments.out)?;
+    SignedList::read(&CrlFile { label: &label, bytes: &bytes }, authorities, now)
+        .map_err(|error| format!("{label}: {error}").into())
+}
+
+fn show(arguments: &Arguments, now: UnixTime) -> Result<(), Error> {
+    let SignedList { list, entries, warnings, .. } = signed(arguments, &read(&arguments.ca)?, now)?;
+    for warning in warnings {
+        warn(&format!("{}: {warning}", arguments.out.display()));
+    }
+    let number = list.number.as_ref().map(ToString::to_string);
+    if arguments.format == Format::Json {
+        let entries = entries
+            .iter()
+            .map(|entry| json!({ "serial": entry.serial, "revoked": rfc3339(entry.revoked), "reason": entry.reason }));
+        let shown = json!({
+            "issuer": list.issuer,
+            "number": number,
+            "this_update": rfc3339(list.this_update),
+            "next_update": rfc3339(list.next_update),
+            "sha256": list.sha256.to_string(),
+            "revoked": entries.collect::<Vec<_>>(),
+        });
+        return Ok(say(shown)?);
+    }
+    let line = |label: &str, words: &str| say(wrapped(&format!("{label:13}{words}"), 13));
+    line("issuer", &list.issuer)?;
+    line("number", number.as_deref().unwrap_or("none"))?;
+    line("made at", &minute(list.this_update))?;
+    line("expires at", &minute(list.next_update))?;
+    line("revoked", &entries.len().to_string())?;
+    for entry in entries {
+        let reason = entry.reason.map(|reason| format!(", {reason}")).unwrap_or_default();
+        say(format_args!("  {} at {}{reason}", entry.serial, minute(entry.revoked)))?;
+    }
+    Ok(())
+}
+
+fn rfc3339(time: UnixTime) -> String {
+    humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + Duration::from_secs(time.as_secs())).to_string()
+}
