@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{Caller, Failure, Stage, version_name};
+use super::{Caller, Failure, Stage, suite_name, version_name};
 
 /// An open connection. It closes when this goes.
 #[derive(Debug)]
@@ -186,8 +186,7 @@ impl Seen {
         };
         Ok(Self {
             version,
-            // rustls writes TLS13_AES_..., IANA TLS_AES_...
-            suite: format!("{:?}", suite.suite()).replacen("TLS13_", "TLS_", 1),
+            suite: suite_name(suite.suite()),
             group: tls.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name())),
             alpn: tls.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
             resumed: tls.handshake_kind() == Some(HandshakeKind::Resumed),

@@ -5,6 +5,7 @@
 mod connection;
 pub mod credential;
 pub mod failure;
+pub mod inspection;
 mod tls;
 pub mod trust;
 
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ProtocolVersion};
+use rustls::{CipherSuite, ClientConfig, ProtocolVersion};
 
 pub use connection::{Answer, Connection, Seen};
 pub use credential::ClientCredential;
@@ -140,4 +141,11 @@ pub fn version_name(version: ProtocolVersion) -> String {
         ProtocolVersion::TLSv1_3 => "TLS 1.3".to_owned(),
         other => format!("{other:?}"),
     }
+}
+
+/// A suite as IANA writes it: `TLS_AES_256_GCM_SHA384`.
+#[must_use]
+pub fn suite_name(suite: CipherSuite) -> String {
+    // rustls writes TLS13_AES_..., IANA TLS_AES_...
+    format!("{suite:?}").replacen("TLS13_", "TLS_", 1)
 }

@@ -23,7 +23,7 @@ pub enum TlsVersions {
 }
 
 impl TlsVersions {
-    fn list(self) -> Vec<&'static SupportedProtocolVersion> {
+    pub(super) fn list(self) -> Vec<&'static SupportedProtocolVersion> {
         match self {
             Self::Both => vec![&TLS13, &TLS12],
             Self::Only12 => vec![&TLS12],

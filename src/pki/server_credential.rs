@@ -16,8 +16,10 @@ use super::signature::{Issuance, issuance};
 use super::trust_anchors::{Place, is_sample, joined};
 
 mod problem;
+mod served;
 
 pub use problem::{CredentialProblem, CredentialWarning};
+pub use served::ServedChain;
 
 /// An operator is warned this long before a certificate expires.
 const EXPIRY_WARNING: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -159,13 +161,20 @@ fn signing_key(key_pem: &[u8]) -> Result<Arc<dyn SigningKey>, CredentialProblem>
 }
 
 fn links(chain_pem: &[u8], problems: &mut Vec<CredentialProblem>) -> Vec<Link> {
-    let located = match located_certificates(chain_pem) {
-        Ok(located) => located,
+    match located_certificates(chain_pem) {
+        Ok(located) => links_of(located, problems),
         Err(error) => {
             problems.push(CredentialProblem::Chain(error));
-            return Vec::new();
+            Vec::new()
         }
-    };
+    }
+}
+
+/// The certificates with the line that each begins in.
+fn links_of(
+    located: impl IntoIterator<Item = (usize, CertificateDer<'static>)>,
+    problems: &mut Vec<CredentialProblem>,
+) -> Vec<Link> {
     let mut links: Vec<Link> = Vec::new();
     for (index, (line, der)) in located.into_iter().enumerate() {
         let mut place = Place { number: index + 1, line, subject: String::new() };
