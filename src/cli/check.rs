@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
+use clap::ValueEnum;
+
 use super::configuration::{self, ConfigurationFile};
 use super::explanation::Explanation;
-use super::{Error, say};
+use super::{Error, live, say};
 use crate::app::{AppOptions, EnvironmentProblem, InboxError, InboxSetup, StoreOptions};
 use crate::inbox::entry::State;
 use crate::inbox::store::{Count, StoreError};
@@ -16,9 +18,29 @@ use crate::tls::{TlsMaterial, now};
 pub(super) struct Arguments {
     #[command(flatten)]
     configuration: ConfigurationFile,
+    #[command(flatten)]
+    live: live::Arguments,
+    /// How to write what is found of a running server
+    #[arg(long, value_enum, default_value_t, requires = "live")]
+    format: Format,
+    /// End with exit code 1 for warnings too
+    #[arg(long, requires = "live")]
+    strict: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a terminal
+    #[default]
+    Text,
+    /// For programs
+    Json,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    if let Some(target) = &arguments.live.live {
+        return live::run(target, &arguments.live, arguments.format == Format::Json, arguments.strict);
+    }
     match configuration::load(&arguments.configuration.sources())
         .and_then(|(settings, options)| explain(&settings, &options))
     {

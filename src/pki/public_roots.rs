@@ -17,6 +17,13 @@ pub fn public_roots_of(certificates: &[(&[u8], &CertificateFacts)]) -> Vec<Optio
     roots_of(certificates, webpki_roots::TLS_SERVER_ROOTS)
 }
 
+/// Whether a subject (RFC 4514) is that of a root in Mozilla's list. A name is no proof of anything; it is enough for a warning.
+#[must_use]
+pub fn is_name_of_public_root(subject: &str) -> bool {
+    let name = |root: &TrustAnchor<'_>| sequence(&root.subject).map(|der| rfc4514(&der));
+    webpki_roots::TLS_SERVER_ROOTS.iter().any(|root| name(root).as_deref() == Some(subject))
+}
+
 fn roots_of(certificates: &[(&[u8], &CertificateFacts)], roots: &[TrustAnchor<'_>]) -> Vec<Option<String>> {
     let mut found: Vec<Option<String>> =
         certificates.iter().map(|(der, facts)| direct_root(der, facts, roots)).collect();

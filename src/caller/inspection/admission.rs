@@ -114,10 +114,7 @@ pub(super) fn caller(
 }
 
 /// Asks for `/`, which changes nothing anywhere (RFC 9110 section 9.2.1).
-pub(super) async fn answer(
-    connection: &mut Connection,
-    options: &InspectionOptions,
-) -> Result<StatusCode, Failure> {
+pub(super) async fn answer(connection: &mut Connection, options: &InspectionOptions) -> Result<StatusCode, Failure> {
     let host = match &options.server_name {
         ServerName::IpAddress(rustls::pki_types::IpAddr::V6(_)) => format!("[{}]", options.server_name.to_str()),
         name => name.to_str().into_owned(),
@@ -127,9 +124,7 @@ pub(super) async fn answer(
         port => format!("{host}:{port}"),
     };
     let request = Request::get(format!("https://{authority}/")).header(header::HOST, authority).body(Bytes::new());
-    let request = request.map_err(|error| Failure::Broken {
-        stage: crate::caller::Stage::Exchange,
-        problem: error.to_string(),
-    })?;
+    let request = request
+        .map_err(|error| Failure::Broken { stage: crate::caller::Stage::Exchange, problem: error.to_string() })?;
     Ok(connection.send(request, options.patience).await?.status)
 }

@@ -238,7 +238,9 @@ mod tests {
         assert_eq!(first_answer(&[ALERT, 3, 3, 0, 2, 2, 70]), Some(FirstAnswer::Alert(70)));
         let warned = [&[ALERT, 3, 3, 0, 2, WARNING, 112], &answer[..]].concat();
         assert!(matches!(first_answer(&warned), Some(FirstAnswer::ServerHello { .. })));
-        for stranger in [&b"HTTP/1.1 400"[..], b"\x15HTTP", &[ALERT, 3, 3, 0, 1, 2], &[HANDSHAKE, 3, 3, 0, 5, 2, 0, 0, 1, 3]] {
+        for stranger in
+            [&b"HTTP/1.1 400"[..], b"\x15HTTP", &[ALERT, 3, 3, 0, 1, 2], &[HANDSHAKE, 3, 3, 0, 5, 2, 0, 0, 1, 3]]
+        {
             assert_eq!(first_answer(stranger), Some(FirstAnswer::NotTls), "{stranger:?}");
         }
         // Warnings without end are no answer.

@@ -30,7 +30,11 @@ pub(super) async fn ask(options: &InspectionOptions) -> Result<Vec<OldVersion>, 
     let mut answers = Vec::new();
     for (name, offered) in [("SSL 3.0", SSL_3_0), ("TLS 1.0", TLS_1_0), ("TLS 1.1", TLS_1_1)] {
         let hello = ClientHello { version: offered, suites: &suites, name: &options.server_name };
-        answers.push(OldVersion { name, offered, answer: hello::ask(options.address, &hello, options.patience).await? });
+        answers.push(OldVersion {
+            name,
+            offered,
+            answer: hello::ask(options.address, &hello, options.patience).await?,
+        });
     }
     Ok(answers)
 }

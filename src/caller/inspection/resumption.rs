@@ -32,7 +32,8 @@ pub struct Resumed {
 pub(super) async fn ask(options: &InspectionOptions, versions: TlsVersions) -> Result<Resumed, InspectionError> {
     let sessions = Arc::new(Sessions::default());
     let mut caller = admission::caller(options, versions, options.credential.as_ref())?;
-    Arc::make_mut(&mut caller.config).resumption = Resumption::store(Arc::clone(&sessions) as Arc<dyn ClientSessionStore>);
+    Arc::make_mut(&mut caller.config).resumption =
+        Resumption::store(Arc::clone(&sessions) as Arc<dyn ClientSessionStore>);
     // Of TLS 1.3 the tickets come after the handshake: with the answer they are there.
     let (_, first) = called(&caller, options).await?;
     let given = sessions.given.load(Ordering::Relaxed);
@@ -40,13 +41,7 @@ pub(super) async fn ask(options: &InspectionOptions, versions: TlsVersions) -> R
         Outcome::Answered(_) => called(&caller, options).await?,
         ended => (false, ended),
     };
-    Ok(Resumed {
-        versions,
-        given,
-        early_data: sessions.early_data.load(Ordering::Relaxed),
-        resumed,
-        again,
-    })
+    Ok(Resumed { versions, given, early_data: sessions.early_data.load(Ordering::Relaxed), resumed, again })
 }
 
 async fn called(caller: &Caller, options: &InspectionOptions) -> Result<(bool, Outcome), InspectionError> {

@@ -116,7 +116,8 @@ async fn taken(
     let mut taken = Vec::new();
     while !left.is_empty() && taken.len() < enough {
         let hello = ClientHello { version: TLS_1_2, suites: &left, name: &options.server_name };
-        let FirstAnswer::ServerHello { suite, .. } = hello::ask(options.address, &hello, options.patience).await? else {
+        let FirstAnswer::ServerHello { suite, .. } = hello::ask(options.address, &hello, options.patience).await?
+        else {
             break;
         };
         // A server that picks what it was not offered says nothing about any suite.

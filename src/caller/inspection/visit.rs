@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustls::client::{ClientConfig, ClientConnection, Resumption};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{CipherSuite, ProtocolVersion, SupportedCipherSuite};
+use rustls::{CipherSuite, SupportedCipherSuite};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -48,7 +48,6 @@ impl Offer {
 /// What was seen of a server, without a client certificate.
 #[derive(Debug)]
 pub(super) struct Visit {
-    pub(super) version: Option<ProtocolVersion>,
     pub(super) suite: Option<CipherSuite>,
     pub(super) protocol: Option<String>,
     /// As it was sent, leaf first; empty where the server ended it before.
@@ -73,7 +72,8 @@ pub(super) async fn visit(options: &InspectionOptions, offer: Offer) -> Result<V
         Name::Own | Name::Unsaid => options.server_name.clone(),
         Name::Other(name) => name.clone(),
     };
-    let unusable = |error: &dyn std::fmt::Display| Failure::Broken { stage: Stage::Handshake, problem: error.to_string() };
+    let unusable =
+        |error: &dyn std::fmt::Display| Failure::Broken { stage: Stage::Handshake, problem: error.to_string() };
     let config = config(offer).map_err(|error| unusable(&error))?;
     let mut client = ClientConnection::new(Arc::new(config), name).map_err(|error| unusable(&error))?;
     let mut socket = timeout(options.patience, TcpStream::connect(options.address))
@@ -82,7 +82,6 @@ pub(super) async fn visit(options: &InspectionOptions, offer: Offer) -> Result<V
         .map_err(Failure::Unreachable)?;
     let failure = driven(&mut client, &mut socket, options.patience).await.err();
     Ok(Visit {
-        version: client.protocol_version(),
         suite: client.negotiated_cipher_suite().map(|suite| suite.suite()),
         protocol: client.alpn_protocol().map(|name| crate::pki::distinguished_name::printable(name)),
         chain: client.peer_certificates().unwrap_or_default().iter().map(|der| der.clone().into_owned()).collect(),

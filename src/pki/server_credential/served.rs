@@ -71,7 +71,10 @@ mod tests {
         let leaf = issuing.issue(server("leaf", &[HOST]));
         let chain = [issuing.der.clone(), leaf.der.clone()];
         let judged = ServedChain::judge(&chain, Some(HOST), now());
-        assert!(judged.problems.iter().any(|problem| matches!(problem, CredentialProblem::LeafIsCa { .. })), "{judged:?}");
+        assert!(
+            judged.problems.iter().any(|problem| matches!(problem, CredentialProblem::LeafIsCa { .. })),
+            "{judged:?}"
+        );
     }
 
     #[test]

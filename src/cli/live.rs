@@ -1,0 +1,120 @@
+//! `issuer-host check --live HOST:PORT`: a running server, looked at from outside, requirement by requirement.
+
+mod admission;
+mod chain;
+mod lines;
+mod target;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use rustls_pki_types::ServerName;
+
+use super::color::{HEADING, styled};
+use super::report_line::{Line, Status};
+use super::wrapping::wrapped;
+use super::{Error, say};
+use crate::caller::inspection::{InspectionOptions, inspect};
+use crate::caller::{ClientCredential, ServerTrust};
+use crate::pki::pem;
+use crate::tls::now;
+use target::Target;
+
+/// A connection, a handshake or an answer that takes this long will not come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What nobody can tell from outside.
+const INVISIBLE: &str = "O6, O7, O10, O12 and O13 cannot be seen from outside.";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Look at a running server from outside instead: any server, this one or another
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(super) live: Option<Target>,
+    /// The name to ask the server for (SNI); default: its HOST
+    #[arg(long, value_name = "NAME", requires = "live", value_parser = server_name)]
+    server_name: Option<ServerName<'static>>,
+    /// The private CA of the server's certificate (PEM), beside the CAs that Mozilla recognises
+    #[arg(long, value_name = "FILE", requires = "live")]
+    server_ca: Option<PathBuf>,
+    /// A client certificate that the server must admit, with its chain (PEM, leaf first)
+    #[arg(long, value_name = "FILE", requires = "live", requires = "client_key")]
+    client_certificate: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "live", requires = "client_certificate")]
+    client_key: Option<PathBuf>,
+}
+
+/// Looks at `target`. Exit code 0: nothing failed, and with `strict` nothing deserves a look either; else 1.
+pub(super) fn run(target: &Target, arguments: &Arguments, json: bool, strict: bool) -> Result<ExitCode, Error> {
+    let name = match &arguments.server_name {
+        Some(name) => name.clone(),
+        None => server_name(&target.host)?,
+    };
+    let private_trust = arguments.server_ca.as_deref().map(trust).transpose()?;
+    let credential = match (&arguments.client_certificate, &arguments.client_key) {
+        (Some(chain), Some(key)) => Some(credential(chain, key)?),
+        _ => None,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (address, lines) = runtime.block_on(async {
+        let address = target.reached(PATIENCE).await?;
+        let options =
+            InspectionOptions { address, server_name: name.clone(), private_trust, credential, patience: PATIENCE };
+        let seen = inspect(&options, now()).await.map_err(|error| format!("cannot look at {target}: {error}"))?;
+        Ok::<_, Error>((address, lines::of(&seen, &options)))
+    })?;
+    let worst = lines.iter().map(|line| line.status).max().unwrap_or(Status::Pass);
+    if json {
+        let report = serde_json::json!({
+            "address": address.to_string(),
+            "server_name": name.to_str(),
+            "lines": lines.iter().map(Line::to_json).collect::<Vec<_>>(),
+        });
+        say(serde_json::to_string_pretty(&report)?)?;
+    } else {
+        print(&format!("{target} ({address}), asked for {}", name.to_str()), &lines)?;
+    }
+    let good = worst < Status::Warn || (worst == Status::Warn && !strict);
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print(heading: &str, lines: &[Line]) -> Result<(), Error> {
+    say(styled(HEADING, heading))?;
+    say("")?;
+    for line in lines {
+        say(line.to_text())?;
+    }
+    let count = |status| lines.iter().filter(|line| line.status == status).count();
+    let looked_at = format!("{} of {} lines pass", count(Status::Pass), lines.len());
+    let rest = [(Status::Fail, "failed"), (Status::Warn, "to be looked at"), (Status::Skipped, "skipped")];
+    let rest = rest.map(|(status, words)| (count(status), words));
+    let rest: String = rest.iter().filter(|(n, _)| *n > 0).map(|(n, words)| format!(", {n} {words}")).collect();
+    say(wrapped(&format!("\n{looked_at}{rest}. {INVISIBLE}"), 0))?;
+    Ok(())
+}
+
+/// Reads a name or an address as clap wants it.
+fn server_name(name: &str) -> Result<ServerName<'static>, String> {
+    ServerName::try_from(name.to_owned())
+        .map_err(|_| format!("{name:?} is neither a DNS name nor an IP address; give it without scheme, port or path"))
+}
+
+fn trust(path: &Path) -> Result<ServerTrust, Error> {
+    ServerTrust::from_pem(&read(path)?).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+fn credential(chain: &Path, key: &Path) -> Result<ClientCredential, Error> {
+    let (chain_pem, key_pem) = (read(chain)?, zeroize::Zeroizing::new(read(key)?));
+    // What is wrong with one file is not said of both.
+    pem::certificates(&chain_pem).map_err(|error| format!("{}: {error}", chain.display()))?;
+    pem::private_key(&key_pem).map_err(|error| format!("{}: {error}", key.display()))?;
+    ClientCredential::from_pem(&chain_pem, &key_pem)
+        .map_err(|error| format!("{} with {}: {error}", chain.display(), key.display()).into())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()).into())
+}

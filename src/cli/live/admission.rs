@@ -1,0 +1,222 @@
+//! Who is admitted, and what becomes of sessions, as lines of the report.
+
+use super::lines::because;
+use super::{Line, Status};
+use crate::caller::TlsVersions;
+use crate::caller::inspection::{Admission, Inspection, InspectionOptions, Outcome, Resumed};
+use crate::pki::public_roots::is_name_of_public_root;
+use crate::thales::requirement::Requirement;
+
+/// O1 and O5, where there was a handshake.
+pub(super) fn lines(seen: &Inspection, options: &InspectionOptions) -> Vec<Line> {
+    if seen.admission.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![nobody(&seen.admission), stranger(&seen.admission), wanted(&seen.admission)];
+    lines.push(if options.credential.is_some() {
+        given(&seen.admission)
+    } else {
+        Line::skipped(
+            Requirement::O5,
+            "Not looked at: whether a caller of Thales is admitted. Give --client-certificate and --client-key.",
+        )
+    });
+    lines.push(sessions(seen, options));
+    lines
+}
+
+fn nobody(admission: &[Admission]) -> Line {
+    let each = admission.iter().map(|tried| {
+        let refusal = match (&tried.nobody, &tried.wanted) {
+            // Who is not asked for a certificate is not refused for the lack of one.
+            (Outcome::Answered(_), None) => Refusal::None,
+            (outcome, _) => Refusal::of(outcome),
+        };
+        let asked = if tried.wanted.is_none() { ", and no certificate is asked for" } else { "" };
+        (refusal, format!("{} {}{asked}", version(tried.versions), became(&tried.nobody)))
+    });
+    told(
+        Requirement::O1,
+        "Without a certificate",
+        each.collect(),
+        "Demand a client certificate in the handshake, for every path (nginx: ssl_verify_client on).",
+    )
+}
+
+fn stranger(admission: &[Admission]) -> Line {
+    if admission.iter().all(|tried| tried.wanted.is_none()) {
+        return Line::skipped(Requirement::O5, "Not looked at: certificates of strangers; the server asks for none.");
+    }
+    let asked = admission.iter().filter(|tried| tried.wanted.is_some());
+    let each = asked.map(|tried| {
+        (Refusal::of(&tried.stranger), format!("{} {}", version(tried.versions), became(&tried.stranger)))
+    });
+    told(
+        Requirement::O5,
+        "With a certificate that its holder made himself",
+        each.collect(),
+        "Trust the Thales Client CA, and nothing else, as issuer of client certificates.",
+    )
+}
+
+/// The CAs that the server names when it asks for a certificate (RFC 8446 section 4.2.4).
+fn wanted(admission: &[Admission]) -> Line {
+    /// More names than these are counted.
+    const SHOWN: usize = 5;
+    let Some(names) = admission.iter().filter_map(|tried| tried.wanted.as_ref()).max_by_key(|names| names.len()) else {
+        return Line::skipped(
+            Requirement::O5,
+            "Not looked at: whose certificates are wanted; the server asks for none.",
+        );
+    };
+    if let Some(public) = names.iter().find(|name| is_name_of_public_root(name)) {
+        return Line::fail(
+            Requirement::O5,
+            format!("Certificates of {public} are wanted: a CA of the public web, which serves everybody."),
+            "Put the Thales Client CA in the place of the public CAs.",
+        );
+    }
+    let mut shown: Vec<String> = names.iter().take(SHOWN).cloned().collect();
+    if names.len() > SHOWN {
+        shown.push(format!("{} more", names.len() - SHOWN));
+    }
+    Line::pass(
+        Requirement::O5,
+        if shown.is_empty() {
+            "A certificate is asked for; of which CAs, the server does not say.".to_owned()
+        } else {
+            format!("Certificates of these CAs are wanted: {}.", shown.join("; "))
+        },
+    )
+}
+
+fn given(admission: &[Admission]) -> Line {
+    let (mut status, mut parts) = (Status::Pass, Vec::new());
+    for tried in admission {
+        let Some(outcome) = &tried.given else { continue };
+        status = status.max(match outcome {
+            Outcome::Refused(_) => Status::Fail,
+            Outcome::Unclear(_) => Status::Warn,
+            // The same answer as one without a certificate gets is none to this certificate.
+            Outcome::Answered(_) if in_http(outcome) && same(outcome, &tried.nobody) => Status::Warn,
+            Outcome::Answered(_) => Status::Pass,
+        });
+        parts.push(format!("{} {}", version(tried.versions), became(outcome)));
+    }
+    let to_do = match status {
+        Status::Pass | Status::Skipped => "",
+        Status::Warn => "Look whether the server takes the certificate: it does not tell by what it does.",
+        Status::Fail => {
+            "Put the CA that issued this certificate into the client CA file; `issuer-host check` tells what is in it."
+        }
+    };
+    let found = format!("With the given certificate: {}.", parts.join(", "));
+    Line { requirement: Requirement::O5, status, found, to_do: to_do.to_owned() }
+}
+
+fn sessions(seen: &Inspection, options: &InspectionOptions) -> Line {
+    if seen.resumption.is_empty() {
+        let why = if options.credential.is_some() {
+            "the given certificate is not admitted."
+        } else {
+            "sessions are for callers that are admitted. Give --client-certificate and --client-key."
+        };
+        return Line::skipped(Requirement::O1, format!("Not looked at: what becomes of sessions; {why}"));
+    }
+    let parts: Vec<String> = seen.resumption.iter().map(session).collect();
+    let found = format!("Sessions: {}.", parts.join(", "));
+    if seen.resumption.iter().any(|resumed| !resumed.again.is_answer()) {
+        return Line::fail(
+            Requirement::O1,
+            found,
+            "A caller that comes back with its session must get a full handshake at least: give all servers behind this \
+             address the same session keys, or none.",
+        );
+    }
+    if seen.resumption.iter().any(|resumed| resumed.early_data) {
+        return Line::warn(
+            Requirement::O1,
+            found,
+            "Take no early data: whoever recorded it can send it again (nginx: ssl_early_data off).",
+        );
+    }
+    Line::pass(Requirement::O1, found)
+}
+
+fn session(resumed: &Resumed) -> String {
+    let version = version(resumed.versions);
+    let early = if resumed.early_data { ", with early data" } else { "" };
+    match resumed {
+        Resumed { again: Outcome::Refused(why) | Outcome::Unclear(why), .. } => {
+            format!("{version} ends when one comes back ({})", because(why))
+        }
+        Resumed { given: 0, .. } => format!("{version} gives none, each connection is a full handshake"),
+        Resumed { resumed: true, .. } => format!("{version} resumes them{early}"),
+        Resumed { .. } => format!("{version} gives them and then resumes none{early}"),
+    }
+}
+
+/// How a caller that must not be admitted was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Refusal {
+    InTls,
+    /// By what may be a refusal, and may be an answer.
+    InHttp,
+    Unclear,
+    None,
+}
+
+impl Refusal {
+    fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Refused(_) => Self::InTls,
+            Outcome::Unclear(_) => Self::Unclear,
+            Outcome::Answered(_) if in_http(outcome) => Self::InHttp,
+            Outcome::Answered(_) => Self::None,
+        }
+    }
+}
+
+/// Who must not be admitted, and what became of it in each version.
+fn told(requirement: Requirement, who: &str, each: Vec<(Refusal, String)>, to_do: &str) -> Line {
+    let worst = each.iter().map(|(refusal, _)| *refusal).max().unwrap_or(Refusal::Unclear);
+    let parts: Vec<String> = each.into_iter().map(|(_, words)| words).collect();
+    let found = format!("{who}: {}.", parts.join(", "));
+    match worst {
+        Refusal::InTls => Line::pass(requirement, found),
+        Refusal::InHttp => Line::warn(
+            requirement,
+            found,
+            "The handshake lets everybody in, and HTTP sends them away: make sure that it does so for every path.",
+        ),
+        Refusal::Unclear => {
+            Line::warn(requirement, found, "Look into the server's log: it is not clear whether it refused.")
+        }
+        Refusal::None => Line::fail(requirement, found, to_do),
+    }
+}
+
+/// The status codes by which a server sends away whom its handshake has let in; 495 and 496 are nginx' own.
+fn in_http(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Answered(status) if matches!(status.as_u16(), 400 | 401 | 403 | 495 | 496))
+}
+
+fn same(one: &Outcome, other: &Outcome) -> bool {
+    matches!((one, other), (Outcome::Answered(one), Outcome::Answered(other)) if one == other)
+}
+
+fn became(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Refused(why) => format!("refuses ({})", because(why)),
+        Outcome::Answered(status) => format!("answers (GET / with {})", status.as_u16()),
+        Outcome::Unclear(why) => format!("fails ({})", because(why)),
+    }
+}
+
+fn version(versions: TlsVersions) -> &'static str {
+    match versions {
+        TlsVersions::Only12 => "TLS 1.2",
+        TlsVersions::Only13 => "TLS 1.3",
+        TlsVersions::Both => "TLS",
+    }
+}

@@ -1,0 +1,79 @@
+//! Where the server is: `HOST:PORT`.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::cli::Error;
+
+/// A host and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct Target {
+    /// A name or an address; an IPv6 address without brackets.
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is not HOST:PORT, such as tsh.bank.example:443 or [2001:db8::7]:8443");
+        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let port = port.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?;
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let host = bare.unwrap_or(host);
+        // Without brackets, an IPv6 address would lose its last group to the port.
+        if host.is_empty() || host.contains('/') || (host.contains(':') && bare.is_none()) {
+            return Err(wrong());
+        }
+        Ok(Self { host: host.to_owned(), port })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl Target {
+    /// The first of its addresses that takes a connection.
+    pub(super) async fn reached(&self, patience: Duration) -> Result<SocketAddr, Error> {
+        /// More addresses than these are not tried.
+        const MOST_ADDRESSES: usize = 4;
+        let lookup = tokio::net::lookup_host((self.host.as_str(), self.port));
+        let found = timeout(patience, lookup)
+            .await
+            .map_err(|_| format!("{self}: the name takes longer than {patience:?} to resolve"))?;
+        let found = found.map_err(|error| format!("{self}: the name cannot be resolved: {error}"))?;
+        let mut problem = format!("{self}: the name has no address");
+        for address in found.take(MOST_ADDRESSES) {
+            match timeout(patience, TcpStream::connect(address)).await {
+                Ok(Ok(_)) => return Ok(address),
+                Ok(Err(error)) => problem = format!("{self}: cannot connect to {address}: {error}"),
+                Err(_) => problem = format!("{self}: {address} does not answer within {patience:?}"),
+            }
+        }
+        Err(problem.into())
+    }
+}
+
+/// Whether an address is one of this machine or of a private network (RFC 6890), which nobody reaches over the internet.
+pub(super) fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let shared = matches!(v4.octets(), [100, second, ..] if second & 0xc0 == 64);
+            v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_unspecified() || shared
+        }
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
