@@ -6,6 +6,8 @@ mod connection;
 pub mod credential;
 pub mod failure;
 pub mod inspection;
+mod presented;
+pub mod resolution;
 mod tls;
 pub mod trust;
 
@@ -20,6 +22,7 @@ use rustls::{CipherSuite, ClientConfig, ProtocolVersion};
 pub use connection::{Answer, Connection, Seen};
 pub use credential::ClientCredential;
 pub use failure::{Failure, Stage};
+pub use presented::Presented;
 pub use tls::{TlsVersions, Wanted};
 pub use trust::ServerTrust;
 
@@ -79,6 +82,7 @@ pub struct Caller {
     options: CallerOptions,
     config: Arc<ClientConfig>,
     wanted: Wanted,
+    presented: Presented,
 }
 
 impl Caller {
@@ -87,9 +91,9 @@ impl Caller {
     /// # Errors
     /// When certificates or key are of no use to TLS.
     pub fn new(options: CallerOptions) -> Result<Self, CallerError> {
-        let (mut config, wanted) = tls::config(&options)?;
+        let (mut config, wanted, presented) = tls::config(&options)?;
         config.resumption = if options.resumption { Resumption::default() } else { Resumption::disabled() };
-        Ok(Self { options, config: Arc::new(config), wanted })
+        Ok(Self { options, config: Arc::new(config), wanted, presented })
     }
 
     /// How it calls.
@@ -108,6 +112,12 @@ impl Caller {
     #[must_use]
     pub fn wanted(&self) -> &Wanted {
         &self.wanted
+    }
+
+    /// The chain that the server sent when a connection was tried last, even where that came to nothing.
+    #[must_use]
+    pub fn presented(&self) -> &Presented {
+        &self.presented
     }
 
     /// A new connection: TCP, TLS, HTTP.

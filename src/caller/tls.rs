@@ -7,6 +7,7 @@ use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, SignatureScheme, SupportedProtocolVersion};
 
+use super::presented::{Presented, Remembering};
 use super::{CallerError, CallerOptions, Http};
 use crate::pki::distinguished_name::rfc4514;
 
@@ -44,14 +45,15 @@ impl Wanted {
     }
 }
 
-pub(super) fn config(options: &CallerOptions) -> Result<(ClientConfig, Wanted), CallerError> {
-    let wanted = Wanted::default();
+pub(super) fn config(options: &CallerOptions) -> Result<(ClientConfig, Wanted, Presented), CallerError> {
+    let (wanted, presented) = (Wanted::default(), Presented::default());
+    let verifier = Remembering { verifier: options.trust.verifier()?, presented: presented.clone() };
     let shown =
         Shown { key: options.credential.as_ref().map(super::ClientCredential::certified_key), wanted: wanted.clone() };
     let mut config = ClientConfig::builder_with_provider(crate::tls::provider())
         .with_protocol_versions(&options.versions.list())?
         .dangerous()
-        .with_custom_certificate_verifier(options.trust.verifier()?)
+        .with_custom_certificate_verifier(Arc::new(verifier))
         .with_client_cert_resolver(Arc::new(shown));
     let alpn: &[&[u8]] = match options.http {
         Http::Either => &[b"h2", b"http/1.1"],
@@ -59,7 +61,7 @@ pub(super) fn config(options: &CallerOptions) -> Result<(ClientConfig, Wanted), 
         Http::V2 => &[b"h2"],
     };
     config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
-    Ok((config, wanted))
+    Ok((config, wanted, presented))
 }
 
 /// Shows the same certificate to whoever asks, as Thales does, whatever CAs were named; and remembers which.
