@@ -25,6 +25,7 @@ mod replaced_file;
 mod live;
 mod new_file;
 mod report_line;
+mod probe;
 mod sample_pki;
 mod serve;
 mod sign;
@@ -85,6 +86,8 @@ enum Command {
     Crl(crl::Arguments),
     /// See, deliver again, export and look after what is in the inbox
     Inbox(Box<inbox::Arguments>),
+    /// Go the way to Thales step by step: name, TCP, TLS, certificates of both sides, HTTP
+    Probe(Box<probe::Arguments>),
     /// Ask a running server whether it is ready; for containers without a shell
     Healthcheck(healthcheck::Arguments),
     /// Print a completion script for a shell
@@ -108,6 +111,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Sign(arguments) => sign::run(&arguments),
         Command::Crl(arguments) => crl::run(&arguments),
         Command::Inbox(arguments) => inbox::run(&arguments),
+        Command::Probe(arguments) => probe::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),

@@ -7,6 +7,7 @@ pub mod client_identity;
 pub mod dialect;
 pub mod example;
 mod finding;
+pub mod inbound;
 pub mod key_expression;
 #[cfg(test)]
 mod openapi;

@@ -1,0 +1,35 @@
+//! What was found, for programs: an object in a line for each round.
+
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+use super::plan::Plan;
+use super::step::Step;
+
+/// One round.
+pub(super) fn round(plan: &Plan, number: u32, at: SystemTime, steps: &[Step]) -> Value {
+    json!({
+        "host": plan.target.host,
+        "port": plan.target.port,
+        "path": plan.path,
+        "product": plan.product.map(|product| product.name()),
+        "environment": plan.environment.map(|environment| environment.name()),
+        "round": number,
+        "at": humantime::format_rfc3339_seconds(at).to_string(),
+        "good": !steps.iter().any(Step::failed),
+        "steps": steps.iter().map(step).collect::<Value>(),
+    })
+}
+
+fn step(step: &Step) -> Value {
+    json!({
+        "step": step.part.name(),
+        "verdict": step.verdict.name(),
+        "requirement": step.requirement.map(|requirement| requirement.name()),
+        "found": step.found,
+        "details": step.details,
+        "to_do": if step.to_do.is_empty() { None } else { Some(&step.to_do) },
+        "facts": step.facts,
+    })
+}

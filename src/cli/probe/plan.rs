@@ -1,0 +1,171 @@
+//! What to probe, with everything read and checked.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustls_pki_types::{ServerName, UnixTime};
+use zeroize::Zeroizing;
+
+use super::step::{Part, Step};
+use super::target::{HTTPS, Target};
+use super::{Arguments, server_certificate};
+use crate::caller::resolution::{NameServers, ResolutionError, ResolvedName, Resolver};
+use crate::caller::{ClientCredential, ServerTrust};
+use crate::cli::Error;
+use crate::pki::CertificateFacts;
+use crate::thales::inbound::{Concern, Endpoint, InboundEnvironment, InboundProduct};
+
+/// One probe, for as many rounds as are wanted.
+pub(super) struct Plan {
+    pub(super) target: Target,
+    pub(super) server_name: ServerName<'static>,
+    pub(super) path: String,
+    /// Given, or known by the host.
+    pub(super) product: Option<InboundProduct>,
+    pub(super) environment: Option<InboundEnvironment>,
+    pub(super) trust: ServerTrust,
+    /// Trusted is what `--server-ca` holds, not what Mozilla trusts.
+    pub(super) own_server_ca: bool,
+    pub(super) credential: Option<ClientCredential>,
+    pub(super) patience: Duration,
+    name_servers: NameServers,
+}
+
+/// Why a probe does not begin.
+#[derive(Debug)]
+pub(super) enum NoPlan {
+    /// The arguments do not go together: exit code 2.
+    Usage(String),
+    /// A file is not as it has to be: exit code 1.
+    File(Error),
+}
+
+impl<E: Into<Error>> From<E> for NoPlan {
+    fn from(error: E) -> Self {
+        Self::File(error.into())
+    }
+}
+
+impl Plan {
+    pub(super) fn new(arguments: &Arguments) -> Result<Self, NoPlan> {
+        let (target, endpoint) = target(arguments)?;
+        if let (Some(address), false) = (target.address(), arguments.allow_address) {
+            return Err(NoPlan::Usage(format!(
+                "{address} is an address: Thales' addresses change, and a call that has one written down fails on that day (I9). \
+                 Name the host; for a server that is not Thales' there is --allow-address"
+            )));
+        }
+        let server_name =
+            target.server_name().ok_or_else(|| NoPlan::Usage(format!("{:?} is not a host name", target.host)))?;
+        let path = arguments.path.clone().or_else(|| target.path.clone());
+        let trust = match &arguments.server_ca {
+            None => ServerTrust::public(),
+            Some(path) => {
+                ServerTrust::from_pem(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))?
+            }
+        };
+        let credential = match (&arguments.client_certificate, &arguments.client_key) {
+            (Some(certificate), Some(key)) => Some(credential(certificate, key)?),
+            _ => None,
+        };
+        Ok(Self {
+            server_name,
+            path: path.unwrap_or_else(|| endpoint.map_or("/", |endpoint| endpoint.base_path).to_owned()),
+            product: arguments.product.map(Into::into).or(endpoint.map(|endpoint| endpoint.product)),
+            environment: arguments.environment.map(Into::into).or(endpoint.map(|endpoint| endpoint.environment)),
+            trust,
+            own_server_ca: arguments.server_ca.is_some(),
+            credential,
+            patience: arguments.timeout,
+            name_servers: arguments.dns.map_or(NameServers::System, NameServers::One),
+            target,
+        })
+    }
+
+    /// The name to be resolved; `None` = an address was given.
+    pub(super) fn name(&self) -> Result<Option<ResolvedName>, ResolutionError> {
+        if self.target.address().is_some() {
+            return Ok(None);
+        }
+        let resolver = Resolver::new(self.name_servers, self.patience)?;
+        Ok(Some(ResolvedName::new(resolver, self.target.host.trim_end_matches('.'))))
+    }
+
+    /// What the client certificate says of itself, before anybody is called.
+    pub(super) fn own_certificate(&self, now: UnixTime) -> Vec<Step> {
+        let Some(leaf) = self.credential.as_ref().and_then(|credential| credential.chain().first()) else {
+            return Vec::new();
+        };
+        let facts = match CertificateFacts::from_der(leaf) {
+            Ok(facts) => facts,
+            Err(error) => {
+                return vec![Step::failure(
+                    Part::OwnCertificate,
+                    error.to_string(),
+                    "copy it again from where it came",
+                )];
+            }
+        };
+        let concerns = Concern::all(&facts, self.product, self.environment, now);
+        let days = facts.not_after.as_secs().saturating_sub(now.as_secs()) / (24 * 60 * 60);
+        let mut steps: Vec<Step> = concerns.into_iter().map(Step::of_concern).collect();
+        if steps.is_empty() {
+            let rules = match self.product {
+                Some(product) => format!("; as {product} wants it, as far as can be told"),
+                None => "; name --product to hold it against Thales' rules".to_owned(),
+            };
+            let found = format!("{}, {}, {days} days left{rules}", facts.subject, facts.key);
+            steps.push(Step::good(Part::OwnCertificate, found));
+        }
+        let shown = server_certificate::certificate(&facts);
+        steps.into_iter().map(|step| step.with_facts(shown.clone())).collect()
+    }
+}
+
+/// Where to call, and the endpoint of Thales that this is, where it is one.
+fn target(arguments: &Arguments) -> Result<(Target, Option<&'static Endpoint>), NoPlan> {
+    let product: Option<InboundProduct> = arguments.product.map(Into::into);
+    let environment: Option<InboundEnvironment> = arguments.environment.map(Into::into);
+    let endpoint = match (product, environment) {
+        (Some(product), Some(environment)) => Some(Endpoint::of(product, environment).ok_or_else(|| {
+            let its: Vec<_> = product.environments().map(InboundEnvironment::name).collect();
+            NoPlan::Usage(format!("{product} has no {environment}: write --environment {}", its.join(" or ")))
+        })?),
+        _ => None,
+    };
+    match (&arguments.host, endpoint) {
+        (Some(target), endpoint) => {
+            let known = Endpoint::at(&target.host);
+            let fits = |known: &Endpoint| {
+                product.is_none_or(|product| product == known.product)
+                    && environment.is_none_or(|environment| environment == known.environment)
+            };
+            if let Some(known) = known.filter(|known| !fits(known)) {
+                let (product, environment) = (known.product, known.environment);
+                return Err(NoPlan::Usage(format!(
+                    "{} is {product} in {environment}: leave --product and --environment out, or name the host that you mean",
+                    target.host
+                )));
+            }
+            Ok((target.clone(), known.or(endpoint)))
+        }
+        (None, Some(endpoint)) => {
+            Ok((Target { host: endpoint.host.to_owned(), port: HTTPS, path: None }, Some(endpoint)))
+        }
+        (None, None) => Err(NoPlan::Usage(
+            "what is to be probed? Name a host, or --product with --environment for Thales' own".to_owned(),
+        )),
+    }
+}
+
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let contents = fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    Ok(Zeroizing::new(contents))
+}
+
+/// Certificate and key, both in PEM. An encrypted key is refused by [`ClientCredential::from_pem`]: to take one, it is decrypted here.
+fn credential(certificate: &PathBuf, key: &PathBuf) -> Result<ClientCredential, Error> {
+    ClientCredential::from_pem(&read(certificate)?, &read(key)?)
+        .map_err(|error| format!("{} with {}: {error}", certificate.display(), key.display()).into())
+}
