@@ -157,7 +157,7 @@ fn update(arguments: &Arguments, authority: &IssuingAuthority, now: UnixTime) ->
     let der = draft.sign(authority, now, next_update)?;
     // Who has a file of DER reads it as DER.
     let is_der = existing.as_ref().is_some_and(|existing| existing.list.place.line.is_none());
-    let contents = if is_der { der } else { encoded("X509 CRL", &der).into_bytes() };
+    let contents = if is_der { der } else { encoded("X509 CRL", &der).as_bytes().to_vec() };
     file.replace(&contents)?;
     let (number, revoked) = (draft.number(), draft.revoked());
     let words = format!(

@@ -191,30 +191,6 @@ pub fn blocks(pem: &[u8]) -> Result<Vec<Block>, PemError> {
     }
 }
 
-/// One block, its body in lines of 64 characters. Wiped when it goes: it may be a key.
-pub(crate) fn encoded(label: &str, der: &[u8]) -> Zeroizing<String> {
-    /// Characters of a line (RFC 7468 section 2).
-    const LINE: usize = 64;
-    let body = Zeroizing::new(STANDARD.encode(der));
-    // Room for all of it at once: a text that grows leaves copies of a key behind.
-    let room = body.len() + body.len().div_ceil(LINE) + 2 * label.len() + 40;
-    let mut text = Zeroizing::new(String::with_capacity(room));
-    for piece in ["-----BEGIN ", label, "-----\n"] {
-        text.push_str(piece);
-    }
-    let mut rest = body.as_str();
-    while !rest.is_empty() {
-        let (line, after) = rest.split_at(rest.len().min(LINE));
-        text.push_str(line);
-        text.push('\n');
-        rest = after;
-    }
-    for piece in ["-----END ", label, "-----\n"] {
-        text.push_str(piece);
-    }
-    text
-}
-
 fn certificate(mut block: Block) -> Result<(usize, CertificateDer<'static>), PemError> {
     let line = block.line;
     if block.label != Label::Certificate {

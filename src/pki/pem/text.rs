@@ -2,22 +2,30 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
 
-/// RFC 7468 section 2: each line but the last has exactly 64 characters.
-const LINE: usize = 64;
-
-/// One block, such as `encoded("CERTIFICATE", der)`; not for keys, of which it would leave copies in memory.
+/// One block, such as `encoded("CERTIFICATE", der)`, its body in lines of 64 characters. Wiped when it goes: it may be a key.
 #[must_use]
-pub fn encoded(label: &str, der: &[u8]) -> String {
-    let body = STANDARD.encode(der);
-    let mut text = format!("-----BEGIN {label}-----\n");
-    for line in body.as_bytes().chunks(LINE) {
-        text.extend(line.iter().copied().map(char::from));
-        text.push('\n');
+pub fn encoded(label: &str, der: &[u8]) -> Zeroizing<String> {
+    /// Characters of a line (RFC 7468 section 2).
+    const LINE: usize = 64;
+    let body = Zeroizing::new(STANDARD.encode(der));
+    // Room for all of it at once: a text that grows leaves copies of a key behind.
+    let room = body.len() + body.len().div_ceil(LINE) + 2 * label.len() + 40;
+    let mut text = Zeroizing::new(String::with_capacity(room));
+    for piece in ["-----BEGIN ", label, "-----\n"] {
+        text.push_str(piece);
     }
-    text.push_str("-----END ");
-    text.push_str(label);
-    text.push_str("-----\n");
+    let mut rest = body.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(LINE));
+        text.push_str(line);
+        text.push('\n');
+        rest = after;
+    }
+    for piece in ["-----END ", label, "-----\n"] {
+        text.push_str(piece);
+    }
     text
 }
 
@@ -31,7 +39,7 @@ mod tests {
         for length in [1, 47, 48, 49, 500] {
             let der = vec![0x30; length];
             let text = encoded("X509 CRL", &der);
-            assert!(text.lines().all(|line| line.len() <= 64), "{text}");
+            assert!(text.lines().all(|line| line.len() <= 64), "{}", text.as_str());
             let blocks = blocks(text.as_bytes()).unwrap();
             assert_eq!((blocks[0].label, blocks[0].der()), (Label::RevocationList, &der[..]));
         }
