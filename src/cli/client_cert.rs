@@ -8,7 +8,7 @@ use rustls_pki_types::UnixTime;
 
 use super::Error;
 use super::credential_files::CredentialFiles;
-use super::credential_report::{CredentialReport, Format, KeyFile, Made, refused};
+use super::credential_report::{CredentialReport, Format, Made, refused};
 use super::passphrase::PassphraseArguments;
 use super::private_key::{key_kind, read_key};
 use crate::pki::self_signed::Validity;
@@ -79,7 +79,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         CERTIFICATE,
         arguments.certificate.as_deref(),
         arguments.key_out.as_deref(),
-        existing.is_none(),
+        arguments.key_file.as_deref(),
     )?;
     let passphrase = if existing.is_some() { None } else { arguments.passphrase.of_new_key()? };
 
@@ -93,7 +93,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         environment: None,
         subject: &subject,
         key: &key,
-        key_file: KeyFile::of(arguments.key_file.as_deref(), &files, passphrase.is_some()),
+        key_file: files.key(),
+        encrypted: passphrase.is_some(),
         made: Made::Certificate { path: files.made(), serial, sha256, validity },
         warnings: Vec::new(),
         next: next(),

@@ -15,12 +15,20 @@ pub(super) struct CredentialFiles {
     /// To be made before the files.
     directory: Option<PathBuf>,
     made: PathBuf,
-    /// None: the key has its file already.
-    key: Option<PathBuf>,
+    key: KeyFile,
+}
+
+/// The file of the key.
+pub(super) enum KeyFile {
+    /// To be made.
+    New(PathBuf),
+    /// There before.
+    Existing(PathBuf),
 }
 
 impl CredentialFiles {
-    /// In `directory`, under `name` and the key's usual name, or wherever `made` and `key` say.
+    /// In `directory`, under `name` and the key's usual name, or wherever `made` and `new_key` say. Who has an `existing_key`
+    /// needs no new one.
     ///
     /// # Errors
     /// When they cannot be made, as far as that can be told before.
@@ -28,8 +36,8 @@ impl CredentialFiles {
         directory: Option<&Path>,
         name: &str,
         made: Option<&Path>,
-        key: Option<&Path>,
-        key_is_new: bool,
+        new_key: Option<&Path>,
+        existing_key: Option<&Path>,
     ) -> Result<Self, Error> {
         let place = |given: Option<&Path>, name: &str| {
             given.map_or_else(|| directory.unwrap_or(Path::new("")).join(name), Path::to_path_buf)
@@ -37,12 +45,17 @@ impl CredentialFiles {
         let files = Self {
             directory: directory.map(Path::to_path_buf),
             made: place(made, name),
-            key: key_is_new.then(|| place(key, KEY)),
+            key: match existing_key {
+                Some(path) => KeyFile::Existing(path.to_path_buf()),
+                None => KeyFile::New(place(new_key, KEY)),
+            },
         };
         // In a directory that is not there, nothing is in the way.
         if directory.is_none_or(Path::exists) {
-            let paths: Vec<&Path> = files.key.as_deref().into_iter().chain([files.made.as_path()]).collect();
-            check_targets(&paths)?;
+            match &files.key {
+                KeyFile::New(key) => check_targets(&[key, &files.made])?,
+                KeyFile::Existing(_) => check_targets(&[&files.made])?,
+            }
         }
         Ok(files)
     }
@@ -52,17 +65,17 @@ impl CredentialFiles {
     /// # Errors
     /// When one of them cannot be made; then neither is there.
     pub(super) fn write(&self, pem: &str, key: &KeyPair, passphrase: Option<&Passphrase>) -> Result<(), Error> {
-        let key_pem = match (&self.key, passphrase) {
-            (None, _) => None,
-            (Some(_), None) => Some(key.to_pem()?),
-            (Some(_), Some(passphrase)) => Some(key.to_encrypted_pem(passphrase)?),
+        let key = match (&self.key, passphrase) {
+            (KeyFile::Existing(_), _) => None,
+            (KeyFile::New(path), None) => Some((path, key.to_pem()?)),
+            (KeyFile::New(path), Some(passphrase)) => Some((path, key.to_encrypted_pem(passphrase)?)),
         };
         if let Some(directory) = &self.directory {
             make_directory(directory)?;
         }
         let mut files = Vec::new();
-        if let (Some(path), Some(key)) = (&self.key, &key_pem) {
-            files.push(NewFile { path, contents: key.as_bytes(), readers: Readers::Owner });
+        if let Some((path, pem)) = &key {
+            files.push(NewFile { path, contents: pem.as_bytes(), readers: Readers::Owner });
         }
         files.push(NewFile { path: &self.made, contents: pem.as_bytes(), readers: Readers::Everybody });
         write_all_new(&files)
@@ -73,8 +86,8 @@ impl CredentialFiles {
         &self.made
     }
 
-    /// The file of the new key.
-    pub(super) fn key(&self) -> Option<&Path> {
-        self.key.as_deref()
+    /// The file of the key.
+    pub(super) fn key(&self) -> &KeyFile {
+        &self.key
     }
 }

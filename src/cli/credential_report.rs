@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::color::{GOOD, HEADING, WARNING, styled};
-use super::credential_files::CredentialFiles;
+use super::credential_files::KeyFile;
 use super::wrapping::wrapped;
 use super::{Error, say};
 use crate::pki::facts::minute;
@@ -36,31 +36,15 @@ pub(super) struct CredentialReport<'a> {
     pub(super) environment: Option<EnvironmentCode>,
     pub(super) subject: &'a Subject,
     pub(super) key: &'a KeyPair,
-    pub(super) key_file: KeyFile<'a>,
+    pub(super) key_file: &'a KeyFile,
+    /// Whether the new key is.
+    pub(super) encrypted: bool,
     /// The request or certificate.
     pub(super) made: Made<'a>,
     /// What deserves a look.
     pub(super) warnings: Vec<String>,
     /// What to do next.
     pub(super) next: Vec<String>,
-}
-
-/// Where the key is.
-pub(super) enum KeyFile<'a> {
-    /// It was made.
-    New { path: &'a Path, encrypted: bool },
-    /// It was there before.
-    Existing(&'a Path),
-}
-
-impl<'a> KeyFile<'a> {
-    /// The file that was named for an existing key, or the one that was made.
-    pub(super) fn of(existing: Option<&'a Path>, files: &'a CredentialFiles, encrypted: bool) -> Self {
-        match (existing, files.key()) {
-            (_, Some(path)) => Self::New { path, encrypted },
-            (existing, None) => Self::Existing(existing.unwrap_or(Path::new(""))),
-        }
-    }
 }
 
 /// What was made for the key.
@@ -103,10 +87,10 @@ impl CredentialReport<'_> {
         let mut text = format!("{} a {name} for {service}{environment}\n", styled(GOOD, "Made:"));
         line(&mut text, name, &self.made.path().display().to_string());
         let key = match self.key_file {
-            KeyFile::New { path, encrypted: false } => format!("{} (not encrypted; mode 0600)", path.display()),
-            KeyFile::New { path, encrypted: true } => {
+            KeyFile::New(path) if self.encrypted => {
                 format!("{} (encrypted: PBKDF2-HMAC-SHA256, AES-256-CBC; mode 0600)", path.display())
             }
+            KeyFile::New(path) => format!("{} (not encrypted; mode 0600)", path.display()),
             KeyFile::Existing(path) => format!("{} (as it was)", path.display()),
         };
         line(&mut text, "private key", &key);
@@ -143,7 +127,7 @@ impl CredentialReport<'_> {
             ),
         };
         let (key_file, key_is_new, key_is_encrypted) = match self.key_file {
-            KeyFile::New { path, encrypted } => (path, true, Some(encrypted)),
+            KeyFile::New(path) => (path, true, Some(self.encrypted)),
             KeyFile::Existing(path) => (path, false, None),
         };
         Fields {
@@ -151,7 +135,7 @@ impl CredentialReport<'_> {
             environment: self.environment.map(EnvironmentCode::code),
             made: self.made.name(),
             file: self.made.path().to_owned(),
-            key_file: key_file.to_owned(),
+            key_file: key_file.clone(),
             key_is_new,
             key_is_encrypted,
             subject: self.subject.to_string(),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::Error;
 use super::credential_files::CredentialFiles;
-use super::credential_report::{CredentialReport, Format, KeyFile, Made, refused};
+use super::credential_report::{CredentialReport, Format, Made, refused};
 use super::passphrase::PassphraseArguments;
 use super::private_key::{key_kind, read_key};
 use crate::files;
@@ -110,7 +110,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         REQUEST,
         arguments.csr.as_deref(),
         arguments.key_out.as_deref(),
-        existing.is_none(),
+        arguments.key_file.as_deref(),
     )?;
     let passphrase = if existing.is_some() { None } else { arguments.passphrase.of_new_key()? };
 
@@ -124,7 +124,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         environment: common_name.environment(),
         subject: &subject,
         key: &key,
-        key_file: KeyFile::of(arguments.key_file.as_deref(), &files, passphrase.is_some()),
+        key_file: files.key(),
+        encrypted: passphrase.is_some(),
         made: Made::Request(files.made()),
         warnings: words::warnings(arguments.product, default_tail, &subject),
         next: words::next(arguments.product),
