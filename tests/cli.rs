@@ -14,6 +14,12 @@ mod pki;
 #[path = "cli/broken.rs"]
 mod broken;
 
+#[path = "cli/client_cert.rs"]
+mod client_cert;
+
+#[path = "cli/csr.rs"]
+mod csr;
+
 #[path = "cli/explain.rs"]
 mod explain;
 

@@ -106,7 +106,8 @@ impl CredentialReport<'_> {
             line(&mut text, "valid", &format!("{from} to {until}"));
         }
         for warning in &self.warnings {
-            text.push_str(&format!("\n{} {}\n", styled(WARNING, "Look:"), wrapped(warning, 0)));
+            let warning = wrapped(&format!("Look: {warning}"), 6).replacen("Look:", &styled(WARNING, "Look:"), 1);
+            text.push_str(&format!("\n{warning}\n"));
         }
         text.push_str(&format!("\n{}\n", styled(HEADING, "Next:")));
         for next in &self.next {
