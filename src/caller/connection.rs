@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::overheard::{Listening, Overheard};
 use super::{Caller, Failure, Stage, suite_name, version_name};
 
 /// An open connection. It closes when this goes.
@@ -22,6 +23,7 @@ use super::{Caller, Failure, Stage, suite_name, version_name};
 pub struct Connection {
     seen: Seen,
     sender: Sender,
+    overheard: Overheard,
     /// Taken once its end has been asked for.
     driver: Option<JoinHandle<Result<(), hyper::Error>>>,
 }
@@ -94,7 +96,8 @@ impl Connection {
 
     async fn speak(stream: TlsStream<TcpStream>, seen: Seen) -> Result<Self, Failure> {
         let failed = |error: hyper::Error| Failure::of(Stage::Exchange, &error);
-        let io = TokioIo::new(stream);
+        let overheard = Overheard::default();
+        let io = TokioIo::new(Listening { stream, overheard: overheard.clone() });
         let (sender, driver) = if seen.alpn.as_deref() == Some("h2") {
             let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await.map_err(failed)?;
             (Sender::V2(sender), tokio::spawn(connection))
@@ -102,7 +105,7 @@ impl Connection {
             let (sender, connection) = http1::handshake(io).await.map_err(failed)?;
             (Sender::V1(sender), tokio::spawn(connection))
         };
-        Ok(Self { seen, sender, driver: Some(driver) })
+        Ok(Self { seen, sender, overheard, driver: Some(driver) })
     }
 
     /// What the handshake came to.
@@ -162,9 +165,11 @@ impl Connection {
             return own;
         }
         let Some(driver) = self.driver.take() else { return own };
-        match timeout(MOMENT, driver).await {
-            Ok(Ok(Err(error))) => Failure::of(Stage::Exchange, &error),
-            _ => own,
+        let ended = timeout(MOMENT, driver).await;
+        match (self.overheard.error(), ended) {
+            (Some(error), _) => Failure::of(Stage::Exchange, &error),
+            (None, Ok(Ok(Err(error)))) => Failure::of(Stage::Exchange, &error),
+            (None, _) => own,
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod failure;
 pub mod inspection;
 mod presented;
 pub mod resolution;
+mod overheard;
 mod tls;
 pub mod trust;
 

@@ -14,6 +14,7 @@ mod support;
 mod access_events;
 mod admin;
 mod backend_failures;
+mod call;
 mod chains_refused;
 mod client;
 mod embed;

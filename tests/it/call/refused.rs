@@ -1,0 +1,82 @@
+//! Calls that get no answer: why, and what to do about it.
+
+use super::*;
+use crate::support::Authority;
+
+const CALL: [&str; 2] = ["tsh", "sendOTP"];
+
+#[tokio::test]
+async fn a_caller_without_a_certificate_is_told_to_show_one() {
+    let door = door(r#"["tsh"]"#, "", vec![]).await;
+    for words in [["--tls", "1.2"], ["--tls", "1.3"], ["--http", "1.1"], ["--http", "2"]] {
+        let words = failed(&stranger(&door, &[&CALL[..], &words].concat()).await);
+        assert!(words.contains("no answer") && words.contains("--client-certificate FILE"), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn a_caller_of_a_foreign_ca_is_told_that_its_ca_is_not_trusted() {
+    let door = door(r#"["tsh"]"#, "", vec![]).await;
+    let foreign = Authority::root("Foreign Root").client("foreign");
+    door.replace("foreign.pem", foreign.chain_pem());
+    door.replace("foreign-key.pem", foreign.key_pem());
+    let shown = ["--client-certificate", "foreign.pem", "--client-key", "foreign-key.pem"];
+    for version in [["--tls", "1.2"], ["--tls", "1.3"]] {
+        let words = failed(&stranger(&door, &[&CALL[..], &shown, &version].concat()).await);
+        assert!(words.contains("unknown_ca") && words.contains("client_ca"), "{words}");
+        assert!(door.backend.all_arrivals() == 0);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_trusted_is_told_of_with_what_to_do() {
+    let door = door(r#"["tsh"]"#, "", vec![]).await;
+    door.replace("server-ca.pem", Authority::root("Another Root").pem());
+    let words = failed(&call(&door, &CALL).await);
+    assert!(words.contains("UnknownIssuer") && words.contains("--server-ca"), "{words}");
+    door.replace("server-ca.pem", door.pki.servers.pem());
+    let words = failed(&call(&door, &[&CALL[..], &["--server-name", "other.bank.test"]].concat()).await);
+    assert!(words.contains("no answer") && words.contains("--server-name"), "{words}");
+    door.backend.answer("/issuer/igwapi/v2.0/sendOTP", Answer::Fixed(StatusCode::OK, ""));
+    went_well(&call(&door, &CALL).await);
+}
+
+#[tokio::test]
+async fn a_port_at_which_nobody_listens_is_told_of() {
+    let door = door(r#"["tsh"]"#, "", vec![]).await;
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let words = failed(&call(&door, &[&CALL[..], &["--server-name", HOST]].concat()).await);
+    assert!(words.contains("502") || words.contains("200"), "control: {words}");
+    let url = format!("127.0.0.1:{port}");
+    let arguments = ["call", &url, "tsh", "sendOTP"];
+    let finished = tool::run(door.directory.path(), env!("CARGO_BIN_EXE_issuer-host"), &arguments, "").await;
+    assert!(failed(&finished).contains("nobody listens there"), "{}", finished.text());
+}
+
+#[tokio::test]
+async fn arguments_that_make_no_sense_end_with_2_and_call_nobody() {
+    let door = door(r#"["tsh"]"#, "", vec![]).await;
+    for (words, said) in [
+        (&["tsh", "sendOPT"][..], "did you mean \"sendOTP\"?"),
+        (&["tsh"], "checkCardEligibility"),
+        (&["tsch", "sendOTP"], "no product"),
+        (&["--all", "everything"], "no product"),
+        (&["tsh", "sendOTP", "--all", "tsh"], "cannot be used"),
+        (&["tsh", "sendOTP", "--hostile"], "--all"),
+        (&["tsh", "sendOTP", "--tls", "1.1"], "1.2"),
+    ] {
+        let finished = call(&door, words).await;
+        assert_eq!(finished.code(), Some(2), "{words:?}: {}", finished.text());
+        assert!(finished.words().contains(said), "{said}: {}", finished.text());
+    }
+    for (words, said) in [
+        (&["tsh", "sendOTP", "--api-key-file", "api-key.txt"][..], "only calls of cof"),
+        (&["tsh", "sendOTP", "--path-parameter", "cardId=1"], "sendOTP has none"),
+        (&["tsh", "sendOTP", "--body", "missing.json"], "missing.json cannot be read"),
+        (&["tsh", "sendOTP", "--issuer-id", "a\nb"], "no header can hold it"),
+    ] {
+        let words = failed(&call(&door, words).await);
+        assert!(words.contains(said), "{said}: {words}");
+    }
+    assert_eq!(door.backend.all_arrivals(), 0);
+}
