@@ -213,7 +213,7 @@ impl Line {
         if !self.took.is_zero() {
             facts.push_str(&format!(", {}", milliseconds(self.took)));
         }
-        let line = wrapped(&format!("{mark}{:<27} {status:>3}  {facts}", self.operation), MARGIN);
+        let line = wrapped(&format!("{mark}{:<26} {status:>3}  {facts}", self.operation), MARGIN);
         // The mark is plain ASCII, and stands at the beginning.
         let mut text = line.replacen(mark.trim_end(), &styled(style, mark.trim_end()), 1);
         let mut more = |style, words: &str| {
@@ -318,5 +318,5 @@ fn printable(text: &str) -> String {
 
 fn milliseconds(duration: Duration) -> String {
     let milliseconds = duration.as_secs_f64() * 1000.0;
-    if milliseconds < 10.0 { format!("{milliseconds:.1} ms") } else { format!("{milliseconds:.0} ms") }
+    if milliseconds < 10.0 { format!("{milliseconds:.1}ms") } else { format!("{milliseconds:.0}ms") }
 }

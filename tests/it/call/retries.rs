@@ -34,7 +34,7 @@ impl Foreign {
                 .with_safe_default_protocol_versions()
                 .unwrap()
                 .with_no_client_auth()
-                .with_single_cert(pki.server.chain(), pki.server.key())
+                .with_single_cert(pki.server.chain.clone(), pki.server.key.clone_key())
                 .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
