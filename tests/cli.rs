@@ -19,6 +19,8 @@ mod client_cert;
 
 #[path = "cli/csr.rs"]
 mod csr;
+#[path = "cli/dns.rs"]
+mod dns;
 
 #[path = "cli/explain.rs"]
 mod explain;
@@ -28,6 +30,14 @@ mod inbox;
 
 #[path = "cli/shell.rs"]
 mod shell;
+#[path = "cli/probe.rs"]
+mod probe;
+
+#[path = "cli/resolution.rs"]
+mod resolution;
+
+#[path = "cli/tls_server.rs"]
+mod tls_server;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};

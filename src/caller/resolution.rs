@@ -103,10 +103,11 @@ impl Resolver {
         Ok(Self { client, servers, patience })
     }
 
-    /// Who is asked.
+    /// Who is asked for a name: nobody for `localhost` and names below it, which are loopback by definition (RFC 6761 section 6.3).
     #[must_use]
-    pub fn servers(&self) -> &[SocketAddr] {
-        &self.servers
+    pub fn servers_for(&self, host: &str) -> &[SocketAddr] {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        if host == "localhost" || host.ends_with(".localhost") { &[] } else { &self.servers }
     }
 
     /// Asks for the A and the AAAA records of an absolute name.
@@ -185,10 +186,10 @@ impl ResolvedName {
         Self { resolver, host: host.to_owned(), last: None }
     }
 
-    /// Who is asked.
+    /// Who is asked for it.
     #[must_use]
-    pub fn resolver(&self) -> &Resolver {
-        &self.resolver
+    pub fn servers(&self) -> &[SocketAddr] {
+        self.resolver.servers_for(&self.host)
     }
 
     /// The addresses for connections that begin at `now`: those of the last answer while its TTL runs, else a new answer's. A TTL of 0

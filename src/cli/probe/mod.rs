@@ -23,6 +23,7 @@ use steps::Probe;
 use target::{Target, checked_path};
 
 use super::color::{FAINT, HEADING, styled};
+use super::wrapping::wrapped;
 use super::{Error, complain, say};
 use crate::thales::Requirement;
 use crate::thales::inbound::{InboundEnvironment, InboundProduct};
@@ -143,7 +144,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Ok(plan) => plan,
         Err(NoPlan::File(error)) => return Err(error),
         Err(NoPlan::Usage(words)) => {
-            complain(format_args!("issuer-host: {words}"));
+            complain(wrapped(&format!("issuer-host: {words}"), 2));
             return Ok(ExitCode::from(EXIT_USAGE));
         }
     };

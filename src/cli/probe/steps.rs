@@ -71,9 +71,9 @@ impl<'a> Probe<'a> {
             Ok(Some(name)) => name,
         };
         match name.current(Instant::now()).await {
-            Err(error) => (unresolved(&error, name.resolver().servers()), Vec::new()),
+            Err(error) => (unresolved(&error, name.servers()), Vec::new()),
             Ok(current) => {
-                let step = resolved(&current, name.resolver().servers(), self.before.as_deref());
+                let step = resolved(&current, name.servers(), self.before.as_deref());
                 let addresses = current.resolution.addresses;
                 self.before = Some(addresses.clone());
                 (step, addresses)
@@ -150,7 +150,7 @@ impl<'a> Probe<'a> {
         match name.current(Instant::now()).await {
             Ok(current) if current.resolution.addresses.contains(&address) => Ok(address),
             Ok(current) => Ok(current.resolution.addresses.first().copied().unwrap_or(address)),
-            Err(error) => Err(unresolved(&error, name.resolver().servers())),
+            Err(error) => Err(unresolved(&error, name.servers())),
         }
     }
 
@@ -275,7 +275,9 @@ fn resolved(current: &Current, servers: &[SocketAddr], before: Option<&[IpAddr]>
     let addresses = joined(&resolution.addresses);
     let found = if *fresh {
         let (ttl, took) = (resolution.ttl.as_secs(), words::seconds(resolution.took));
-        format!("{addresses}; TTL {ttl} s; asked {} in {took}", joined(servers))
+        let asked = format!("TTL {ttl} s; asked {} in {took}", joined(servers));
+        let asked = if servers.is_empty() { "loopback by definition, nobody was asked".to_owned() } else { asked };
+        format!("{addresses}; {asked}")
     } else {
         format!("{addresses}; asked before, and good for {} s more", left.as_secs())
     };
