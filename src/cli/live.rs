@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const INVISIBLE: &str = "O6, O7, O10, O12 and O13 cannot be seen from outside.";
 
 #[derive(Debug, clap::Args)]
+// Flattened into another command's: the name of its group has to be its own.
+#[group(id = "live_arguments")]
 pub(super) struct Arguments {
     /// Look at a running server from outside instead: any server, this one or another
     #[arg(long, value_name = "HOST:PORT")]

@@ -36,6 +36,7 @@ mod interop;
 mod interop_resumption;
 mod isolation;
 mod lifecycle;
+mod live;
 mod operations;
 mod proxy_protocol;
 mod reload;

@@ -164,3 +164,6 @@ fn version(visit: visit::Visit) -> Version {
         _ => Version::Spoken,
     }
 }
+
+#[cfg(test)]
+mod tests;

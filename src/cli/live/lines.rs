@@ -198,6 +198,7 @@ pub(super) fn because(failure: &Failure) -> String {
     match failure {
         Failure::Refused(alert) => format!("alert {}", alert_name(*alert)),
         Failure::Closed(_) => "closed without a word".to_owned(),
-        other => printable(other.to_string().as_bytes()),
+        // Blanks are no danger.
+        other => other.to_string().split(' ').map(|word| printable(word.as_bytes())).collect::<Vec<_>>().join(" "),
     }
 }

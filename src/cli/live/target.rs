@@ -77,3 +77,44 @@ pub(super) fn is_private(address: IpAddr) -> bool {
         IpAddr::V6(v6) => v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_and_a_port_are_read_and_written() {
+        for (text, host, port) in [
+            ("tsh.bank.example:443", "tsh.bank.example", 443),
+            ("192.0.2.7:8443", "192.0.2.7", 8443),
+            ("[2001:db8::7]:443", "2001:db8::7", 443),
+        ] {
+            let target: Target = text.parse().unwrap();
+            assert_eq!((target.host.as_str(), target.port, target.to_string().as_str()), (host, port, text));
+        }
+        for wrong in ["tsh.bank.example", "2001:db8::7:443", ":443", "[]:443", "x:0", "x:65536", "https://x:443", ""] {
+            assert!(wrong.parse::<Target>().unwrap_err().contains("HOST:PORT"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_are_not_of_the_internet_are_known() {
+        for private in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.31.0.1",
+            "192.168.0.1",
+            "100.64.0.1",
+            "169.254.1.1",
+            "::1",
+            "fd00::1",
+            "fe80::1",
+            "::ffff:10.0.0.1",
+        ] {
+            assert!(is_private(private.parse().unwrap()), "{private}");
+        }
+        for public in ["192.0.2.7", "172.32.0.1", "100.128.0.1", "8.8.8.8", "2001:db8::7"] {
+            assert!(!is_private(public.parse().unwrap()), "{public}");
+        }
+    }
+}
