@@ -95,6 +95,7 @@ impl Failure {
 pub fn alert_name(alert: AlertDescription) -> String {
     match alert {
         AlertDescription::UnknownCA => "unknown_ca".to_owned(),
+        AlertDescription::UnrecognisedName => "unrecognized_name".to_owned(),
         AlertDescription::Unknown(number) => format!("{number}"),
         known => {
             let mut name = String::new();

@@ -84,7 +84,7 @@ fn trust(seen: &ChainSeen, options: &InspectionOptions) -> Line {
         Trusted::Nowhere(why) if options.private_trust.is_some() => Line::fail(
             requirement,
             format!("The chain ends neither at a CA that Mozilla recognises nor at that of --server-ca: {why}."),
-            "Look whether the file holds the CA that issued this chain; Thales needs it as a PEM trust store.",
+            "Look whether the file holds the CA that issued this chain, and whether every certificate below it is sent.",
         ),
         Trusted::Nowhere(why) => Line::fail(
             requirement,
@@ -164,9 +164,11 @@ fn problem(problem: &CredentialProblem) -> (Topic, String) {
             (Topic::Key, format!("{} may not sign: its key usage lacks digitalSignature", at(place)))
         }
         CredentialProblem::KeyKind { place, key } => (Topic::Key, format!("{} has {key}", at(place))),
+        CredentialProblem::Unusable { place, error } => {
+            (Topic::Key, format!("{} cannot be used as a server certificate ({error})", at(place)))
+        }
         // Of a file or of a key, neither of which is seen from outside.
-        CredentialProblem::Unusable { .. }
-        | CredentialProblem::HostNotAName { .. }
+        CredentialProblem::HostNotAName { .. }
         | CredentialProblem::Chain(_)
         | CredentialProblem::Key(_)
         | CredentialProblem::KeyUnreadable
@@ -208,14 +210,13 @@ fn warning(warning: &CredentialWarning) -> Option<(Topic, String, &'static str)>
 
 fn found(topic: Topic, seen: &ChainSeen, options: &InspectionOptions) -> String {
     let facts = &seen.served.facts;
-    let leaf = facts.first();
     match topic {
         Topic::Order => {
             let subjects: Vec<&str> = facts.iter().map(|facts| facts.subject.as_str()).collect();
             let root =
                 seen.served.warnings.iter().any(|warning| matches!(warning, CredentialWarning::RootIncluded { .. }));
             let root = if root { ". The root is sent too, which callers have already" } else { "" };
-            format!("The chain is in order and whole: {}{root}.", subjects.join("; issued by "))
+            format!("The chain is in order: {}{root}.", subjects.join("; issued by "))
         }
         Topic::Name => format!("The certificate is for {}.", options.server_name.to_str()),
         Topic::Validity => {
@@ -226,10 +227,10 @@ fn found(topic: Topic, seen: &ChainSeen, options: &InspectionOptions) -> String 
                 .unwrap_or(UnixTime::since_unix_epoch(std::time::Duration::ZERO));
             format!("Every certificate of the chain is valid until {} at least.", minute(until))
         }
-        Topic::Key => match leaf {
-            Some(leaf) => format!("The server's key is {}, and its certificate is one for servers.", leaf.key),
-            None => "There is no certificate.".to_owned(),
-        },
+        Topic::Key => {
+            let key = facts.first().map(|leaf| leaf.key.to_string()).unwrap_or_default();
+            format!("The server's key is {key}, and its certificate is one for servers.")
+        }
     }
 }
 

@@ -96,17 +96,14 @@ fn suites(suites: &Suites) -> Line {
     if !suites.broken.is_empty() {
         return Line::fail(
             requirement,
-            format!("Suites that protect nothing are taken, these among them: {}.", suites.broken.join(", ")),
+            format!("Suites that protect nothing are taken, such as {}.", suites.broken.join(", ")),
             "Leave suites with RC4, DES, 3DES, NULL and EXPORT, and anonymous ones, out of the server's list.",
         );
     }
     if !suites.weak.is_empty() {
         return Line::warn(
             requirement,
-            format!(
-                "Suites without forward secrecy or with CBC are taken, these among them: {}.",
-                suites.weak.join(", ")
-            ),
+            format!("Suites without forward secrecy or with CBC are taken, such as {}.", suites.weak.join(", ")),
             "Take suites with ECDHE and with AES-GCM or ChaCha20-Poly1305 alone.",
         );
     }

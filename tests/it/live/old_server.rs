@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::support::Pki;
 use crate::support::door::write;
-use crate::support::{HOST, Pki};
 
 /// Runs until it is dropped.
 pub(super) struct OldServer {
@@ -17,7 +17,7 @@ pub(super) struct OldServer {
 }
 
 impl OldServer {
-    /// Demands certificates of the client CA, answers to its own name alone, speaks HTTP/1.1; `options` are its versions and suites.
+    /// Demands certificates of the client CA, answers to any name, speaks HTTP/1.1; `options` are its versions and suites.
     pub(super) async fn start(pki: &Pki, options: &[&str]) -> Self {
         let directory = TempDir::new().unwrap();
         let [leaf, issuers @ ..] = &pki.server.chain[..] else { panic!("no chain") };
@@ -27,7 +27,6 @@ impl OldServer {
         write(directory.path(), "key.pem", &pki.server.key_pem());
         write(directory.path(), "client-ca.pem", &pki.clients.pem());
         let served = ["-cert", "leaf.pem", "-key", "key.pem", "-cert_chain", "issuers.pem"];
-        let named = ["-cert2", "leaf.pem", "-key2", "key.pem", "-servername", HOST, "-servername_fatal"];
         let clients = ["-CAfile", "client-ca.pem", "-Verify", "3", "-verify_return_error"];
         let mut child = Command::new("openssl")
             .current_dir(directory.path())
@@ -35,7 +34,6 @@ impl OldServer {
             .env("OPENSSL_CONF", "/dev/null")
             .args(["s_server", "-accept", "127.0.0.1:0", "-www", "-alpn", "http/1.1"])
             .args(served)
-            .args(named)
             .args(clients)
             .args(options)
             .stdin(Stdio::piped())
