@@ -2,6 +2,7 @@
 
 mod authority;
 mod call;
+mod chain;
 mod check;
 mod client_cert;
 mod color;
@@ -79,6 +80,8 @@ enum Command {
     ClientCert(client_cert::Arguments),
     /// Write a complete sample PKI into a new directory
     SamplePki(sample_pki::Arguments),
+    /// Print the server's chain, ready for Thales' portal
+    Chain(chain::Arguments),
     /// Sign the request of Thales' client with your own CA
     Sign(sign::Arguments),
     /// Make, update or show the revocation list of your own CA
@@ -107,6 +110,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Csr(arguments) => csr::run(&arguments),
         Command::ClientCert(arguments) => client_cert::run(&arguments),
         Command::SamplePki(arguments) => sample_pki::run(&arguments),
+        Command::Chain(arguments) => chain::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),
         Command::Crl(arguments) => crl::run(&arguments),
         Command::Inbox(arguments) => inbox::run(&arguments),
