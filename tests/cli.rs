@@ -28,10 +28,10 @@ mod explain;
 #[path = "cli/inbox.rs"]
 mod inbox;
 
-#[path = "cli/shell.rs"]
-mod shell;
 #[path = "cli/probe.rs"]
 mod probe;
+#[path = "cli/shell.rs"]
+mod shell;
 
 #[path = "cli/resolution.rs"]
 mod resolution;

@@ -6,9 +6,9 @@ mod connection;
 pub mod credential;
 pub mod failure;
 pub mod inspection;
+mod overheard;
 mod presented;
 pub mod resolution;
-mod overheard;
 mod tls;
 pub mod trust;
 

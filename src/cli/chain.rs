@@ -78,7 +78,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         chains.push((source, selected(arguments, source)?));
     }
     for (source, chosen) in chains {
-        let text: String = chosen.iter().map(|link| pem::encoded("CERTIFICATE", &link.der)).collect();
+        let text = pem::certificates_text(chosen.iter().map(|link| &*link.der));
         match (&arguments.out, &source.environment) {
             (Some(path), _) => write_new(path, text.as_bytes(), Readers::Everybody)?,
             (None, Some(environment)) if several => {
@@ -161,7 +161,7 @@ fn whole(chain: &ServerChain, with_leaf: bool) -> Chosen {
 
 fn endorsed(chain: &ServerChain) -> Chosen {
     let chosen = chain.authorities().to_vec();
-    let text: String = chosen.iter().map(|link| pem::encoded("CERTIFICATE", &link.der)).collect();
+    let text = pem::certificates_text(chosen.iter().map(|link| &*link.der));
     if chosen.is_empty() {
         let subject = chain.leaf().map(|leaf| leaf.facts.subject.as_str()).unwrap_or_default();
         return Err(format!(

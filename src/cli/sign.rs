@@ -87,7 +87,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
 /// What Thales presents: the certificate and the CAs above it, without the root.
 fn chain(certificate: &CertificateDer<'_>, authority: &IssuingAuthority) -> String {
     let all = std::iter::once(certificate).chain(authority.intermediates());
-    all.map(|one| pem::encoded("CERTIFICATE", one).to_string()).collect()
+    pem::certificates_text(all.map(|one| &**one))
 }
 
 fn tell(

@@ -1,8 +1,7 @@
 //! Certificates and keys: bytes in, types out. Knows no tokio and no file system.
 
-pub(crate) mod der;
 pub mod chain;
-mod der;
+pub(crate) mod der;
 pub mod distinguished_name;
 pub mod encrypted_key;
 pub mod endorsed_chain;

@@ -16,7 +16,7 @@ mod problem;
 mod text;
 
 pub use problem::PemError;
-pub use text::encoded;
+pub use text::{certificates_text, encoded};
 
 /// Labels longer than this are not printed; the longest known one has 21 characters.
 const LONGEST_LABEL: usize = 40;

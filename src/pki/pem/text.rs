@@ -29,6 +29,11 @@ pub fn encoded(label: &str, der: &[u8]) -> Zeroizing<String> {
     text
 }
 
+/// Certificates (DER), one block after the other.
+pub fn certificates_text<'a>(certificates: impl IntoIterator<Item = &'a [u8]>) -> String {
+    certificates.into_iter().map(|der| encoded("CERTIFICATE", der).to_string()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
