@@ -11,7 +11,7 @@ mod status;
 mod upkeep;
 
 pub use from_settings::{SettingProblem, SettingProblems};
-pub(crate) use from_settings::{material_problem, problems_of, product_paths};
+pub(crate) use from_settings::{material_problem, material_sources, problems_of, product_paths};
 pub use inbox::{InboxError, InboxSetup, StoreOptions};
 pub use options::{AppOptions, EnvironmentOptions, ServerOptions};
 pub use reload::{

@@ -176,10 +176,17 @@ pub(crate) fn problems_of(parts: &EnvironmentParts) -> Vec<SettingProblem> {
 /// What is wrong with the certificates and the key. A piece that is missing leaves the others to be looked at: an empty text
 /// stands in for it, and what is said about that is not repeated.
 fn material_problems(parts: &EnvironmentParts) -> Vec<SettingProblem> {
+    let Err(error) = TlsMaterial::load(&material_sources(parts), now()) else { return Vec::new() };
+    let of_parts = error.0.iter().filter_map(|problem| material_problem(parts, problem));
+    of_parts.collect()
+}
+
+/// The sources of an environment's material, with an empty text for each piece that is missing.
+pub(crate) fn material_sources(parts: &EnvironmentParts) -> MaterialSources {
     let source = |part: &Option<PemSource>| {
         part.as_ref().map_or_else(|| MaterialSource::inline(Vec::new()), MaterialSource::from)
     };
-    let sources = MaterialSources {
+    MaterialSources {
         client_ca: source(&parts.client_ca),
         certificate_chain: source(&parts.certificate_chain),
         private_key: source(&parts.private_key),
@@ -191,10 +198,7 @@ fn material_problems(parts: &EnvironmentParts) -> Vec<SettingProblem> {
             allow_public_client_ca: parts.allow_public_client_ca,
             allow_sample_certificates: parts.allow_sample_certificates || only_loopback(&parts.listen),
         },
-    };
-    let Err(error) = TlsMaterial::load(&sources, now()) else { return Vec::new() };
-    let of_parts = error.0.iter().filter_map(|problem| material_problem(parts, problem));
-    of_parts.collect()
+    }
 }
 
 /// A problem with a piece of material, with the file that it is in; `None` when the environment has no such piece.

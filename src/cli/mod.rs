@@ -14,7 +14,6 @@ mod crl;
 mod csr;
 mod demo;
 mod explain;
-mod explanation;
 mod healthcheck;
 mod inbox;
 mod live;

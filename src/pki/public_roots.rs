@@ -1,6 +1,7 @@
 //! Which certificates belong to the public web's PKI: a client CA among them would admit the public.
 
-use rustls_pki_types::TrustAnchor;
+use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage};
 use x509_parser::asn1_rs::{Any, FromDer as _, Sequence, ToDer as _};
 
 use super::CertificateFacts;
@@ -22,6 +23,21 @@ pub fn public_roots_of(certificates: &[(&[u8], &CertificateFacts)]) -> Vec<Optio
 pub fn is_name_of_public_root(subject: &str) -> bool {
     let name = |root: &TrustAnchor<'_>| sequence(&root.subject).map(|der| rfc4514(&der));
     webpki_roots::TLS_SERVER_ROOTS.iter().any(|root| name(root).as_deref() == Some(subject))
+}
+
+/// The name of the root in Mozilla's list that a server's chain (leaf first) leads to by a path that holds at `now`; None where there is
+/// no such path, and callers that know Mozilla's list alone refuse the chain (requirement O9).
+#[must_use]
+pub fn public_root_of_chain(chain: &[CertificateDer<'_>], now: UnixTime) -> Option<String> {
+    root_of_chain(chain, webpki_roots::TLS_SERVER_ROOTS, now)
+}
+
+fn root_of_chain(chain: &[CertificateDer<'_>], roots: &[TrustAnchor<'_>], now: UnixTime) -> Option<String> {
+    let (leaf, intermediates) = chain.split_first()?;
+    let leaf = EndEntityCert::try_from(leaf).ok()?;
+    let usage = KeyUsage::server_auth();
+    let path = leaf.verify_for_usage(ALL_VERIFICATION_ALGS, roots, intermediates, now, usage, None, None).ok()?;
+    Some(rfc4514(&sequence(&path.anchor().subject)?))
 }
 
 fn roots_of(certificates: &[(&[u8], &CertificateFacts)], roots: &[TrustAnchor<'_>]) -> Vec<Option<String>> {

@@ -68,6 +68,16 @@ const WITH_API_KEYS: &[Product] = &[Product::Cof];
 /// Products whose callers show a bearer token.
 const WITH_TOKENS: &[Product] = &[Product::D1, Product::D1Ecom];
 
+/// The end of a warning about a second key that nobody asks for.
+const WITHOUT_SECOND_KEY: &str = ", so mutual TLS alone admits the callers.";
+
+impl InterpreterSettings {
+    /// Whether a warning of the settings is about a second key that nobody asks for: the readiness report tells of that by itself (O13).
+    pub(crate) fn is_about_second_key(warning: &str) -> bool {
+        warning.ends_with(WITHOUT_SECOND_KEY)
+    }
+}
+
 /// Reads what the environment `name` says of calls. `products` are its own, where they could be read; `backends` the names in
 /// `[backends]`.
 pub(super) fn read(
@@ -126,7 +136,7 @@ fn second_key(section: &mut Section<'_>, products: &[Product], with: &[Product],
         }
         (false, false) => {
             let (asking, of) = (asking.join(" and "), section.path().to_owned());
-            section.warn(format!("{of}, {asking}: no {name}, so mutual TLS alone admits the callers."));
+            section.warn(format!("{of}, {asking}: no {name}{WITHOUT_SECOND_KEY}"));
         }
         _ => {}
     }

@@ -1,4 +1,4 @@
-//! A good configuration, told to people.
+//! All that is configured, and what each file holds, told to people.
 
 mod calls;
 
@@ -6,7 +6,7 @@ use std::fmt;
 
 use rustls_pki_types::UnixTime;
 
-use super::wrapping::wrapped;
+use crate::cli::wrapping::wrapped;
 use crate::http::Interpreter;
 use crate::pki::facts::{CertificateFacts, minute};
 use crate::pki::pem;
@@ -17,8 +17,6 @@ use crate::settings::{
 use crate::tls::TlsMaterial;
 
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
-/// A certificate that lives no longer than this is worth a warning; the same as for the server's chain.
-const SOON: u64 = 30 * SECONDS_PER_DAY;
 /// Columns before a value.
 const MARGIN: usize = 16;
 
@@ -33,13 +31,13 @@ impl Explanation {
         Self { text: String::new(), now }
     }
 
-    /// Tells an environment; gives warnings about files that the material does not cover.
+    /// Tells an environment.
     pub(super) fn environment(
         &mut self,
         environment: &EnvironmentSettings,
         material: &TlsMaterial,
         interpreter: Option<&Interpreter>,
-    ) -> Vec<String> {
+    ) {
         self.heading(&format!("environment {}", environment.name));
         self.line("product", &joined(environment.products.iter().map(|product| product.name())));
         self.line("customer", &environment.customer_id);
@@ -58,16 +56,15 @@ impl Explanation {
         self.line("server chain", &environment.certificate_chain.shown());
         self.server_chain(material.credential.facts());
         self.line("private key", &format!("{}, belongs to the chain", environment.private_key.shown()));
-        let mut warnings = self.endorsed(environment, material);
+        self.endorsed(environment, material);
         if let Some(interpreter) = interpreter {
-            warnings.extend(self.calls(environment, interpreter));
+            self.calls(environment, interpreter);
         }
-        warnings.extend(self.backend(&environment.name, &environment.backend));
+        self.backend(&environment.backend);
         if environment.forward_client_certificate {
             self.line("gets", "the caller's whole certificate and chain (RFC 9440), beside its identity");
         }
         self.text.push('\n');
-        warnings
     }
 
     fn callers(&mut self, environment: &EnvironmentSettings) {
@@ -111,19 +108,14 @@ impl Explanation {
         self.line("resumption", &text);
     }
 
-    fn endorsed(&mut self, environment: &EnvironmentSettings, material: &TlsMaterial) -> Vec<String> {
+    fn endorsed(&mut self, environment: &EnvironmentSettings, material: &TlsMaterial) {
         let Some((source, endorsed)) = environment.endorsed_chain.as_ref().zip(material.endorsed.as_ref()) else {
-            return vec![format!(
-                "{}: endorsed_chain is not set, so nothing holds a new certificate against the chain that Thales pins: \
-                 put the CA certificates that Thales was given into a file and name it there",
-                environment.name
-            )];
+            return;
         };
         self.line("endorsed", &format!("{}, and the server chain ends there", source.shown()));
         for authority in endorsed.authorities() {
             self.certificate(&authority.facts);
         }
-        Vec::new()
     }
 
     fn server_chain(&mut self, chain: &[CertificateFacts]) {
@@ -138,7 +130,7 @@ impl Explanation {
         }
     }
 
-    fn backend(&mut self, environment: &str, backend: &BackendSettings) -> Vec<String> {
+    fn backend(&mut self, backend: &BackendSettings) {
         let authority = backend.url.authority().map_or("", |authority| authority.as_str());
         let https = backend.url.scheme_str() == Some("https");
         let version = match (backend.protocol, https) {
@@ -147,33 +139,25 @@ impl Explanation {
             (BackendProtocol::Http2, _) => "HTTP/2",
         };
         self.line("backend", &format!("http{}://{authority}, {version}", if https { "s" } else { "" }));
-        let mut warnings = Vec::new();
         if https {
             match &backend.ca {
                 None => self.line("backend CA", "the CAs that Mozilla trusts"),
-                Some(ca) => warnings.extend(self.file("backend CA", ca)),
+                Some(ca) => self.file("backend CA", ca),
             }
         }
         if let Some(credential) = &backend.client_credential {
-            warnings.extend(self.file("shown to it", &credential.certificate));
+            self.file("shown to it", &credential.certificate);
             self.line("", &format!("key: {}, belongs to the certificate", credential.key.shown()));
         }
-        warnings.into_iter().map(|warning| format!("{environment}: backend: {warning}")).collect()
     }
 
-    /// A file of certificates that is used as it is; gives warnings about those that expire.
-    fn file(&mut self, label: &str, source: &PemSource) -> Vec<String> {
+    /// A file of certificates that is used as it is.
+    fn file(&mut self, label: &str, source: &PemSource) {
         self.line(label, &source.shown());
         let certificates = source.read().ok().and_then(|pem| pem::certificates(&pem).ok()).unwrap_or_default();
-        let mut warnings = Vec::new();
         for facts in certificates.iter().filter_map(|der| CertificateFacts::from_der(der).ok()) {
             self.certificate(&facts);
-            if facts.not_after.as_secs() < self.now.as_secs().saturating_add(SOON) {
-                let verb = if facts.not_after < self.now { "expired" } else { "expires" };
-                warnings.push(format!("{} {verb} at {}", facts.subject, minute(facts.not_after)));
-            }
         }
-        warnings
     }
 
     fn certificate(&mut self, facts: &CertificateFacts) {
@@ -273,16 +257,6 @@ impl Explanation {
             &format!("http://{}  /livez /readyz /metrics /status /reload{inbox}", settings.admin.listen),
         );
         self.text.push('\n');
-    }
-
-    pub(super) fn conclude(&mut self, warnings: &[String]) {
-        for warning in warnings {
-            self.line("warning", warning);
-        }
-        self.heading(match warnings.len() {
-            0 => "The configuration is good.",
-            _ => "\nThe configuration can be served; look at the warnings.",
-        });
     }
 
     fn heading(&mut self, text: &str) {

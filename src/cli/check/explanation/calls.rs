@@ -1,20 +1,17 @@
 //! What an environment makes of its calls, told to people.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fmt;
 use std::time::SystemTime;
 
 use super::{Explanation, joined};
 use crate::auth::ApiKeys;
-use crate::auth::secret::LiveSecret;
 use crate::http::{Interpreter, UnknownOperations};
-use crate::settings::{EnvironmentSettings, PemSource, SecretSource, TokenIssuerSettings};
+use crate::settings::{EnvironmentSettings, TokenIssuerSettings};
 use crate::thales::{Evidence, Operation, Product};
 
 impl Explanation {
-    /// Tells of operations and second keys; gives warnings about keys that have expired.
-    pub(super) fn calls(&mut self, environment: &EnvironmentSettings, interpreter: &Interpreter) -> Vec<String> {
+    /// Tells of operations and second keys.
+    pub(super) fn calls(&mut self, environment: &EnvironmentSettings, interpreter: &Interpreter) {
         let operations = interpreter.routes().operations();
         for (at, product) in environment.products.iter().enumerate() {
             let own = operations.iter().filter(|operation| operation.product == *product);
@@ -33,39 +30,21 @@ impl Explanation {
             UnknownOperations::Reject => "are refused",
         };
         self.line("other calls", unknown);
-        let mut warnings = self.api_keys(environment, interpreter);
-        warnings.extend(self.tokens(environment, interpreter));
-        warnings
+        self.api_keys(interpreter);
+        self.tokens(environment, interpreter);
     }
 
-    fn api_keys(&mut self, environment: &EnvironmentSettings, interpreter: &Interpreter) -> Vec<String> {
+    fn api_keys(&mut self, interpreter: &Interpreter) {
         let now = SystemTime::now();
-        let mut warnings = Vec::new();
         let keys = interpreter.options().api_keys.iter().flat_map(ApiKeys::listed);
-        let mut all_expired = None;
         for (at, (name, expires)) in keys.enumerate() {
             let label = if at == 0 { "API keys" } else { "" };
-            let life = Life::of(expires, now);
-            all_expired = Some(all_expired != Some(false) && matches!(life, Life::Expired(_)));
-            self.line(label, &format!("{name}{life}"));
-            if let Life::Expired(at) = life {
-                warnings.push(format!("{}: the API key {name} expired at {at}", environment.name));
-            }
+            self.line(label, &format!("{name}{}", Life::of(expires, now)));
         }
-        if all_expired == Some(true) {
-            warnings.push(format!("{}: all API keys have expired: nobody who needs one is served", environment.name));
-        }
-        let keys = environment.interpreter.api_keys.iter().map(|key| (key.name.as_str(), &key.key));
-        let alike = alike(keys).into_iter();
-        warnings.extend(alike.map(|(one, other)| {
-            format!("{}: the API keys {one} and {other} are the same: taking one out changes nothing", environment.name)
-        }));
-        warnings
     }
 
-    fn tokens(&mut self, environment: &EnvironmentSettings, interpreter: &Interpreter) -> Vec<String> {
-        let mut warnings = Vec::new();
-        let Some(settings) = &environment.interpreter.tokens else { return warnings };
+    fn tokens(&mut self, environment: &EnvironmentSettings, interpreter: &Interpreter) {
+        let Some(settings) = &environment.interpreter.tokens else { return };
         let scope = if settings.scope.is_empty() {
             String::new()
         } else {
@@ -80,32 +59,16 @@ impl Explanation {
                 self.line("tokens", &format!("made here, good for {lifetime}, for {}{scope}", settings.audience));
                 let now = SystemTime::now();
                 for client in &endpoint.clients {
-                    let told = client.secrets.iter().map(|secret| {
-                        let life = Life::of(secret.expires, now);
-                        if let Life::Expired(at) = &life {
-                            let (environment, id) = (&environment.name, &client.id);
-                            let name = &secret.name;
-                            warnings
-                                .push(format!("{environment}: the secret {name} of the client {id} expired at {at}"));
-                        }
-                        format!("{}{life}", secret.name)
-                    });
+                    let secrets = client.secrets.iter();
+                    let told = secrets.map(|secret| format!("{}{}", secret.name, Life::of(secret.expires, now)));
                     let told = told.collect::<Vec<_>>().join("; ");
                     self.line("", &format!("client {} (secrets: {told})", client.id));
-                    let secrets = client.secrets.iter().map(|secret| (secret.name.as_str(), &secret.secret));
-                    warnings.extend(alike(secrets).into_iter().map(|(one, other)| {
-                        format!(
-                            "{}: the secrets {one} and {other} of the client {} are the same: taking one out changes nothing",
-                            environment.name, client.id
-                        )
-                    }));
                 }
                 let keys = interpreter.options().tokens.as_ref();
                 let keys = keys.map(|tokens| tokens.key_ids(SystemTime::now())).unwrap_or_default();
                 self.line("", &format!("keys: {}", joined(keys)));
             }
         }
-        warnings
     }
 }
 
@@ -137,31 +100,6 @@ impl fmt::Display for Life {
 fn asks_for_second_key(interpreter: &Interpreter) -> bool {
     let options = interpreter.options();
     options.api_keys.is_some() || options.tokens.is_some()
-}
-
-/// Pairs of names whose secrets are the same.
-fn alike<'s>(secrets: impl Iterator<Item = (&'s str, &'s SecretSource)>) -> Vec<(&'s str, &'s str)> {
-    let (mut seen, mut alike) = (BTreeMap::new(), Vec::new());
-    for (name, source) in secrets {
-        let Some(digest) = digest(source) else { continue };
-        match seen.entry(digest) {
-            Entry::Occupied(first) => alike.push((*first.get(), name)),
-            Entry::Vacant(place) => {
-                place.insert(name);
-            }
-        }
-    }
-    alike
-}
-
-/// What is wrong with a secret has been told by whoever made the interpreter of it.
-fn digest(source: &SecretSource) -> Option<[u8; 32]> {
-    let of_text = |text: &str| LiveSecret::from_text("", text).ok().map(|secret| secret.digest);
-    match source {
-        SecretSource::Text(text) => of_text(text),
-        SecretSource::Sha256(digest) => Some(*digest),
-        SecretSource::File(path) => of_text(std::str::from_utf8(&PemSource::File(path.clone()).read().ok()?).ok()?),
-    }
 }
 
 /// `cof: 5, of which 2 paths are shown by Thales and 3 follow the rule of their siblings`.

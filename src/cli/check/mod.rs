@@ -1,0 +1,160 @@
+//! `issuer-host check`: the readiness report, offline: how a configuration stands to each of Thales' requirements.
+
+mod examined;
+mod explanation;
+mod json;
+mod report;
+mod rules;
+mod store;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use examined::{Examined, Whole};
+use explanation::Explanation;
+use report::{EnvironmentReport, Report, Status, lines};
+use rules::OwnCertificate;
+
+use super::configuration::{self, ConfigurationFile};
+use super::{Error, say};
+use crate::app::{AppOptions, EnvironmentProblem};
+use crate::settings::{self, EnvironmentParts, Origins, Settings};
+use crate::tls::now;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    configuration: ConfigurationFile,
+    /// A client certificate of your own (PEM), which client_ca must not admit; may be repeated
+    #[arg(long, value_name = "FILE")]
+    own_client_certificate: Vec<PathBuf>,
+    /// Exit with 1 for warnings too
+    #[arg(long)]
+    strict: bool,
+    /// Below the table, tell all that is configured, and what each file holds
+    #[arg(long)]
+    details: bool,
+    /// How to write it; details are text alone
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+const EXAMPLES: &str = "\
+Exit codes: 0 as it should be, 1 a requirement is not met (with --strict: or a warning), 78 a server would not start.
+
+Examples:
+  issuer-host check --config issuer-host.toml
+  issuer-host check --config issuer-host.toml --details
+  issuer-host check --config issuer-host.toml --strict --own-client-certificate tls/client.pem
+  issuer-host check --config issuer-host.toml --format json";
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people: a table
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    let own = arguments.own_client_certificate.iter().map(|path| OwnCertificate::read(path));
+    let own: Vec<_> = own.collect::<Result<_, _>>()?;
+    let Checked { report, refused, details } = match configuration::load(&arguments.configuration.sources()) {
+        Ok((settings, options)) => usable(&settings, &options, &own),
+        Err(refused) => unusable(refused, &own),
+    };
+    match arguments.format {
+        Format::Json => say(serde_json::to_string_pretty(&json::json(&report, refused.is_some()))?)?,
+        Format::Text => {
+            say(table::table(&report, refused.is_some()).trim_end())?;
+            if let Some(details) = details.filter(|_| arguments.details) {
+                say(format_args!("\n{}", details.trim_end()))?;
+            }
+        }
+    }
+    if let Some(refused) = &refused {
+        return Ok(configuration::tell(refused));
+    }
+    let bound = if arguments.strict { Status::Warn } else { Status::Fail };
+    Ok(if report.status() >= bound { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What `check` has come to.
+struct Checked {
+    report: Report,
+    /// Why a server would not start, where it would not.
+    refused: Option<settings::Report>,
+    /// All that is configured, where that could be read.
+    details: Option<String>,
+}
+
+/// A configuration that could be read; what its files hold may be wrong all the same.
+fn usable(settings: &Settings, options: &AppOptions, own: &[OwnCertificate]) -> Checked {
+    let (now, has_inbox) = (now(), settings.inbox.is_some());
+    let examined = settings.environments.iter().zip(&options.environments).map(|(settings, options)| {
+        let whole = Whole { settings, options, has_inbox: has_inbox };
+        Examined::new(EnvironmentParts::from(settings), Some(whole), now)
+    });
+    let examined: Vec<_> = examined.collect();
+    let store = options.inbox.as_ref().map(store::state).transpose();
+    let mut report = Report { environments: reports(&examined, own, &settings.origins), server: Vec::new() };
+    let mut server = rules::server_secrets(settings);
+    server.extend(rules::warned(settings));
+    let refused_inbox = match &store {
+        Ok(state) => {
+            server.extend(store::findings(settings, state.as_ref()));
+            None
+        }
+        Err(error) => {
+            let refused = configuration::inbox_refused(settings, error);
+            server.extend(rules::refused(&refused, &[]).into_iter().map(|(_, finding)| finding));
+            Some(refused)
+        }
+    };
+    report.server = lines(server);
+
+    let mut details = Explanation::new(now);
+    for environment in &examined {
+        if let (Some(whole), Ok(material)) = (&environment.whole, &environment.material) {
+            details.environment(whole.settings, material, whole.options.interpreter.as_deref());
+        }
+    }
+    details.server(settings, &store.ok().flatten().unwrap_or_default().words);
+    let problems = examined.into_iter().filter_map(|Examined { parts, material, .. }| {
+        Some(EnvironmentProblem::Material { environment: parts.name, error: material.err()? })
+    });
+    let problems: Vec<_> = problems.collect();
+    // As a server says it, which looks at its inbox when everything else is good.
+    let refused = if problems.is_empty() { refused_inbox } else { Some(configuration::refused(settings, &problems)) };
+    Checked { report, refused, details: Some(details.to_string()) }
+}
+
+/// A configuration that could not be read, or not be used; what its environments name is looked at as far as it is known.
+fn unusable(refused: settings::Report, own: &[OwnCertificate]) -> Checked {
+    let examined = refused.environments().iter().map(|parts| Examined::new(parts.clone(), None, now()));
+    let examined: Vec<_> = examined.collect();
+    let known: Vec<_> = examined.iter().flat_map(Examined::material_problems).collect();
+    let told = rules::refused(&refused, &known);
+    let environments = examined.iter().map(|environment| {
+        let findings = rules::environment(environment, &examined, own, refused.origins());
+        let further = told.iter().filter(|(name, _)| name.as_deref() == Some(environment.name()));
+        let further = further.map(|(_, finding)| finding.clone());
+        EnvironmentReport::new(environment.name(), findings.into_iter().chain(further))
+    });
+    let environments = environments.collect();
+    let elsewhere = |name: &str| !examined.iter().any(|environment| environment.name() == name);
+    let server = told.iter().filter(|(name, _)| name.as_deref().is_none_or(elsewhere));
+    let server = lines(server.map(|(_, finding)| finding.clone()));
+    Checked { report: Report { environments, server }, refused: Some(refused), details: None }
+}
+
+fn reports(examined: &[Examined<'_>], own: &[OwnCertificate], origins: &Origins) -> Vec<EnvironmentReport> {
+    let report = |environment: &Examined<'_>| {
+        EnvironmentReport::new(environment.name(), rules::environment(environment, examined, own, origins))
+    };
+    examined.iter().map(report).collect()
+}

@@ -1,0 +1,132 @@
+//! Which requirement each problem and warning of certificates and keys is about (O5 to O10).
+
+use super::Findings;
+use crate::cli::check::examined::Examined;
+use crate::cli::check::report::{Finding, Status, Subject};
+use crate::pki::endorsed_chain::{EndorsedChainWarning, EndorsementProblem};
+use crate::pki::server_credential::{CredentialProblem, CredentialWarning};
+use crate::pki::trust_anchors::{AnchorProblem, AnchorRefusal, AnchorWarning};
+use crate::pki::{EndorsedChain, RevocationLists, ServerCredential, TrustAnchors, TrustAnchorsError};
+use crate::settings::PemSource;
+use crate::thales::Requirement;
+use crate::tls::material::{MaterialKind, MaterialProblem};
+
+pub(super) fn findings(environment: &Examined<'_>) -> Findings {
+    let parts = &environment.parts;
+    let missing = |kind| match kind {
+        MaterialKind::ClientCa => parts.client_ca.is_none(),
+        MaterialKind::CertificateChain => parts.certificate_chain.is_none(),
+        MaterialKind::PrivateKey => parts.private_key.is_none(),
+        MaterialKind::EndorsedChain => parts.endorsed_chain.is_none(),
+        MaterialKind::Crl => false,
+    };
+    let problems = environment.material.as_ref().err().map(|error| error.0.as_slice()).unwrap_or_default();
+    let mut findings: Findings = problems.iter().filter(|problem| !missing(problem.kind)).flat_map(problem).collect();
+    let shown = |source: &Option<PemSource>| source.as_ref().map(PemSource::shown).unwrap_or_default();
+    let anchors = environment.anchors.iter().flat_map(TrustAnchors::warnings);
+    findings.extend(anchors.map(|warning| anchor_warning(&shown(&parts.client_ca), warning)));
+    let credential = environment.credential.iter().flat_map(ServerCredential::warnings);
+    findings.extend(
+        credential.filter_map(|warning| credential_warning(&shown(&parts.certificate_chain), warning, environment)),
+    );
+    let endorsed = environment.endorsed.iter().flat_map(EndorsedChain::warnings);
+    findings.extend(endorsed.map(|warning| endorsed_warning(&shown(&parts.endorsed_chain), warning)));
+    let lists = environment.material.as_ref().ok().map(|material| &material.revocation.lists);
+    let lists = lists.into_iter().flat_map(RevocationLists::warnings);
+    findings.extend(lists.map(|warning| Finding::told(Status::Warn, &warning.to_string()).on(Requirement::O5)));
+    findings
+}
+
+fn problem(problem: &MaterialProblem) -> Findings {
+    let place = problem.file.as_ref().map(|file| format!("{}: ", file.display())).unwrap_or_default();
+    let told = |message: &dyn std::fmt::Display| Finding::told(Status::Fail, &format!("{place}{message}"));
+    let error = problem.problem.as_ref();
+    if let Some(TrustAnchorsError::Refused(problems)) = error.downcast_ref() {
+        return problems.iter().map(|problem| anchor_problem(told(problem), problem)).collect();
+    }
+    if let Some(problem) = error.downcast_ref::<CredentialProblem>() {
+        return vec![told(problem).on(credential_requirement(problem))];
+    }
+    if let Some(problem) = error.downcast_ref::<EndorsementProblem>() {
+        let words = problem.to_string();
+        let found = words.split(". Thales pins").next().unwrap_or(&words);
+        let to_do = "Tell Thales before this change and wait until it has endorsed the new chain; then put it into endorsed_chain.";
+        return vec![Finding::fail(format!("{place}{found}"), to_do).on(Requirement::O8)];
+    }
+    let requirement = match problem.kind {
+        MaterialKind::ClientCa | MaterialKind::Crl => Requirement::O5,
+        MaterialKind::CertificateChain | MaterialKind::PrivateKey | MaterialKind::EndorsedChain => Requirement::O8,
+    };
+    vec![told(error).on(requirement)]
+}
+
+fn anchor_problem(told: Finding, problem: &AnchorProblem) -> (Subject, Finding) {
+    match &problem.reason {
+        AnchorRefusal::EndEntity => told.on(Requirement::O6),
+        AnchorRefusal::Public { .. } => told
+            .with_to_do("Put the Thales Client CA here. (If it is meant all the same: allow_public_client_ca = true.)")
+            .on(Requirement::O5),
+        _ => told.on(Requirement::O5),
+    }
+}
+
+/// The server's certificate has to be for its host and of a known CA (O9); what Thales endorses is the chain (O8).
+fn credential_requirement(problem: &CredentialProblem) -> Requirement {
+    match problem {
+        CredentialProblem::OtherHost { .. } | CredentialProblem::HostNotAName { .. } => Requirement::O9,
+        _ => Requirement::O8,
+    }
+}
+
+fn anchor_warning(file: &str, warning: &AnchorWarning) -> (Subject, Finding) {
+    let told = |status| Finding::told(status, &format!("{file}: {warning}"));
+    let finding = match warning {
+        // Whoever is admitted by that is not only Thales, however it was meant.
+        AnchorWarning::Public { .. } => {
+            told(Status::Fail).with_to_do("Put the Thales Client CA there, and take allow_public_client_ca out.")
+        }
+        AnchorWarning::Sample { .. } => {
+            told(Status::Warn).with_to_do("Put the Thales Client CA there before Thales calls.")
+        }
+        AnchorWarning::NotYetValid { .. } => told(Status::Warn).with_to_do("Set the clock right, or wait."),
+        _ => told(Status::Warn),
+    };
+    finding.on(Requirement::O5)
+}
+
+/// `None` where another rule tells it better.
+fn credential_warning(
+    file: &str,
+    warning: &CredentialWarning,
+    environment: &Examined<'_>,
+) -> Option<(Subject, Finding)> {
+    let told = || Finding::told(Status::Warn, &format!("{file}: {warning}"));
+    let finding = match warning {
+        // Told with all the days that are left.
+        CredentialWarning::ExpiresSoon { .. } => return None,
+        // The endorsed chain says that it is whole.
+        CredentialWarning::LeafAlone { .. } if environment.endorsed.is_some() => return None,
+        CredentialWarning::LeafAlone { place, issuer } => Finding::warn(
+            format!("{file}: {place} stands alone, issued by {issuer}"),
+            "Put the whole CUSTOMER_TLS_SERVER_CERTIFICATE_CHAIN there; if the issuer is a root, name it as endorsed_chain.",
+        ),
+        CredentialWarning::RootIncluded { place } => Finding::warn(
+            format!("{file}: {place} is a root, which callers have already"),
+            "Take it out: it is sent with every handshake for nothing.",
+        ),
+        CredentialWarning::SelfSigned { place } => Finding::warn(
+            format!("{file}: {place} is self-signed"),
+            "Have Thales endorse exactly this one, and every renewal beforehand (O10); better, take one of a CA.",
+        ),
+        CredentialWarning::Sample { .. } => told().with_to_do("Put your own chain and key there before Thales calls."),
+    };
+    Some(finding.on(Requirement::O8))
+}
+
+fn endorsed_warning(file: &str, warning: &EndorsedChainWarning) -> (Subject, Finding) {
+    let finding = Finding::told(Status::Warn, &format!("{file}: {warning}"));
+    match warning {
+        EndorsedChainWarning::NotValid { .. } => finding.on(Requirement::O10),
+        _ => finding.on(Requirement::O8),
+    }
+}

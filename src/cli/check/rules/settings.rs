@@ -1,0 +1,92 @@
+//! What no requirement is about: the backend, and whatever else the configuration says.
+
+use super::Findings;
+use super::life::ending;
+use crate::app::SettingProblem;
+use crate::cli::check::examined::Examined;
+use crate::cli::check::report::{Finding, Subject};
+use crate::pki::{CertificateFacts, pem};
+use crate::settings::{self, BackendSettings, InterpreterSettings, Settings};
+use crate::thales::Requirement;
+
+/// The certificates that an environment's backend is called with.
+pub(super) fn backend(environment: &Examined<'_>) -> Findings {
+    let Some(backend) = &environment.parts.backend else { return Vec::new() };
+    if environment.whole.is_none() {
+        return Vec::new();
+    }
+    let mut findings = certificates(backend, environment);
+    if findings.is_empty() {
+        findings.push(Finding::pass(format!("calls go to {}", backend.url)));
+    }
+    findings.into_iter().map(|finding| (Subject::Backend, finding)).collect()
+}
+
+fn certificates(backend: &BackendSettings, environment: &Examined<'_>) -> Vec<Finding> {
+    let credential = backend.client_credential.as_ref().map(|credential| &credential.certificate);
+    let files = [("the CA of the backend", backend.ca.as_ref()), ("what the backend is shown,", credential)];
+    let mut findings = Vec::new();
+    for (called, source) in files {
+        let pem = source.and_then(|source| source.read().ok());
+        let certificates = pem.and_then(|pem| pem::certificates(&pem).ok()).unwrap_or_default();
+        let facts = certificates.iter().filter_map(|der| CertificateFacts::from_der(der).ok());
+        findings.extend(facts.filter_map(|facts| ending(called, &facts, environment.now, "Renew it.")));
+    }
+    findings
+}
+
+/// What is wrong with settings, at the environment that it is about, or None; `known` has been told already.
+pub(in crate::cli::check) fn refused(
+    report: &settings::Report,
+    known: &[SettingProblem],
+) -> Vec<(Option<String>, (Subject, Finding))> {
+    let is_known = |finding: &&settings::Finding| {
+        !known.iter().any(|known| known.key == finding.key && known.problem == finding.problem)
+    };
+    let findings = report.findings().iter().filter(is_known);
+    findings.map(|finding| about(finding)).collect()
+}
+
+fn about(finding: &settings::Finding) -> (Option<String>, (Subject, Finding)) {
+    let key = finding.key.as_str();
+    let place = if key.is_empty() { finding.origin.to_string() } else { format!("{key} ({})", finding.origin) };
+    let told = Finding::fail(format!("{place}: {}", finding.problem), finding.remedy.clone());
+    let Some((environment, setting)) = key.strip_prefix("environments.").and_then(|rest| rest.split_once('.')) else {
+        let subject = match key.split('.').next() {
+            Some("inbox") => Subject::Inbox,
+            Some("server") if key.starts_with("server.listen") => Subject::Requirement(Requirement::O3),
+            Some("backends") => Subject::Backend,
+            _ => Subject::Settings,
+        };
+        return (None, (subject, told));
+    };
+    (Some(environment.to_owned()), (subject_of(setting), told))
+}
+
+/// The requirement that a setting of an environment answers.
+fn subject_of(setting: &str) -> Subject {
+    let first = setting.split(['.', '[']).next().unwrap_or(setting);
+    Subject::Requirement(match first {
+        "listen" => Requirement::O3,
+        "client_ca"
+        | "crl"
+        | "revocation"
+        | "client_subject"
+        | "require_client_auth_eku"
+        | "allow_public_client_ca"
+        | "allow_sample_certificates" => Requirement::O5,
+        "certificate_chain" | "private_key" | "private_key_file" | "endorsed_chain" => Requirement::O8,
+        "host" => Requirement::O9,
+        "customer_id" | "issuer_ids" => Requirement::O12,
+        "api_keys" | "tokens" | "wrong_key" => Requirement::O13,
+        "product" | "base_paths" | "operations" | "unknown" => Requirement::O14,
+        "backend" => return Subject::Backend,
+        _ => return Subject::Settings,
+    })
+}
+
+/// What is allowed but deserves a look, as far as no other line tells it.
+pub(in crate::cli::check) fn warned(settings: &Settings) -> Findings {
+    let warnings = settings.warnings.iter().filter(|warning| !InterpreterSettings::is_about_second_key(warning));
+    warnings.map(|warning| (Subject::Settings, Finding::warn(warning.clone(), ""))).collect()
+}

@@ -1,0 +1,104 @@
+//! The report for people: what is as it should be in a line each, everything else with what to do.
+
+use super::report::{EnvironmentReport, Line, Report, Status};
+use crate::cli::color::{BAD, FAINT, GOOD, HEADING, WARNING, styled};
+use crate::cli::wrapping::wrapped;
+
+/// Columns before what was found: subject and status.
+const MARGIN: usize = 16;
+
+/// The report; `refused` where a server would not start.
+pub(super) fn table(report: &Report, refused: bool) -> String {
+    let mut text = String::new();
+    for EnvironmentReport { name, lines } in &report.environments {
+        text.push_str(&part(&format!("environment {name}"), lines));
+    }
+    if !report.server.is_empty() {
+        text.push_str(&part("server", &report.server));
+    }
+    text + &conclusion(report, refused)
+}
+
+fn part(heading: &str, lines: &[Line]) -> String {
+    let lines: String = lines.iter().map(told).collect();
+    format!("{}\n{lines}\n", styled(HEADING, heading))
+}
+
+fn told(line: &Line) -> String {
+    let status = line.status();
+    let mut paragraphs = Vec::new();
+    if status != Status::Pass {
+        paragraphs.push((line.subject.title().to_owned(), MARGIN));
+    }
+    for finding in &line.findings {
+        // What is as it should be is of no interest beside what is not.
+        if finding.status == Status::Pass && status != Status::Pass {
+            continue;
+        }
+        paragraphs.push((finding.found.clone(), MARGIN));
+        if !finding.to_do.is_empty() {
+            paragraphs.push((format!("To do: {}", finding.to_do), MARGIN + 2));
+        }
+    }
+    let paragraph = |(words, margin): (String, usize)| wrapped(&format!("{:MARGIN$}{words}", ""), margin);
+    let text = paragraphs.into_iter().map(paragraph).collect::<Vec<_>>().join("\n");
+    // The styles are put in last: they take no columns.
+    let (style, word) = match status {
+        Status::Pass => (GOOD, "pass"),
+        Status::Warn => (WARNING, "warn"),
+        Status::Fail => (BAD, "FAIL"),
+    };
+    format!("  {:<8}{}  {}\n", line.subject.name(), styled(style, word), text.trim_start())
+}
+
+fn conclusion(report: &Report, refused: bool) -> String {
+    let (warn, fail) = (report.count(Status::Warn), report.count(Status::Fail));
+    let (style, words) = match (refused, fail, warn) {
+        (true, ..) => (BAD, "A server does not start with this configuration.".to_owned()),
+        (false, 0, 0) => (GOOD, "The configuration is good.".to_owned()),
+        (false, 0, warn) => {
+            (WARNING, format!("The configuration can be served; look at the {}.", counted(warn, "warning")))
+        }
+        (false, fail, 0) => (BAD, format!("The configuration can be served, but {} of it.", failing(fail))),
+        (false, fail, warn) => {
+            let words = format!("The configuration can be served, but {} of it; ", failing(fail));
+            (BAD, format!("{words}look at the {} as well.", counted(warn, "warning")))
+        }
+    };
+    let more = "`issuer-host explain requirement O6` tells what a number asks for.";
+    let more = if fail + warn == 0 { String::new() } else { format!("\n{}", styled(FAINT, more)) };
+    format!("{}{more}\n", styled(style, &words))
+}
+
+fn failing(count: usize) -> String {
+    if count == 1 { "1 line fails".to_owned() } else { format!("{count} lines fail") }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { what.to_owned() } else { format!("{count} {what}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::{Finding, Subject, lines};
+    use super::*;
+    use crate::thales::Requirement;
+
+    #[test]
+    fn what_is_wrong_is_told_with_what_to_do_and_in_a_hundred_columns() {
+        let long = "word ".repeat(40);
+        let findings = [
+            Finding::pass(long.trim()).on(Requirement::O1),
+            Finding::pass("fine").on(Requirement::O10),
+            Finding::fail(long.trim(), long.trim()).on(Requirement::O10),
+            (Subject::Settings, Finding::warn("look", "")),
+        ];
+        let report = Report { environments: Vec::new(), server: lines(findings) };
+        let text = anstream::adapter::strip_str(&table(&report, false)).to_string();
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        assert!(!text.contains("fine"), "{text}");
+        for words in ["  O10     FAIL  Thales is told", "                To do: word", "settings", "1 line fails"] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+    }
+}
