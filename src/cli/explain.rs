@@ -2,24 +2,42 @@
 
 mod json;
 mod layout;
+mod requirements;
 mod topics;
 
 use std::process::ExitCode;
 
-use clap::ValueEnum;
+use clap::{Subcommand, ValueEnum};
 use layout::Layout;
 
 use super::{Error, say};
-use crate::thales::{Catalogue, Product};
+use crate::thales::{Catalogue, Product, Requirement};
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 pub(super) struct Arguments {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// The product to explain; without one, all of them in a line each
     #[arg(value_parser = product)]
     product: Option<Product>,
     /// How to write it; markdown and json are of every product where none is named
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  issuer-host explain
+  issuer-host explain cof
+  issuer-host explain tsh --format json
+  issuer-host explain requirement O6";
+
+/// What else can be explained.
+#[derive(Debug, Subcommand)]
+enum Other {
+    /// Explain what Thales requires, by number
+    Requirement(requirements::Arguments),
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -34,6 +52,9 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    if let Some(Other::Requirement(arguments)) = &arguments.other {
+        return requirements::run(arguments).map(|()| ExitCode::SUCCESS);
+    }
     let products = arguments.product.map_or_else(|| Product::ALL.to_vec(), |product| vec![product]);
     let catalogue = Catalogue::built_in();
     let text = match (arguments.format, arguments.product) {
@@ -49,7 +70,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
 
 /// Reads a product as clap wants it: an error ends with exit code 2.
 fn product(name: &str) -> Result<Product, String> {
-    Product::from_name(name).map_err(|error| format!("{error}; {}", error.remedy()))
+    Product::from_name(name).map_err(|error| match Requirement::from_name(name) {
+        Ok(requirement) => {
+            format!("{error}; a requirement is explained by: issuer-host explain requirement {requirement}")
+        }
+        Err(_) => format!("{error}; {}", error.remedy()),
+    })
 }
 
 fn one(catalogue: &Catalogue, product: Product, layout: Layout) -> String {

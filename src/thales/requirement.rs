@@ -1,7 +1,10 @@
 //! What Thales requires of the two directions, by number.
 
+mod meaning;
+
 use std::fmt;
 
+pub use meaning::{Families, Meaning};
 use thiserror::Error;
 
 /// A requirement: `O1` to `O14` on the direction in which Thales calls, `I1` to `I10` on that in which Thales is called.

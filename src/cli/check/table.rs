@@ -5,7 +5,7 @@ use crate::cli::color::{BAD, FAINT, GOOD, HEADING, WARNING, styled};
 use crate::cli::wrapping::wrapped;
 
 /// Columns before what was found: subject and status.
-const MARGIN: usize = 16;
+const MARGIN: usize = 17;
 
 /// The report; `refused` where a server would not start.
 pub(super) fn table(report: &Report, refused: bool) -> String {
@@ -48,7 +48,7 @@ fn told(line: &Line) -> String {
         Status::Warn => (WARNING, "warn"),
         Status::Fail => (BAD, "FAIL"),
     };
-    format!("  {:<8}{}  {}\n", line.subject.name(), styled(style, word), text.trim_start())
+    format!("  {:<9}{}  {}\n", line.subject.name(), styled(style, word), text.trim_start())
 }
 
 fn conclusion(report: &Report, refused: bool) -> String {
@@ -97,7 +97,7 @@ mod tests {
         let text = anstream::adapter::strip_str(&table(&report, false)).to_string();
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
         assert!(!text.contains("fine"), "{text}");
-        for words in ["  O10     FAIL  Thales is told", "                To do: word", "settings", "1 line fails"] {
+        for words in ["  O10      FAIL  Thales is told", "                 To do: word", "settings", "1 line fails"] {
             assert!(text.contains(words), "{words}: {text}");
         }
     }

@@ -6,6 +6,7 @@ use http::Uri;
 
 use super::Findings;
 use super::second_keys::shared_secrets;
+use super::settings::url;
 use super::stage::Stage;
 use crate::cli::check::examined::{Examined, Whole};
 use crate::cli::check::report::Finding;
@@ -68,7 +69,7 @@ fn shared_settings(one: &Whole<'_>, other: &Whole<'_>, name: &str) -> Vec<Findin
     let mut findings = Vec::new();
     if one.backend.url == other.backend.url {
         findings.push(Finding::warn(
-            format!("calls go to {} as those of {name} do", one.backend.url),
+            format!("calls go to {}, as those of {name} do", url(&one.backend.url)),
             "Give each environment a backend of its own, unless this one tells them apart by itself.",
         ));
     }

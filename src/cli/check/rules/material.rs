@@ -4,6 +4,7 @@ use super::Findings;
 use crate::cli::check::examined::Examined;
 use crate::cli::check::report::{Finding, Status, Subject};
 use crate::pki::endorsed_chain::{EndorsedChainWarning, EndorsementProblem};
+use crate::pki::revocation::ListWarning;
 use crate::pki::server_credential::{CredentialProblem, CredentialWarning};
 use crate::pki::trust_anchors::{AnchorProblem, AnchorRefusal, AnchorWarning};
 use crate::pki::{EndorsedChain, RevocationLists, ServerCredential, TrustAnchors, TrustAnchorsError};
@@ -33,7 +34,7 @@ pub(super) fn findings(environment: &Examined<'_>) -> Findings {
     findings.extend(endorsed.map(|warning| endorsed_warning(&shown(&parts.endorsed_chain), warning)));
     let lists = environment.material.as_ref().ok().map(|material| &material.revocation.lists);
     let lists = lists.into_iter().flat_map(RevocationLists::warnings);
-    findings.extend(lists.map(|warning| Finding::told(Status::Warn, &warning.to_string()).on(Requirement::O5)));
+    findings.extend(lists.map(list_warning));
     findings
 }
 
@@ -129,4 +130,13 @@ fn endorsed_warning(file: &str, warning: &EndorsedChainWarning) -> (Subject, Fin
         EndorsedChainWarning::NotValid { .. } => finding.on(Requirement::O10),
         _ => finding.on(Requirement::O8),
     }
+}
+
+fn list_warning(warning: &ListWarning) -> (Subject, Finding) {
+    let status = match warning {
+        // Everybody whom it covers is refused: Thales, normally.
+        ListWarning::Expired { .. } => Status::Fail,
+        _ => Status::Warn,
+    };
+    Finding::told(status, &format!("crl: {warning}")).on(Requirement::O5)
 }

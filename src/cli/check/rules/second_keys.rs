@@ -49,7 +49,9 @@ fn tokens(whole: &Whole<'_>, required: bool) -> Vec<Finding> {
         return vec![if required {
             missing(whole, "d1-ecom: no bearer token (OAuth 2.0) is asked for", to_do)
         } else {
-            Finding::pass("d1: no bearer token is asked for, which is as Thales set your tenant up")
+            Finding::pass(
+                "d1: no bearer token is asked for; where Thales set your tenant up with OAuth 2.0, write a table tokens",
+            )
         }];
     };
     match &tokens.issuer {

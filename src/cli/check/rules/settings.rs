@@ -1,5 +1,7 @@
 //! What no requirement is about: the backend, and whatever else the configuration says.
 
+use http::Uri;
+
 use super::Findings;
 use super::life::ending;
 use crate::app::SettingProblem;
@@ -17,7 +19,7 @@ pub(super) fn backend(environment: &Examined<'_>) -> Findings {
     }
     let mut findings = certificates(backend, environment);
     if findings.is_empty() {
-        findings.push(Finding::pass(format!("calls go to {}", backend.url)));
+        findings.push(Finding::pass(format!("calls go to {}", url(&backend.url))));
     }
     findings.into_iter().map(|finding| (Subject::Backend, finding)).collect()
 }
@@ -33,6 +35,12 @@ fn certificates(backend: &BackendSettings, environment: &Examined<'_>) -> Vec<Fi
         findings.extend(facts.filter_map(|facts| ending(called, &facts, environment.now, "Renew it.")));
     }
     findings
+}
+
+/// Without the path, which a backend's url does not have.
+pub(super) fn url(url: &Uri) -> String {
+    let authority = url.authority().map_or("", |authority| authority.as_str());
+    format!("{}://{authority}", url.scheme_str().unwrap_or("http"))
 }
 
 /// What is wrong with settings, at the environment that it is about, or None; `known` has been told already.
