@@ -45,3 +45,36 @@ fn an_unknown_product_is_refused_with_the_nearest() {
     assert!(words.contains("did you mean \"tsh-auxiliary\"?"), "{words}");
     assert!(output.stdout.is_empty());
 }
+
+#[test]
+fn requirements_are_told_in_a_line_each() {
+    insta::assert_snapshot!(told(&["requirement"]));
+}
+
+#[test]
+fn a_requirement_is_told_with_what_each_family_asks_for() {
+    insta::assert_snapshot!(told(&["requirement", "o2"]));
+    insta::assert_snapshot!(told(&["requirement", "I4"]));
+}
+
+#[test]
+fn a_program_gets_requirements_as_json() {
+    let all: serde_json::Value = serde_json::from_str(&told(&["requirement", "--format", "json"])).unwrap();
+    let numbers: Vec<_> = all.as_array().unwrap().iter().map(|one| one["requirement"].as_str().unwrap()).collect();
+    assert_eq!((numbers.len(), numbers[0], numbers[23]), (24, "O1", "I10"));
+    let one: serde_json::Value = serde_json::from_str(&told(&["requirement", "O7", "--format", "json"])).unwrap();
+    assert_eq!(one[0]["families"]["ecom"], serde_json::Value::Null);
+    assert_eq!((&one[0]["direction"], &one[0]["commands"][0]), (&"outbound".into(), &"sign".into()));
+}
+
+#[test]
+fn an_unknown_requirement_is_refused_and_one_in_the_place_of_a_product_is_understood() {
+    for (arguments, word) in
+        [(["requirement", "O15"], "write O1 to O14 or I1 to I10"), (["O6", "--format=text"], "explain requirement O6")]
+    {
+        let output = explain(&arguments);
+        assert_eq!(output.status.code(), Some(2));
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert!(words.contains(word), "{words}");
+    }
+}

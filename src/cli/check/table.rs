@@ -59,10 +59,10 @@ fn conclusion(report: &Report, refused: bool) -> String {
         (false, 0, warn) => {
             (WARNING, format!("The configuration can be served; look at the {}.", counted(warn, "warning")))
         }
-        (false, fail, 0) => (BAD, format!("The configuration can be served, but {} of it.", failing(fail))),
+        (false, fail, 0) => (BAD, format!("The configuration can be served, but {}.", failing(fail))),
         (false, fail, warn) => {
-            let words = format!("The configuration can be served, but {} of it; ", failing(fail));
-            (BAD, format!("{words}look at the {} as well.", counted(warn, "warning")))
+            let look = format!("look at the {} as well", counted(warn, "warning"));
+            (BAD, format!("The configuration can be served, but {}; {look}.", failing(fail)))
         }
     };
     let more = "`issuer-host explain requirement O6` tells what a number asks for.";

@@ -101,3 +101,21 @@ fn the_name_of_a_public_root_is_known_and_others_are_not() {
     assert!(is_name_of_public_root(&name), "{name}");
     assert!(!is_name_of_public_root("CN=Thales Client CA,O=Thales") && !is_name_of_public_root(""));
 }
+
+#[test]
+fn a_server_s_chain_leads_to_a_public_root_by_a_path_that_holds() {
+    let root = Minted::self_signed(ca("public root"));
+    let issuing = root.issue(ca("public issuing"));
+    let mut params = valid(rcgen::CertificateParams::new(["issuer.bank.test".to_owned()]).unwrap(), 2020, 2040);
+    params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+    let leaf = issuing.issue(params);
+    let roots = [webpki::anchor_from_trusted_cert(&root.der).unwrap()];
+    let whole = [leaf.der.clone(), issuing.der.clone()];
+    assert_eq!(root_of_chain(&whole, &roots, now()).as_deref(), Some(PUBLIC));
+    assert_eq!(root_of_chain(&whole[..1], &roots, now()), None, "the certificate between is missing");
+    let later = UnixTime::since_unix_epoch(std::time::Duration::from_secs(now().as_secs() + 100 * 366 * 86_400));
+    assert_eq!(root_of_chain(&whole, &roots, later), None, "it holds no more");
+    // The name is right, the key is not.
+    let other = Minted::self_signed(ca("public root"));
+    assert_eq!(root_of_chain(&whole, &[webpki::anchor_from_trusted_cert(&other.der).unwrap()], now()), None);
+}

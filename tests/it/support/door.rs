@@ -1,5 +1,7 @@
 //! A server with certificates and a backend: what most tests start from.
 
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use serde_json::Value;
@@ -179,9 +181,11 @@ pub(crate) fn edit(directory: &Path, piece: &str, other: &str) {
     replace(directory, "issuer-host.toml", &text.replacen(piece, other, 1));
 }
 
-/// Writes a file into a test's directory.
+/// Writes a file into a test's directory, for its owner alone as `check` wants keys to be.
 pub(crate) fn write<T: AsRef<[u8]> + ?Sized>(directory: &Path, name: &str, contents: &T) {
-    std::fs::write(directory.join(name), contents).unwrap();
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(directory.join(name)).unwrap();
+    file.write_all(contents.as_ref()).unwrap();
 }
 
 fn text(setup: &Setup<'_>, backend_url: &str) -> String {

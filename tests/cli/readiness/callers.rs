@@ -1,0 +1,123 @@
+//! O5 to O7: whom the client CA admits.
+
+use rcgen::KeyUsagePurpose;
+
+use super::super::broken::isrg_root_x2;
+use super::super::pki::{Authority, Spec};
+use super::{lasting, ready};
+
+#[test]
+fn a_leaf_stands_in_the_client_ca() {
+    let operator = ready();
+    operator.write("client-ca.pem", &operator.clients.client("TSH").chain_pem());
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn the_client_ca_is_not_there() {
+    let operator = ready();
+    operator.edit("\"client-ca.pem\"", "\"nowhere.pem\"");
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn the_client_ca_is_no_pem() {
+    let operator = ready();
+    operator.write("client-ca.pem", "the Thales Client CA");
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn the_client_ca_has_expired() {
+    let operator = ready();
+    operator.write("client-ca.pem", &Authority::root_of(Spec::authority("Former Root").expired()).pem());
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn the_client_ca_ends_soon() {
+    let operator = ready();
+    operator.write("client-ca.pem", &Authority::root_of(Spec::authority("Client Root").valid(-1, 60)).pem());
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn one_client_ca_of_several_has_expired() {
+    let operator = ready();
+    let former = Authority::root_of(Spec::authority("Former Root").expired());
+    operator.write("client-ca.pem", &(former.pem() + &operator.clients.pem()));
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn the_client_ca_may_not_sign_certificates() {
+    let operator = ready();
+    let spec = lasting("Client Root").with(|params| params.key_usages = vec![KeyUsagePurpose::CrlSign]);
+    operator.write("client-ca.pem", &Authority::root_of(spec).pem());
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn the_client_ca_has_a_weak_key() {
+    let operator = ready();
+    operator.write("client-ca.pem", include_str!("../../../src/pki/testdata/rsa-1024-ca.pem"));
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn the_client_ca_is_one_of_the_public_web() {
+    let operator = ready();
+    operator.write("client-ca.pem", &isrg_root_x2());
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn the_client_ca_is_the_sample() {
+    let operator = ready();
+    operator.write("client-ca.pem", include_str!("../../../certs-sample/thales-client-ca.pem"));
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn the_client_ca_is_the_server_s_own() {
+    let operator = ready();
+    operator.write("client-ca.pem", &operator.servers.pem());
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+    operator.edit("private_key", "client_subject.allow = [\"CN=tsh-*\"]\nprivate_key");
+    assert_eq!(operator.shortcomings(&["--strict"]), "exit code 0", "control: it is narrowed to Thales (O7)");
+}
+
+#[test]
+fn the_client_ca_admits_the_customer_itself() {
+    let operator = ready();
+    operator.write("own.pem", &operator.clients.client("TLSMA-ECDSA/1234567890/TSH/TSP.PPR").chain_pem());
+    operator.write("old.pem", &operator.clients.issue(Spec::client("former").expired()).chain_pem());
+    let arguments = ["--own-client-certificate", "own.pem", "--own-client-certificate", "old.pem"];
+    insta::assert_snapshot!(operator.shortcomings(&arguments));
+    // What is said to be done about it helps.
+    let deny = "client_subject.deny = [\"CN=TLSMA-ECDSA/1234567890/TSH/TSP.PPR\"]\nprivate_key";
+    operator.edit("private_key", deny);
+    assert_eq!(operator.shortcomings(&["--strict", "--own-client-certificate", "own.pem"]), "exit code 0");
+}
+
+#[test]
+fn a_certificate_of_one_s_own_that_is_none_is_a_mistake() {
+    let operator = ready();
+    operator.write("own.pem", "");
+    for (file, words) in [("own.pem", "own.pem"), ("none.pem", "cannot read none.pem")] {
+        let output = operator.report(&["--own-client-certificate", file]);
+        assert_eq!(output.status.code(), Some(1));
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.contains(words) && output.stdout.is_empty(), "{told}");
+    }
+}
+
+#[test]
+fn a_revocation_list_has_expired() {
+    let operator = ready();
+    operator.edit("private_key", "crl = [\"a.crl\"]\nprivate_key");
+    operator.write("a.crl", &operator.clients.crl(1, &[], time::Duration::seconds(-10)));
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+    operator.write("a.crl", &operator.clients.crl(2, &[], time::Duration::days(30)));
+    assert_eq!(operator.shortcomings(&["--strict"]), "exit code 0", "control");
+}

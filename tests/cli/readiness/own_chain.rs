@@ -1,0 +1,121 @@
+//! O8 to O10: the chain that the server shows.
+
+use rcgen::PKCS_ED25519;
+
+use super::super::pki::{Authority, Spec};
+use super::{HOST, lasting, ready};
+
+#[test]
+fn the_chain_is_in_the_wrong_order() {
+    let operator = ready();
+    let identity = operator.issuing().intermediate_of(lasting("Second CA")).issue(Spec::server(HOST));
+    let [leaf, second, first] = [0, 1, 2].map(|at| identity.chain[at].clone());
+    operator.show(&identity.behind(vec![leaf, first, second]));
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn the_chain_has_a_gap() {
+    let operator = ready();
+    let identity = operator.issuing().intermediate_of(lasting("Second CA")).issue(Spec::server(HOST));
+    let [leaf, _, first] = [0, 1, 2].map(|at| identity.chain[at].clone());
+    operator.show(&identity.behind(vec![leaf, first]));
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn the_chain_is_the_leaf_alone() {
+    let operator = ready();
+    operator.show(&operator.issuing().issue(Spec::server(HOST)).leaf_only());
+    // What Thales was given does not reach it without the certificate between.
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn the_chain_ends_with_its_root() {
+    let operator = ready();
+    let identity = operator.issuing().issue(Spec::server(HOST));
+    operator.show(&identity.followed_by([operator.servers.certificate().clone()]));
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn the_key_is_another_one() {
+    let operator = ready();
+    operator.write("server-key.pem", &operator.servers.client("other").key_pem());
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn the_key_is_of_a_kind_that_callers_do_not_take() {
+    let operator = ready();
+    operator.show(&operator.issuing().issue(Spec::server(HOST).key(&PKCS_ED25519)));
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn the_certificate_has_expired() {
+    let operator = ready();
+    operator.show(&operator.issuing().issue(Spec::server(HOST).expired()));
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn the_certificate_ends_soon() {
+    let operator = ready();
+    operator.show(&operator.issuing().issue(Spec::server(HOST).valid(-1, 20)));
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn the_certificate_is_not_for_servers() {
+    let operator = ready();
+    let names = Spec::server(HOST);
+    let spec = names.with(|params| params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth]);
+    operator.show(&operator.issuing().issue(spec));
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn the_certificate_is_for_another_host() {
+    let operator = ready();
+    operator.show(&operator.issuing().issue(Spec::server("other.bank.test")));
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn the_chain_is_not_the_endorsed_one() {
+    let operator = ready();
+    operator.write("endorsed.pem", &Authority::root_of(lasting("Endorsed Root")).pem());
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn the_endorsed_chain_is_a_leaf() {
+    let operator = ready();
+    operator.write("endorsed.pem", &operator.servers.issue(Spec::server(HOST)).leaf_only().chain_pem());
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn thales_was_given_nothing() {
+    let operator = ready();
+    operator.edit("endorsed_chain = \"endorsed.pem\"\n", "");
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn a_ca_of_the_chain_ends_soon() {
+    let operator = ready();
+    let ending = operator.servers.intermediate_of(Spec::authority("Server Issuing CA").valid(-1, 60));
+    operator.show(&ending.issue(Spec::server(HOST).valid(-1, 59)));
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
+
+#[test]
+fn an_endorsed_ca_has_expired() {
+    let operator = ready();
+    let former = Authority::root_of(Spec::authority("Former Root").expired());
+    operator.write("endorsed.pem", &(operator.servers.pem() + &former.pem()));
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+}
