@@ -68,7 +68,9 @@ impl Failure {
         let mut cause = Some(error);
         let mut closed = false;
         while let Some(current) = cause {
+            // HTTP/2 keeps what happened to the stream in an error of its own.
             let io = current.downcast_ref::<io::Error>();
+            let io = io.or_else(|| current.downcast_ref::<h2::Error>().and_then(h2::Error::get_io));
             let tls = current
                 .downcast_ref::<rustls::Error>()
                 .or_else(|| io.and_then(io::Error::get_ref).and_then(|inner| inner.downcast_ref::<rustls::Error>()));

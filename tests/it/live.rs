@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 
 use old_server::OldServer;
 use other_server::{Clients, Knobs, OtherServer};
+use rustls::SupportedProtocolVersion;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
@@ -15,6 +16,9 @@ use tokio::net::TcpListener;
 use crate::support::door::write;
 use crate::support::tool::{self, Finished};
 use crate::support::{Authority, Door, HOST, Identity, Pki, Setup, Spec};
+
+const ONLY_TLS12: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
+const ONLY_TLS13: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
 
 /// Who looks, and what he has at hand.
 struct Looker {
@@ -48,7 +52,7 @@ impl Looker {
 
     async fn faults_with(&self, address: SocketAddr, more: &[&str]) -> Vec<String> {
         let credential = ["--client-certificate", "client.pem", "--client-key", "client-key.pem"];
-        let finished = self.runs(address, &[&credential, &["--format", "json"], more].concat()).await;
+        let finished = self.runs(address, &[&credential[..], &["--format", "json"], more].concat()).await;
         let text = finished.text();
         let report: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
         let lines = report["lines"].as_array().unwrap();
@@ -169,8 +173,8 @@ async fn names_protocols_versions_and_early_data_that_deserve_a_look_are_told_of
         ("HTTP/1.1", Knobs { protocols: &[b"http/1.1"], ..Knobs::default() }, &[]),
         ("HTTP/2", Knobs { protocols: &[b"h2"], ..Knobs::default() }, &["warn O14"]),
         ("early data", Knobs { early_data: true, ..Knobs::default() }, &["warn O1"]),
-        ("TLS 1.2", Knobs { versions: &[&rustls::version::TLS12], ..Knobs::default() }, &[]),
-        ("TLS 1.3", Knobs { versions: &[&rustls::version::TLS13], ..Knobs::default() }, &["warn O2"]),
+        ("TLS 1.2", Knobs { versions: ONLY_TLS12, ..Knobs::default() }, &[]),
+        ("TLS 1.3", Knobs { versions: ONLY_TLS13, ..Knobs::default() }, &["warn O2"]),
     ] {
         let server = OtherServer::start(&pki, &pki.server, knobs).await;
         assert_eq!(looker.faults(server.address).await, faults, "{what}");
