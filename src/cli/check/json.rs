@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::report::{Finding, Line, Report, Status, Subject};
+use super::report::{EnvironmentReport, Finding, Line, Report, Status, Subject};
 
 /// `{status, refused, counts, environments: [{environment, lines}], server: [line]}`. A line is `{requirement, subject, title,
 /// status, findings: [{status, found, to_do}]}`, where `requirement` is null for what no requirement is about. Statuses are `pass`,
@@ -20,6 +20,16 @@ pub(super) fn json(report: &Report, refused: bool) -> Value {
         },
         "environments": environments.collect::<Vec<_>>(),
         "server": lines(&report.server),
+    })
+}
+
+/// `{status, address, server_name, lines: [line]}`, of a server that was looked at from outside; a line may be `skipped` too.
+pub(super) fn live(address: &str, report: &EnvironmentReport) -> Value {
+    json!({
+        "status": report.status().name(),
+        "address": address,
+        "server_name": report.name,
+        "lines": lines(&report.lines),
     })
 }
 

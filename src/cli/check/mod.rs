@@ -3,6 +3,7 @@
 mod examined;
 mod explanation;
 mod json;
+mod live;
 mod report;
 mod rules;
 mod store;
@@ -28,14 +29,16 @@ use crate::tls::now;
 pub(super) struct Arguments {
     #[command(flatten)]
     configuration: ConfigurationFile,
+    #[command(flatten)]
+    live: live::Arguments,
     /// A client certificate of your own (PEM), which client_ca must not admit; may be repeated
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "live")]
     own_client_certificate: Vec<PathBuf>,
     /// Exit with 1 for warnings too
     #[arg(long)]
     strict: bool,
     /// Below the table, tell all that is configured, and what each file holds
-    #[arg(long)]
+    #[arg(long, conflicts_with = "live")]
     details: bool,
     /// How to write it; details are text alone
     #[arg(long, value_enum, default_value_t)]
@@ -49,7 +52,10 @@ Examples:
   issuer-host check --config issuer-host.toml
   issuer-host check --config issuer-host.toml --details
   issuer-host check --config issuer-host.toml --strict --own-client-certificate tls/client.pem
-  issuer-host check --config issuer-host.toml --format json";
+  issuer-host check --config issuer-host.toml --format json
+
+  # a running server, from outside, as Thales meets it
+  issuer-host check --live tsh-pp.bank.example:443 --client-certificate client.pem --client-key client-key.pem";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -61,6 +67,9 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    if let Some(target) = &arguments.live.live {
+        return live::run(target, &arguments.live, arguments.format == Format::Json, arguments.strict);
+    }
     let own = arguments.own_client_certificate.iter().map(|path| OwnCertificate::read(path));
     let own: Vec<_> = own.collect::<Result<_, _>>()?;
     let Checked { report, refused, details } = match configuration::load(&arguments.configuration.sources()) {

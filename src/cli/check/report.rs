@@ -45,6 +45,8 @@ pub(super) enum Subject {
 pub(super) enum Status {
     /// As it should be.
     Pass,
+    /// Not looked at, and why not.
+    Skipped,
     /// It deserves a look: it may be meant.
     Warn,
     /// Not as Thales requires it, or not as a server can run.
@@ -80,6 +82,11 @@ impl EnvironmentReport {
     /// Sorts findings into lines.
     pub(super) fn new(name: &str, findings: impl IntoIterator<Item = (Subject, Finding)>) -> Self {
         Self { name: name.to_owned(), lines: lines(findings) }
+    }
+
+    /// The worst of its lines.
+    pub(super) fn status(&self) -> Status {
+        self.lines.iter().map(Line::status).max().unwrap_or(Status::Pass)
     }
 }
 
@@ -118,6 +125,7 @@ impl Status {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Pass => "pass",
+            Self::Skipped => "skipped",
             Self::Warn => "warn",
             Self::Fail => "fail",
         }
@@ -127,6 +135,10 @@ impl Status {
 impl Finding {
     pub(super) fn pass(found: impl Into<String>) -> Self {
         Self { status: Status::Pass, found: found.into(), to_do: String::new() }
+    }
+
+    pub(super) fn skipped(found: impl Into<String>) -> Self {
+        Self { status: Status::Skipped, found: found.into(), to_do: String::new() }
     }
 
     pub(super) fn warn(found: impl Into<String>, to_do: impl Into<String>) -> Self {

@@ -19,6 +19,16 @@ pub(super) fn table(report: &Report, refused: bool) -> String {
     text + &conclusion(report, refused)
 }
 
+/// What was seen of a running server; `unseen` = what nobody can tell from outside.
+pub(super) fn live(heading: &str, lines: &[Line], unseen: &str) -> String {
+    let count = |status| lines.iter().filter(|line| line.status() == status).count();
+    let rest = [(Status::Fail, "failed"), (Status::Warn, "to be looked at"), (Status::Skipped, "skipped")];
+    let rest = rest.map(|(status, words)| (count(status), words));
+    let rest: String = rest.iter().filter(|(n, _)| *n > 0).map(|(n, words)| format!(", {n} {words}")).collect();
+    let conclusion = format!("{} of {} lines pass{rest}. {unseen}", count(Status::Pass), lines.len());
+    format!("{}{}\n", part(heading, lines), wrapped(&conclusion, 0))
+}
+
 fn part(heading: &str, lines: &[Line]) -> String {
     let lines: String = lines.iter().map(told).collect();
     format!("{}\n{lines}\n", styled(HEADING, heading))
@@ -27,12 +37,12 @@ fn part(heading: &str, lines: &[Line]) -> String {
 fn told(line: &Line) -> String {
     let status = line.status();
     let mut paragraphs = Vec::new();
-    if status != Status::Pass {
+    if status > Status::Skipped {
         paragraphs.push((line.subject.title().to_owned(), MARGIN));
     }
     for finding in &line.findings {
         // What is as it should be is of no interest beside what is not.
-        if finding.status == Status::Pass && status != Status::Pass {
+        if finding.status == Status::Pass && status > Status::Skipped {
             continue;
         }
         paragraphs.push((finding.found.clone(), MARGIN));
@@ -45,6 +55,7 @@ fn told(line: &Line) -> String {
     // The styles are put in last: they take no columns.
     let (style, word) = match status {
         Status::Pass => (GOOD, "pass"),
+        Status::Skipped => (FAINT, "skip"),
         Status::Warn => (WARNING, "warn"),
         Status::Fail => (BAD, "FAIL"),
     };

@@ -2,7 +2,7 @@
 
 use rustls_pki_types::UnixTime;
 
-use super::{InspectionOptions, Line};
+use super::{Finding, InspectionOptions, Told};
 use crate::caller::inspection::{ChainSeen, Trusted};
 use crate::pki::facts::minute;
 use crate::pki::server_credential::{CredentialProblem, CredentialWarning};
@@ -22,7 +22,7 @@ const WHOLE_CHAIN: &str = "Serve the whole CUSTOMER_TLS_SERVER_CERTIFICATE_CHAIN
                            followed by its issuer; the root can stay out.";
 
 /// O8 and O9.
-pub(super) fn lines(seen: &ChainSeen, options: &InspectionOptions) -> Vec<Line> {
+pub(super) fn lines(seen: &ChainSeen, options: &InspectionOptions) -> Vec<Told> {
     [Topic::Order, Topic::Name, Topic::Validity, Topic::Key]
         .into_iter()
         .map(|topic| line(topic, seen, options))
@@ -30,16 +30,16 @@ pub(super) fn lines(seen: &ChainSeen, options: &InspectionOptions) -> Vec<Line> 
         .collect()
 }
 
-fn line(topic: Topic, seen: &ChainSeen, options: &InspectionOptions) -> Line {
+fn line(topic: Topic, seen: &ChainSeen, options: &InspectionOptions) -> Told {
     let problems: Vec<String> =
         seen.served.problems.iter().map(problem).filter(|(about, _)| *about == topic).map(|(_, words)| words).collect();
     if !problems.is_empty() {
-        return Line::fail(Requirement::O8, sentences(&problems), to_do(topic));
+        return Finding::fail(sentences(&problems), to_do(topic)).on(Requirement::O8);
     }
     if topic == Topic::Order
         && let Some(alone) = alone_and_unknown(seen)
     {
-        return Line::fail(Requirement::O8, alone, WHOLE_CHAIN);
+        return Finding::fail(alone, WHOLE_CHAIN).on(Requirement::O8);
     }
     let warnings: Vec<(String, &str)> = seen
         .served
@@ -50,10 +50,10 @@ fn line(topic: Topic, seen: &ChainSeen, options: &InspectionOptions) -> Line {
         .map(|(_, words, to_do)| (words, to_do))
         .collect();
     match &warnings[..] {
-        [] => Line::pass(Requirement::O8, found(topic, seen, options)),
+        [] => Finding::pass(found(topic, seen, options)).on(Requirement::O8),
         [(_, to_do), ..] => {
             let words: Vec<String> = warnings.iter().map(|(words, _)| words.clone()).collect();
-            Line::warn(Requirement::O8, sentences(&words), *to_do)
+            Finding::warn(sentences(&words), *to_do).on(Requirement::O8)
         }
     }
 }
@@ -70,28 +70,17 @@ fn alone_and_unknown(seen: &ChainSeen) -> Option<String> {
     })
 }
 
-fn trust(seen: &ChainSeen, options: &InspectionOptions) -> Line {
+fn trust(seen: &ChainSeen, options: &InspectionOptions) -> Told {
     let requirement = Requirement::O9;
     match &seen.trusted {
-        Trusted::Publicly => Line::pass(requirement, "The chain ends at a CA that Mozilla recognises."),
-        Trusted::Privately => Line::pass(
-            requirement,
-            "The chain ends at the CA of --server-ca, a private one: Thales needs it as a PEM trust store.",
-        ),
+        Trusted::Publicly => Finding::pass("The chain ends at a CA that Mozilla recognises.").on(requirement),
+        Trusted::Privately => Finding::pass("The chain ends at the CA of --server-ca, a private one: Thales needs it as a PEM trust store.").on(requirement),
         Trusted::Nowhere(_) if is_broken(seen) => {
-            Line::skipped(requirement, "Not looked at: who trusts the chain; the chain has to be put right first.")
+            Finding::skipped("Not looked at: who trusts the chain; the chain has to be put right first.").on(requirement)
         }
-        Trusted::Nowhere(why) if options.private_trust.is_some() => Line::fail(
-            requirement,
-            format!("The chain ends neither at a CA that Mozilla recognises nor at that of --server-ca: {why}."),
-            "Look whether the file holds the CA that issued this chain, and whether every certificate below it is sent.",
-        ),
-        Trusted::Nowhere(why) => Line::fail(
-            requirement,
-            format!("The chain does not end at a CA that Mozilla recognises: {why}."),
-            "Take a certificate of such a CA. For a private one, send it to Thales as a PEM trust store, and name it here \
-             with --server-ca.",
-        ),
+        Trusted::Nowhere(why) if options.private_trust.is_some() => Finding::fail(format!("The chain ends neither at a CA that Mozilla recognises nor at that of --server-ca: {why}."), "Look whether the file holds the CA that issued this chain, and whether every certificate below it is sent.").on(requirement),
+        Trusted::Nowhere(why) => Finding::fail(format!("The chain does not end at a CA that Mozilla recognises: {why}."), "Take a certificate of such a CA. For a private one, send it to Thales as a PEM trust store, and name it here \
+             with --server-ca.").on(requirement),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::target::is_private;
-use super::{Line, admission, chain};
+use super::{Finding, Told, admission, chain};
 use crate::caller::Failure;
 use crate::caller::failure::alert_name;
 use crate::caller::inspection::hello::FirstAnswer;
@@ -13,7 +13,7 @@ use crate::pki::distinguished_name::printable;
 use crate::thales::requirement::Requirement;
 
 /// All lines, by requirement.
-pub(super) fn of(seen: &Inspection, options: &InspectionOptions) -> Vec<Line> {
+pub(super) fn of(seen: &Inspection, options: &InspectionOptions) -> Vec<Told> {
     let mut lines = admission::lines(seen, options);
     lines.push(versions(&seen.tls12, &seen.tls13));
     lines.push(old_versions(&seen.old_versions));
@@ -25,36 +25,27 @@ pub(super) fn of(seen: &Inspection, options: &InspectionOptions) -> Vec<Line> {
         let nothing = "Not looked at: there is no handshake to look at.";
         let unseen =
             [Requirement::O1, Requirement::O5, Requirement::O8, Requirement::O9, Requirement::O11, Requirement::O14];
-        lines.extend(unseen.map(|requirement| Line::skipped(requirement, nothing)));
+        lines.extend(unseen.map(|requirement| Finding::skipped(nothing).on(requirement)));
     }
     lines.extend(seen.chain.iter().flat_map(|seen| chain::lines(seen, options)));
     lines.extend(seen.names.as_ref().map(names));
     lines.extend(seen.protocols.as_ref().map(protocols));
-    lines.sort_by_key(|line| line.requirement);
     lines
 }
 
-fn versions(tls12: &Version, tls13: &Version) -> Line {
+fn versions(tls12: &Version, tls13: &Version) -> Told {
     let requirement = Requirement::O2;
     match (tls12, tls13) {
-        (Version::Spoken, Version::Spoken) => Line::pass(requirement, "TLS 1.2 and TLS 1.3 are spoken."),
+        (Version::Spoken, Version::Spoken) => Finding::pass("TLS 1.2 and TLS 1.3 are spoken.").on(requirement),
         (Version::Spoken, Version::Refused(why)) => {
-            Line::pass(requirement, format!("TLS 1.2 is spoken, TLS 1.3 is not ({}).", because(why)))
+            Finding::pass(format!("TLS 1.2 is spoken, TLS 1.3 is not ({}).", because(why))).on(requirement)
         }
-        (Version::Refused(why), Version::Spoken) => Line::warn(
-            requirement,
-            format!("TLS 1.3 is spoken, TLS 1.2 is not ({}).", because(why)),
-            "Switch TLS 1.2 on as well, unless Thales has said that all of its callers speak TLS 1.3.",
-        ),
-        (Version::Refused(older), Version::Refused(newer)) => Line::fail(
-            requirement,
-            format!("Neither TLS 1.2 ({}) nor TLS 1.3 ({}) is spoken.", because(older), because(newer)),
-            "Look whether this is the right port and the right name (--server-name); then switch TLS 1.2 and TLS 1.3 on.",
-        ),
+        (Version::Refused(why), Version::Spoken) => Finding::warn(format!("TLS 1.3 is spoken, TLS 1.2 is not ({}).", because(why)), "Switch TLS 1.2 on as well, unless Thales has said that all of its callers speak TLS 1.3.").on(requirement),
+        (Version::Refused(older), Version::Refused(newer)) => Finding::fail(format!("Neither TLS 1.2 ({}) nor TLS 1.3 ({}) is spoken.", because(older), because(newer)), "Look whether this is the right port and the right name (--server-name); then switch TLS 1.2 and TLS 1.3 on.").on(requirement),
     }
 }
 
-fn old_versions(answers: &[OldVersion]) -> Line {
+fn old_versions(answers: &[OldVersion]) -> Told {
     let requirement = Requirement::O2;
     let of = |chosen: fn(&OldVersion) -> bool| {
         let names: Vec<&str> = answers.iter().filter(|old| chosen(old)).map(|old| old.name).collect();
@@ -62,23 +53,20 @@ fn old_versions(answers: &[OldVersion]) -> Line {
     };
     let spoken = of(OldVersion::is_spoken);
     if !spoken.is_empty() {
-        return Line::fail(
-            requirement,
+        return Finding::fail(
             format!("{spoken}: the server goes on with it."),
             "Switch off everything before TLS 1.2 (nginx: ssl_protocols TLSv1.2 TLSv1.3).",
-        );
+        )
+        .on(requirement);
     }
     let silent = of(|old| old.answer == FirstAnswer::Silence);
     if !silent.is_empty() {
         let found = format!("{silent}: there is no answer at all.");
-        return Line::warn(
-            requirement,
-            found,
-            "Look what stands before the server: a refusal is an alert, not silence.",
-        );
+        return Finding::warn(found, "Look what stands before the server: a refusal is an alert, not silence.")
+            .on(requirement);
     }
     let each: Vec<String> = answers.iter().map(|old| format!("{} ({})", old.name, answered(old.answer))).collect();
-    Line::pass(requirement, format!("Refused: {}.", each.join(", ")))
+    Finding::pass(format!("Refused: {}.", each.join(", "))).on(requirement)
 }
 
 fn answered(answer: FirstAnswer) -> String {
@@ -91,21 +79,21 @@ fn answered(answer: FirstAnswer) -> String {
     }
 }
 
-fn suites(suites: &Suites) -> Line {
+fn suites(suites: &Suites) -> Told {
     let requirement = Requirement::O2;
     if !suites.broken.is_empty() {
-        return Line::fail(
-            requirement,
+        return Finding::fail(
             format!("Suites that protect nothing are taken, such as {}.", suites.broken.join(", ")),
             "Leave suites with RC4, DES, 3DES, NULL and EXPORT, and anonymous ones, out of the server's list.",
-        );
+        )
+        .on(requirement);
     }
     if !suites.weak.is_empty() {
-        return Line::warn(
-            requirement,
+        return Finding::warn(
             format!("Suites without forward secrecy or with CBC are taken, such as {}.", suites.weak.join(", ")),
             "Take suites with ECDHE and with AES-GCM or ChaCha20-Poly1305 alone.",
-        );
+        )
+        .on(requirement);
     }
     let mut parts = Vec::new();
     if !suites.tls13.is_empty() {
@@ -114,39 +102,35 @@ fn suites(suites: &Suites) -> Line {
     if !suites.sound.is_empty() {
         parts.push(format!("TLS 1.2 with {}", suites.sound.join(", ")));
     }
-    Line::pass(
-        requirement,
-        format!("Suites with forward secrecy and authenticated encryption alone: {}.", parts.join("; ")),
-    )
+    Finding::pass(format!("Suites with forward secrecy and authenticated encryption alone: {}.", parts.join("; ")))
+        .on(requirement)
 }
 
-fn port(address: SocketAddr) -> Line {
+fn port(address: SocketAddr) -> Told {
     match address.port() {
-        443 => Line::pass(Requirement::O3, "Port 443."),
-        8443 => Line::pass(Requirement::O3, "Port 8443; Thales prefers 443."),
-        other => Line::warn(
-            Requirement::O3,
+        443 => Finding::pass("Port 443.").on(Requirement::O3),
+        8443 => Finding::pass("Port 8443; Thales prefers 443.").on(Requirement::O3),
+        other => Finding::warn(
             format!("Port {other}: Thales calls 443 or 8443."),
             "See to it that one of the two leads here, and look at that one from where Thales would call.",
-        ),
+        )
+        .on(Requirement::O3),
     }
 }
 
-fn reached(address: SocketAddr) -> Line {
+fn reached(address: SocketAddr) -> Told {
     let ip = address.ip();
     if is_private(ip) {
         let found =
             format!("Not looked at: {ip} is an address of this machine or of a private network, not of the internet.");
-        Line::skipped(Requirement::O4, found)
+        Finding::skipped(found).on(Requirement::O4)
     } else {
-        Line::pass(
-            Requirement::O4,
-            format!("{ip} is reached from here. Thales calls from addresses of its own: allow them all."),
-        )
+        Finding::pass(format!("{ip} is reached from here. Thales calls from addresses of its own: allow them all."))
+            .on(Requirement::O4)
     }
 }
 
-fn names(names: &Names) -> Line {
+fn names(names: &Names) -> Told {
     let unsaid = match &names.unsaid {
         NameTaken::Taken => "without a name the server goes on".to_owned(),
         NameTaken::Refused(why) => format!("without a name it is refused as well ({})", because(why)),
@@ -154,34 +138,31 @@ fn names(names: &Names) -> Line {
     match &names.unknown {
         NameTaken::Refused(why) => {
             let found = format!("An unknown name ({UNKNOWN_NAME}) is refused ({}); {unsaid}.", because(why));
-            Line::pass(Requirement::O11, found)
+            Finding::pass(found).on(Requirement::O11)
         }
-        NameTaken::Taken => Line::warn(
-            Requirement::O11,
-            format!("The server answers to a name that nobody has ({UNKNOWN_NAME}); {unsaid}."),
-            "Refuse what is not ISSUER_HOST (issuer-host: set host; nginx: a default server with ssl_reject_handshake on).",
-        ),
+        NameTaken::Taken => Finding::warn(format!("The server answers to a name that nobody has ({UNKNOWN_NAME}); {unsaid}."), "Refuse what is not ISSUER_HOST (issuer-host: set host; nginx: a default server with ssl_reject_handshake on).").on(Requirement::O11),
     }
 }
 
-fn protocols(protocols: &Protocols) -> Line {
+fn protocols(protocols: &Protocols) -> Told {
     let requirement = Requirement::O14;
     match protocols {
-        Protocols { h2: true, http1: true, of_both } => Line::pass(
-            requirement,
-            format!("ALPN: h2 and http/1.1; {} where both are offered.", of_both.as_deref().unwrap_or("neither")),
-        ),
-        Protocols { h2: false, http1: true, .. } => Line::pass(requirement, "ALPN: http/1.1 alone."),
-        Protocols { h2: true, http1: false, .. } => Line::warn(
-            requirement,
+        Protocols { h2: true, http1: true, of_both } => Finding::pass(format!(
+            "ALPN: h2 and http/1.1; {} where both are offered.",
+            of_both.as_deref().unwrap_or("neither")
+        ))
+        .on(requirement),
+        Protocols { h2: false, http1: true, .. } => Finding::pass("ALPN: http/1.1 alone.").on(requirement),
+        Protocols { h2: true, http1: false, .. } => Finding::warn(
             "ALPN: h2 alone.",
             "Take http/1.1 as well: it is not known of every caller that it speaks HTTP/2.",
-        ),
-        Protocols { h2: false, http1: false, .. } => Line::warn(
-            requirement,
+        )
+        .on(requirement),
+        Protocols { h2: false, http1: false, .. } => Finding::warn(
             "ALPN: neither h2 nor http/1.1 is chosen, so callers have to guess.",
             "Switch ALPN on for http/1.1, and for h2 where it is spoken.",
-        ),
+        )
+        .on(requirement),
     }
 }
 

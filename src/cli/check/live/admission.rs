@@ -1,14 +1,14 @@
 //! Who is admitted, and what becomes of sessions, as lines of the report.
 
 use super::lines::because;
-use super::{Line, Status};
+use super::{Finding, Status, Told};
 use crate::caller::TlsVersions;
 use crate::caller::inspection::{Admission, Inspection, InspectionOptions, Outcome, Resumed};
 use crate::pki::public_roots::is_name_of_public_root;
 use crate::thales::requirement::Requirement;
 
 /// O1 and O5, where there was a handshake.
-pub(super) fn lines(seen: &Inspection, options: &InspectionOptions) -> Vec<Line> {
+pub(super) fn lines(seen: &Inspection, options: &InspectionOptions) -> Vec<Told> {
     if seen.admission.is_empty() {
         return Vec::new();
     }
@@ -16,16 +16,16 @@ pub(super) fn lines(seen: &Inspection, options: &InspectionOptions) -> Vec<Line>
     lines.push(if options.credential.is_some() {
         given(&seen.admission)
     } else {
-        Line::skipped(
-            Requirement::O5,
+        Finding::skipped(
             "Not looked at: whether a caller of Thales is admitted. Give --client-certificate and --client-key.",
         )
+        .on(Requirement::O5)
     });
     lines.push(sessions(seen, options));
     lines
 }
 
-fn nobody(admission: &[Admission]) -> Line {
+fn nobody(admission: &[Admission]) -> Told {
     let each = admission.iter().map(|tried| {
         let refusal = match (&tried.nobody, &tried.wanted) {
             // Who is not asked for a certificate is not refused for the lack of one.
@@ -43,9 +43,10 @@ fn nobody(admission: &[Admission]) -> Line {
     )
 }
 
-fn stranger(admission: &[Admission]) -> Line {
+fn stranger(admission: &[Admission]) -> Told {
     if admission.iter().all(|tried| tried.wanted.is_none()) {
-        return Line::skipped(Requirement::O5, "Not looked at: certificates of strangers; the server asks for none.");
+        return Finding::skipped("Not looked at: certificates of strangers; the server asks for none.")
+            .on(Requirement::O5);
     }
     let asked = admission.iter().filter(|tried| tried.wanted.is_some());
     let each = asked.map(|tried| {
@@ -60,37 +61,33 @@ fn stranger(admission: &[Admission]) -> Line {
 }
 
 /// The CAs that the server names when it asks for a certificate (RFC 8446 section 4.2.4).
-fn wanted(admission: &[Admission]) -> Line {
+fn wanted(admission: &[Admission]) -> Told {
     /// More names than these are counted.
     const SHOWN: usize = 5;
     let Some(names) = admission.iter().filter_map(|tried| tried.wanted.as_ref()).max_by_key(|names| names.len()) else {
-        return Line::skipped(
-            Requirement::O5,
-            "Not looked at: whose certificates are wanted; the server asks for none.",
-        );
+        return Finding::skipped("Not looked at: whose certificates are wanted; the server asks for none.")
+            .on(Requirement::O5);
     };
     if let Some(public) = names.iter().find(|name| is_name_of_public_root(name)) {
-        return Line::fail(
-            Requirement::O5,
+        return Finding::fail(
             format!("Certificates of {public} are wanted: a CA of the public web, which serves everybody."),
             "Put the Thales Client CA in the place of the public CAs.",
-        );
+        )
+        .on(Requirement::O5);
     }
     let mut shown: Vec<String> = names.iter().take(SHOWN).cloned().collect();
     if names.len() > SHOWN {
         shown.push(format!("{} more", names.len() - SHOWN));
     }
-    Line::pass(
-        Requirement::O5,
-        if shown.is_empty() {
-            "A certificate is asked for; of which CAs, the server does not say.".to_owned()
-        } else {
-            format!("Certificates of these CAs are wanted: {}.", shown.join("; "))
-        },
-    )
+    Finding::pass(if shown.is_empty() {
+        "A certificate is asked for; of which CAs, the server does not say.".to_owned()
+    } else {
+        format!("Certificates of these CAs are wanted: {}.", shown.join("; "))
+    })
+    .on(Requirement::O5)
 }
 
-fn given(admission: &[Admission]) -> Line {
+fn given(admission: &[Admission]) -> Told {
     let (mut status, mut parts) = (Status::Pass, Vec::new());
     for tried in admission {
         let Some(outcome) = &tried.given else { continue };
@@ -111,36 +108,32 @@ fn given(admission: &[Admission]) -> Line {
         }
     };
     let found = format!("With the given certificate: {}.", parts.join(", "));
-    Line { requirement: Requirement::O5, status, found, to_do: to_do.to_owned() }
+    Finding { status, found, to_do: to_do.to_owned() }.on(Requirement::O5)
 }
 
-fn sessions(seen: &Inspection, options: &InspectionOptions) -> Line {
+fn sessions(seen: &Inspection, options: &InspectionOptions) -> Told {
     if seen.resumption.is_empty() {
         let why = if options.credential.is_some() {
             "the given certificate is not admitted."
         } else {
             "sessions are for callers that are admitted. Give --client-certificate and --client-key."
         };
-        return Line::skipped(Requirement::O1, format!("Not looked at: what becomes of sessions; {why}"));
+        return Finding::skipped(format!("Not looked at: what becomes of sessions; {why}")).on(Requirement::O1);
     }
     let parts: Vec<String> = seen.resumption.iter().map(session).collect();
     let found = format!("Sessions: {}.", parts.join(", "));
     if seen.resumption.iter().any(|resumed| !resumed.again.is_answer()) {
-        return Line::fail(
-            Requirement::O1,
-            found,
-            "A caller that comes back with its session must get a full handshake at least: give all servers behind this \
-             address the same session keys, or none.",
-        );
+        return Finding::fail(found, "A caller that comes back with its session must get a full handshake at least: give all servers behind this \
+             address the same session keys, or none.").on(Requirement::O1);
     }
     if seen.resumption.iter().any(|resumed| resumed.early_data) {
-        return Line::warn(
-            Requirement::O1,
+        return Finding::warn(
             found,
             "Take no early data: whoever recorded it can send it again (nginx: ssl_early_data off).",
-        );
+        )
+        .on(Requirement::O1);
     }
-    Line::pass(Requirement::O1, found)
+    Finding::pass(found).on(Requirement::O1)
 }
 
 fn session(resumed: &Resumed) -> String {
@@ -178,21 +171,21 @@ impl Refusal {
 }
 
 /// Who must not be admitted, and what became of it in each version.
-fn told(requirement: Requirement, who: &str, each: Vec<(Refusal, String)>, to_do: &str) -> Line {
+fn told(requirement: Requirement, who: &str, each: Vec<(Refusal, String)>, to_do: &str) -> Told {
     let worst = each.iter().map(|(refusal, _)| *refusal).max().unwrap_or(Refusal::Unclear);
     let parts: Vec<String> = each.into_iter().map(|(_, words)| words).collect();
     let found = format!("{who}: {}.", parts.join(", "));
     match worst {
-        Refusal::InTls => Line::pass(requirement, found),
-        Refusal::InHttp => Line::warn(
-            requirement,
+        Refusal::InTls => Finding::pass(found).on(requirement),
+        Refusal::InHttp => Finding::warn(
             found,
             "The handshake lets everybody in, and HTTP sends them away: make sure that it does so for every path.",
-        ),
+        )
+        .on(requirement),
         Refusal::Unclear => {
-            Line::warn(requirement, found, "Look into the server's log: it is not clear whether it refused.")
+            Finding::warn(found, "Look into the server's log: it is not clear whether it refused.").on(requirement)
         }
-        Refusal::None => Line::fail(requirement, found, to_do),
+        Refusal::None => Finding::fail(found, to_do).on(requirement),
     }
 }
 

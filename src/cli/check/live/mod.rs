@@ -12,18 +12,20 @@ use std::time::Duration;
 
 use rustls_pki_types::ServerName;
 
-use super::color::{HEADING, styled};
-use super::report_line::{Line, Status};
-use super::wrapping::wrapped;
-use super::{Error, say};
+use super::report::{EnvironmentReport, Finding, Status, Subject};
+use super::{json, table};
 use crate::caller::inspection::{InspectionOptions, inspect};
 use crate::caller::{ClientCredential, ServerTrust};
+use crate::cli::{Error, say};
 use crate::pki::pem;
 use crate::tls::now;
 use target::Target;
 
 /// A connection, a handshake or an answer that takes this long will not come.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A finding and what it is about.
+type Told = (Subject, Finding);
 
 /// What nobody can tell from outside.
 const INVISIBLE: &str = "O6, O7, O10, O12 and O13 cannot be seen from outside.";
@@ -68,34 +70,15 @@ pub(super) fn run(target: &Target, arguments: &Arguments, json: bool, strict: bo
         let seen = inspect(&options, now()).await.map_err(|error| format!("cannot look at {target}: {error}"))?;
         Ok::<_, Error>((address, lines::of(&seen, &options)))
     })?;
-    let worst = lines.iter().map(|line| line.status).max().unwrap_or(Status::Pass);
+    let report = EnvironmentReport::new(name.to_str().as_ref(), lines);
     if json {
-        let report = serde_json::json!({
-            "address": address.to_string(),
-            "server_name": name.to_str(),
-            "lines": lines.iter().map(Line::to_json).collect::<Vec<_>>(),
-        });
-        say(serde_json::to_string_pretty(&report)?)?;
+        say(serde_json::to_string_pretty(&json::live(&address.to_string(), &report))?)?;
     } else {
-        print(&format!("{target} ({address}), asked for {}", name.to_str()), &lines)?;
+        let heading = format!("{target} ({address}), asked for {}", report.name);
+        say(table::live(&heading, &report.lines, INVISIBLE).trim_end())?;
     }
-    let good = worst < Status::Warn || (worst == Status::Warn && !strict);
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-fn print(heading: &str, lines: &[Line]) -> Result<(), Error> {
-    say(styled(HEADING, heading))?;
-    say("")?;
-    for line in lines {
-        say(line.to_text())?;
-    }
-    let count = |status| lines.iter().filter(|line| line.status == status).count();
-    let looked_at = format!("{} of {} lines pass", count(Status::Pass), lines.len());
-    let rest = [(Status::Fail, "failed"), (Status::Warn, "to be looked at"), (Status::Skipped, "skipped")];
-    let rest = rest.map(|(status, words)| (count(status), words));
-    let rest: String = rest.iter().filter(|(n, _)| *n > 0).map(|(n, words)| format!(", {n} {words}")).collect();
-    say(wrapped(&format!("\n{looked_at}{rest}. {INVISIBLE}"), 0))?;
-    Ok(())
+    let bound = if strict { Status::Warn } else { Status::Fail };
+    Ok(if report.status() >= bound { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Reads a name or an address as clap wants it.
