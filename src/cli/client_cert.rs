@@ -21,18 +21,20 @@ const CERTIFICATE: &str = "client-cert.pem";
 /// A certificate is valid from a little before it is made: other clocks are behind.
 const BACKDATED: Duration = Duration::from_secs(5 * 60);
 
+// Lines of at most 80 columns: in a longer one a narrow terminal breaks the command.
 const EXAMPLES: &str = "\
 Examples:
-  A key and a certificate for two years, with the common name that the portal shows:
+  For two years, with the common name that the portal shows:
     issuer-host client-cert --common-name merchant-0001 --out-dir sandbox
 
-  For one year, on P-384, the key encrypted with a passphrase out of a file:
+  For one year, on P-384, the key encrypted:
     issuer-host client-cert --common-name merchant-0001 --key p384 --days 365 \\
-      --passphrase-file passphrase.txt --certificate merchant.pem --key-out merchant-key.pem
+      --passphrase-file passphrase.txt \\
+      --certificate merchant.pem --key-out merchant-key.pem
 
   The next certificate for the same key:
-    issuer-host client-cert --common-name merchant-0001 --key-file sandbox/client-key.pem \\
-      --certificate next.pem";
+    issuer-host client-cert --common-name merchant-0001 \\
+      --key-file sandbox/client-key.pem --certificate next.pem";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]

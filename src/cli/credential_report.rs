@@ -175,9 +175,15 @@ struct Fields {
 }
 
 /// A refusal as the command line says it: with the number and title of what Thales requires.
+#[derive(Debug, thiserror::Error)]
+#[error("requirement {} ({}): {refusal}", .refusal.requirement(), .refusal.requirement().title())]
+struct Refused {
+    refusal: Refusal,
+}
+
+/// What ends a command that would make what Thales refuses.
 pub(super) fn refused(refusal: Refusal) -> Error {
-    let requirement = refusal.requirement();
-    format!("requirement {requirement} ({}): {refusal}", requirement.title()).into()
+    Refused { refusal }.into()
 }
 
 fn line(text: &mut String, name: &str, value: &str) {

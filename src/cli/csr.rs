@@ -19,17 +19,21 @@ mod words;
 /// The request in --out-dir.
 const REQUEST: &str = "client.csr";
 
+// Lines of at most 80 columns: in a longer one a narrow terminal breaks the command.
 const EXAMPLES: &str = "\
 Examples:
   A key and a request for xPay, pre-production:
-    issuer-host csr --product xpay --id TSP0001 --environment ppr --country FR --state Ile-de-France \\
-      --locality Paris --organization 'Sample Bank' --organizational-unit Cards --out-dir xpay-ppr
+    issuer-host csr --product xpay --id TSP0001 --environment ppr \\
+      --country FR --state Ile-de-France --locality Paris \\
+      --organization 'Sample Bank' --organizational-unit Cards \\
+      --out-dir xpay-ppr
 
   For D1, RSA, with the tail that the portal shows, the key encrypted:
-    issuer-host csr --product d1 --id GATEWAY01 --environment prd --key rsa-4096 --country FR \\
-      --state Ile-de-France --locality Paris --organization 'Sample Bank' --organizational-unit Cards \\
-      --cn-template 'TLSMA-{algorithm}/{id}/TSH/TSP.{env}' \\
-      --passphrase-file passphrase.txt --out-dir d1-prd
+    issuer-host csr --product d1 --id GATEWAY01 --environment prd \\
+      --key rsa-4096 --passphrase-file passphrase.txt \\
+      --country FR --state Ile-de-France --locality Paris \\
+      --organization 'Sample Bank' --organizational-unit Cards \\
+      --cn-template 'TLSMA-{algorithm}/{id}/TSH/TSP.{env}' --out-dir d1-prd
 
   A renewal: the same subject, a new key:
     issuer-host csr --product d1 --renew client.pem --out-dir d1-renewed";

@@ -46,12 +46,20 @@ impl PassphraseArguments {
     /// # Errors
     /// As [`of_new_key`](Self::of_new_key).
     pub(super) fn of_existing_key(&self, key_file: &Path) -> Result<Passphrase, Error> {
-        let known = match &self.passphrase_file {
-            Some(path) => from_file(path)?,
-            None => answer(ask, &format!("Passphrase of {}: ", key_file.display()))?,
-        };
-        Ok(Passphrase::new(known))
+        of_key(key_file, self.passphrase_file.as_deref())
     }
+}
+
+/// What opens the key in a file: the line in `passphrase_file`, else what somebody types at the terminal.
+///
+/// # Errors
+/// When the file or the answer is of no use, or there is nobody to ask.
+pub(super) fn of_key(key_file: &Path, passphrase_file: Option<&Path>) -> Result<Passphrase, Error> {
+    let known = match passphrase_file {
+        Some(path) => from_file(path)?,
+        None => answer(ask, &format!("Passphrase of {}: ", key_file.display()))?,
+    };
+    Ok(Passphrase::new(known))
 }
 
 /// The one line of a file, which may be a pipe (`<(pass show key)`).

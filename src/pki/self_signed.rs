@@ -83,7 +83,7 @@ fn serial_number() -> Result<Vec<u8>, KeyPairError> {
     let mut octets = [0; 20];
     rand::fill(&mut octets).map_err(|_| KeyPairError::NoRandomness)?;
     if let Some(first) = octets.first_mut() {
-        *first = *first & 0x3f | 0x40;
+        *first = (*first & 0x3f) | 0x40;
     }
     Ok(der::unsigned(&octets))
 }

@@ -1,9 +1,10 @@
 //! `issuer-host csr`: held against what OpenSSL makes of the same input, and read by OpenSSL and Java.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rcgen::{DnType, DnValue};
 use tempfile::TempDir;
@@ -129,19 +130,16 @@ fn openssl_and_java_verify_a_request_and_refuse_one_that_was_changed() {
     let directory = TempDir::new().unwrap();
     let here = directory.path();
     let text = succeeds(here, &xpay(&["--out-dir", "."]));
-    let request = fs::read(here.join("client.csr")).unwrap();
-    openssl(here, &["req", "-in", "client.csr", "-outform", "DER", "-out", "sound.der"]);
-    let mut changed = fs::read(here.join("sound.der")).unwrap();
+    let mut changed = der(here, "client.csr");
     let place = changed.windows(7).position(|octets| octets == b"TSP0001").unwrap();
     changed[place + 6] = b'2';
-    fs::write(here.join("changed.der"), changed).unwrap();
-    for (file, sound) in [("sound.der", true), ("changed.der", false)] {
-        let (_, said) = tool(here, "openssl", &["req", "-inform", "DER", "-in", file, "-verify", "-noout"]);
+    fs::write(here.join("changed.csr"), crate::pki::pem("CERTIFICATE REQUEST", &changed)).unwrap();
+    for (file, sound) in [("client.csr", true), ("changed.csr", false)] {
+        let (_, said) = tool(here, "openssl", &["req", "-in", file, "-verify", "-noout"]);
         assert_eq!(said.contains("verify OK"), sound, "{file}: {said}");
         let (read, said) = tool(here, "keytool", &["-printcertreq", "-file", file]);
         assert_eq!(read, sound, "{file}: {said}");
     }
-    assert!(request.starts_with(b"-----BEGIN CERTIFICATE REQUEST-----\n"));
     let (_, said) = tool(here, "keytool", &["-J-Dfile.encoding=UTF-8", "-printcertreq", "-file", "client.csr"]);
     for words in ["CN=TLSMA-ECDSA/TSP0001/TSH/TSP.PPR", "256-bit EC (secp256r1) key", "SHA256withECDSA", "C=FR"] {
         assert!(said.contains(words), "{words}: {said}");
@@ -370,9 +368,9 @@ fn a_passphrase_is_read_from_a_pipe_too() {
     let directory = TempDir::new().unwrap();
     let mut shell = command(directory.path(), &[]);
     let arguments = xpay(&["--passphrase-file", "/dev/stdin", "--out-dir", "new"]);
-    let mut piped = shell.args(arguments).stdin(std::process::Stdio::piped()).spawn().unwrap();
-    std::io::Write::write_all(&mut piped.stdin.take().unwrap(), PASSPHRASE.as_bytes()).unwrap();
-    assert!(piped.wait().unwrap().success());
+    let mut piped = shell.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    piped.stdin.take().unwrap().write_all(PASSPHRASE.as_bytes()).unwrap();
+    assert!(piped.wait_with_output().unwrap().status.success());
     let key = fs::read_to_string(directory.path().join("new/client-key.pem")).unwrap();
     assert!(key.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
 }
