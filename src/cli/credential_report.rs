@@ -94,8 +94,10 @@ impl CredentialReport<'_> {
             KeyFile::Existing(path) => format!("{} (as it was)", path.display()),
         };
         line(&mut text, "private key", &key);
-        text.push_str(&format!("\n{}\n", styled(HEADING, "Compare with what the portal shows:")));
-        text.push_str(&format!("{}{}\n", label("subject"), broken_name(&self.subject.to_string())));
+        heading(&mut text, "Compare with what the portal shows:");
+        for piece in [label("subject").as_str(), &broken_name(&self.subject.to_string()), "\n"] {
+            text.push_str(piece);
+        }
         line(&mut text, "key", &self.key.public_key().to_string());
         line(&mut text, "  its SHA-256", &self.key.public_key_sha256().to_string());
         line(&mut text, "signature", self.key.signature_name());
@@ -107,9 +109,11 @@ impl CredentialReport<'_> {
         }
         for warning in &self.warnings {
             let warning = wrapped(&format!("Look: {warning}"), 6).replacen("Look:", &styled(WARNING, "Look:"), 1);
-            text.push_str(&format!("\n{warning}\n"));
+            for piece in ["\n", &warning, "\n"] {
+                text.push_str(piece);
+            }
         }
-        text.push_str(&format!("\n{}\n", styled(HEADING, "Next:")));
+        heading(&mut text, "Next:");
         for next in &self.next {
             text.push_str(&wrapped(&format!("  - {next}"), 4));
             text.push('\n');
@@ -186,6 +190,12 @@ pub(super) fn refused(refusal: Refusal) -> Error {
     Refused { refusal }.into()
 }
 
+fn heading(text: &mut String, words: &str) {
+    for piece in ["\n", &styled(HEADING, words), "\n"] {
+        text.push_str(piece);
+    }
+}
+
 fn line(text: &mut String, name: &str, value: &str) {
     text.push_str(&wrapped(&format!("{}{value}", label(name)), MARGIN));
     text.push('\n');
@@ -207,7 +217,8 @@ fn broken_name(name: &str) -> String {
         if character == ',' && !is_escaped {
             let columns = part.chars().count();
             if column + columns > WIDTH && column > MARGIN {
-                lines.push_str(&format!("\n{:MARGIN$}", ""));
+                lines.push('\n');
+                lines.extend(std::iter::repeat_n(' ', MARGIN));
                 column = MARGIN;
             }
             lines.push_str(&part);

@@ -127,8 +127,9 @@ impl SubjectError {
     #[must_use]
     pub fn part(&self) -> Option<Part> {
         match self {
-            Self::Blank(part) | Self::OuterBlank(part) => Some(*part),
-            Self::TooLong { part, .. } | Self::Character { part, .. } => Some(*part),
+            Self::Blank(part) | Self::OuterBlank(part) | Self::TooLong { part, .. } | Self::Character { part, .. } => {
+                Some(*part)
+            }
             Self::Country => Some(Part::Country),
             Self::Malformed => None,
         }

@@ -99,7 +99,7 @@ pub(super) fn is_one_sequence(octets: &[u8]) -> bool {
 /// An OID and the octets of its parameters.
 type Algorithm<'a> = (&'a [u8], &'a [u8]);
 
-/// EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm, encryptedData OCTET STRING }.
+/// `EncryptedPrivateKeyInfo ::= SEQUENCE { encryptionAlgorithm, encryptedData OCTET STRING }`.
 struct Encoded<'a> {
     scheme: Algorithm<'a>,
     text: &'a [u8],
@@ -156,7 +156,7 @@ impl<'a> Pbkdf2<'a> {
     }
 }
 
-/// AlgorithmIdentifier ::= SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL }, and what follows it.
+/// `AlgorithmIdentifier ::= SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL }`, and what follows it.
 fn algorithm(input: &[u8]) -> Option<(&[u8], Algorithm<'_>)> {
     let (rest, content) = element(input, Tag::Sequence)?;
     let (parameters, oid) = element(content, Tag::Oid)?;

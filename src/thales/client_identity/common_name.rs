@@ -112,7 +112,7 @@ impl CommonName {
         // One example of Thales' has TSH where the others have TSP.
         let tail = |tail: &str| tail.strip_prefix("TSP.").or_else(|| tail.strip_prefix("TSH.")).and_then(code);
         let environment = match (service, pieces.as_slice()) {
-            (_, [id, ..]) if id.is_empty() => return refused("has no identifier".to_owned()),
+            (_, ["", ..]) => return refused("has no identifier".to_owned()),
             (Service::Xpay, [_, "TSH", last]) if tail(last).is_some() => tail(last),
             (Service::Xpay, _) => {
                 return refused(format!("must be {start}<tspId>/TSH/TSP.PPR, or PRD at its end for production"));
