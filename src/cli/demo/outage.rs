@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use rustls::version::TLS13;
-
 use super::backend::Backend;
-use super::caller::{Caller, Outcome, request};
-use super::story::{API_KEY, told};
+use super::caller::{Caller, request};
+use super::story::{API_KEY, in_words, told};
+use crate::caller::{ClientCredential, TlsVersions};
 use crate::cli::Error;
 
 /// By what the notification is known.
@@ -22,7 +21,7 @@ pub(super) struct Outage {
 }
 
 /// Tells of the outage.
-pub(super) async fn tell(caller: &Caller, credential: (&[u8], &[u8]), backend: &Backend) -> Result<Outage, Error> {
+pub(super) async fn tell(caller: &Caller, credential: &ClientCredential, backend: &Backend) -> Result<Outage, Error> {
     let authorization = format!("APIKEY {API_KEY}");
     let mut outage = Outage { calls: 0, right: 0 };
     backend.is_down(true);
@@ -31,9 +30,9 @@ pub(super) async fn tell(caller: &Caller, credential: (&[u8], &[u8]), backend: &
         ("cof calls again, to be sure", "known as the same one"),
     ] {
         let request = request("/tsh-cof/notify-token-update", CORRELATION_ID, ("authorization", &authorization))?;
-        let outcome = caller.call(&TLS13, Some(credential), request).await?;
-        let acknowledged = matches!(&outcome, Outcome::Answered(204, body) if body.is_empty());
-        let what = if acknowledged { format!("204, {why}") } else { format!("{outcome:?}, instead of 204") };
+        let outcome = caller.call(TlsVersions::Only13, Some(credential.clone()), request).await?;
+        let acknowledged = matches!(&outcome, Ok(answer) if answer.status == 204 && answer.body.is_empty());
+        let what = if acknowledged { format!("204, {why}") } else { format!("{}, instead of 204", in_words(&outcome)) };
         outage.tell(acknowledged, who, &what)?;
     }
     let early = backend.events(CORRELATION_ID).len();

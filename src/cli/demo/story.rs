@@ -2,18 +2,19 @@
 
 use std::path::Path;
 
-use rustls::version::{TLS12, TLS13};
-use rustls::{AlertDescription, SupportedProtocolVersion};
+use rustls::AlertDescription;
 
 use super::backend::Backend;
-use super::caller::{Caller, Outcome, request};
+use super::caller::{Caller, request};
 use super::outage;
+use crate::caller::failure::alert_name;
+use crate::caller::{self, ClientCredential, Failure, TlsVersions};
 use crate::cli::{Error, say};
 
 /// A line of the story: who calls, and what should come of it.
 struct Call {
     who: &'static str,
-    version: &'static SupportedProtocolVersion,
+    version: TlsVersions,
     /// Stem of the files with the client's chain and key.
     credential: Option<&'static str>,
     /// The alert that says why it is refused; `None` = it is admitted.
@@ -21,24 +22,34 @@ struct Call {
 }
 
 const STORY: [Call; 6] = [
-    Call { who: "a client of the CA, TLS 1.3", version: &TLS13, credential: Some("client-a"), refusal: None },
-    Call { who: "the same client, TLS 1.2", version: &TLS12, credential: Some("client-a"), refusal: None },
-    Call { who: "its rotated leaf, no restart", version: &TLS13, credential: Some("client-b"), refusal: None },
+    Call {
+        who: "a client of the CA, TLS 1.3",
+        version: TlsVersions::Only13,
+        credential: Some("client-a"),
+        refusal: None,
+    },
+    Call { who: "the same client, TLS 1.2", version: TlsVersions::Only12, credential: Some("client-a"), refusal: None },
+    Call {
+        who: "its rotated leaf, no restart",
+        version: TlsVersions::Only13,
+        credential: Some("client-b"),
+        refusal: None,
+    },
     Call {
         who: "nobody: no certificate",
-        version: &TLS13,
+        version: TlsVersions::Only13,
         credential: None,
         refusal: Some(AlertDescription::CertificateRequired),
     },
     Call {
         who: "a client of a foreign CA",
-        version: &TLS13,
+        version: TlsVersions::Only13,
         credential: Some("foreign-client"),
         refusal: Some(AlertDescription::UnknownCA),
     },
     Call {
         who: "an expired leaf of the CA",
-        version: &TLS13,
+        version: TlsVersions::Only13,
         credential: Some("client-expired"),
         refusal: Some(AlertDescription::CertificateExpired),
     },
@@ -111,51 +122,55 @@ pub(super) async fn tell(caller: &Caller, directory: &Path, backend: &Backend) -
         let path = directory.join(name);
         std::fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
     };
+    let credential = |stem: &str| -> Result<ClientCredential, Error> {
+        Ok(ClientCredential::from_pem(&read(format!("{stem}-chain.pem"))?, &read(format!("{stem}-key.pem"))?)?)
+    };
     let mut right = 0;
     for call in &STORY {
-        let files = match call.credential {
-            None => None,
-            Some(stem) => Some((read(format!("{stem}-chain.pem"))?, read(format!("{stem}-key.pem"))?)),
-        };
-        let credential = files.as_ref().map(|(chain, key)| (chain.as_slice(), key.as_slice()));
+        let credential = call.credential.map(credential).transpose()?;
         let outcome = caller.call(call.version, credential, request(QUERY, "demo", ("x-issuer-id", ISSUER))?).await?;
         let (as_it_should_be, what) = match &outcome {
-            Outcome::Answered(status, body) => {
-                let seen = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
+            Ok(answer) => {
+                let (status, seen) = (answer.status.as_u16(), serde_json::from_slice(&answer.body));
+                let seen: serde_json::Value = seen.unwrap_or_default();
                 let subject = seen.pointer("/caller/issuer-host-client-subject").and_then(|subject| subject.as_str());
-                let known = *status == 200 && subject.is_some();
+                let known = status == 200 && subject.is_some();
                 let subject = subject.map(|subject| subject.split(',').next().unwrap_or(subject));
                 (
                     call.refusal.is_none() && known,
                     format!("{status}, the backend sees {}", subject.unwrap_or("no client")),
                 )
             }
-            Outcome::Refused(alert) => (call.refusal == Some(*alert), format!("refused: alert {}", name(*alert))),
-            Outcome::Broken(why) => (false, format!("the connection broke: {why}")),
+            Err(failure) => {
+                let expected =
+                    matches!((failure, call.refusal), (Failure::Refused(alert), Some(refusal)) if *alert == refusal);
+                (expected, in_words(&outcome))
+            }
         };
         right += usize::from(as_it_should_be);
         told(as_it_should_be, call.who, &what)?;
     }
     say("")?;
-    let (chain, key) = (read("client-a-chain.pem".into())?, read("client-a-key.pem".into())?);
+    let client = credential("client-a")?;
     for answer in &ANSWERS {
-        let outcome = caller.call(&TLS13, Some((&chain, &key)), request(answer.path, "demo", answer.header)?).await?;
-        let as_it_should_be = match &outcome {
-            Outcome::Answered(status, body) if answer.body.is_empty() => *status == answer.status && body.is_empty(),
-            Outcome::Answered(status, body) => *status == answer.status && body.starts_with(answer.body.as_bytes()),
-            Outcome::Refused(_) | Outcome::Broken(_) => false,
-        };
-        let what = match (&outcome, as_it_should_be) {
-            (Outcome::Answered(status, _), true) => format!("{status}, {}", answer.why),
-            (Outcome::Answered(status, _), false) => format!("{status}, instead of {}", answer.status),
-            (Outcome::Refused(alert), _) => format!("refused: alert {}", name(*alert)),
-            (Outcome::Broken(why), _) => format!("the connection broke: {why}"),
+        let request = request(answer.path, "demo", answer.header)?;
+        let outcome = caller.call(TlsVersions::Only13, Some(client.clone()), request).await?;
+        let as_it_should_be = outcome.as_ref().is_ok_and(|got| {
+            let body_is_right = match answer.body {
+                "" => got.body.is_empty(),
+                beginning => got.body.starts_with(beginning.as_bytes()),
+            };
+            got.status == answer.status && body_is_right
+        });
+        let what = match as_it_should_be {
+            true => format!("{}, {}", answer.status, answer.why),
+            false => format!("{}, instead of {}", in_words(&outcome), answer.status),
         };
         right += usize::from(as_it_should_be);
         told(as_it_should_be, answer.what, &what)?;
     }
     say("")?;
-    let outage = outage::tell(caller, (&chain, &key), backend).await?;
+    let outage = outage::tell(caller, &client, backend).await?;
     right += outage.right;
     let calls = STORY.len() + ANSWERS.len() + outage.calls;
     say(format_args!("\n{right} of {calls} calls ended as they should."))?;
@@ -168,12 +183,11 @@ pub(super) fn told(as_it_should_be: bool, who: &str, what: &str) -> Result<(), E
     Ok(())
 }
 
-/// An alert as RFC 8446 section 6 writes it, where the story knows it.
-fn name(alert: AlertDescription) -> String {
-    match alert {
-        AlertDescription::CertificateRequired => "certificate_required".to_owned(),
-        AlertDescription::UnknownCA => "unknown_ca".to_owned(),
-        AlertDescription::CertificateExpired => "certificate_expired".to_owned(),
-        other => format!("{other:?}"),
+/// How a call ended, in a few words.
+pub(super) fn in_words(outcome: &Result<caller::Answer, Failure>) -> String {
+    match outcome {
+        Ok(answer) => answer.status.as_u16().to_string(),
+        Err(Failure::Refused(alert)) => format!("refused: alert {}", alert_name(*alert)),
+        Err(failure) => failure.to_string(),
     }
 }
