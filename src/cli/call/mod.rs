@@ -74,7 +74,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PATH")]
     base_path: Option<String>,
     /// How many calls to make, each a new event; default: one, or one for each certificate
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
     /// Make each call over a connection of its own
     #[arg(long)]

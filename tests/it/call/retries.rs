@@ -50,7 +50,8 @@ impl Foreign {
                     async move {
                         let (head, body) = request.into_parts();
                         let id = head.headers["x-correlation-id"].to_str().unwrap().to_owned();
-                        kept.lock().unwrap().push((id, body.collect().await.unwrap().to_bytes()));
+                        let body = body.collect().await.unwrap().to_bytes();
+                        kept.lock().unwrap().push((id, body));
                         let at = count.fetch_add(1, Ordering::SeqCst).min(statuses.len() - 1);
                         let mut response = Response::builder().status(statuses[at]);
                         if let Some(value) = retry_after.filter(|_| statuses[at] != 204) {
