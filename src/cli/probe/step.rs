@@ -51,12 +51,12 @@ impl Part {
         match self {
             Self::Proxy => "proxy",
             Self::HostsFile => "hosts file",
-            Self::OwnCertificate => "your certificate",
+            Self::OwnCertificate => "own certificate",
             Self::Name => "name",
             Self::Tcp => "TCP",
             Self::Tls => "TLS",
             Self::ServerCertificate => "server's chain",
-            Self::ClientCertificate => "client's admission",
+            Self::ClientCertificate => "admission",
             Self::Http => "HTTP",
         }
     }

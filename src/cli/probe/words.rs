@@ -119,7 +119,7 @@ pub(super) fn refusal(alert: AlertDescription, product: Option<InboundProduct>) 
         AlertDescription::CertificateExpired => (
             Requirement::I6,
             "it has expired, or this machine's clock or the server's is wrong",
-            "renew it (issuer-host csr)",
+            "renew it: issuer-host csr, or issuer-host client-cert for merchant tokenization",
         ),
         AlertDescription::CertificateRevoked => {
             (Requirement::I1, "it has been revoked", "ask Thales why, and for a new one with a new key")
@@ -160,6 +160,6 @@ pub(super) fn seconds(time: Duration) -> String {
     if time < Duration::from_secs(1) {
         format!("{} ms", time.as_millis())
     } else {
-        format!("{} s", time.as_millis() as f64 / 1000.0)
+        format!("{:.1} s", time.as_secs_f64())
     }
 }
