@@ -266,7 +266,7 @@ impl Path {
             }
             at += 1;
         }
-        path.addresses.sort_by_key(|address| address.is_ipv6());
+        path.addresses.sort_by_key(IpAddr::is_ipv6);
         path
     }
 }

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::plan::Plan;
 use super::step::Step;
+use crate::thales::Requirement;
+use crate::thales::inbound::{InboundEnvironment, InboundProduct};
 
 /// One round.
 pub(super) fn round(plan: &Plan, number: u32, at: SystemTime, steps: &[Step]) -> Value {
@@ -13,8 +15,8 @@ pub(super) fn round(plan: &Plan, number: u32, at: SystemTime, steps: &[Step]) ->
         "host": plan.target.host,
         "port": plan.target.port,
         "path": plan.path,
-        "product": plan.product.map(|product| product.name()),
-        "environment": plan.environment.map(|environment| environment.name()),
+        "product": plan.product.map(InboundProduct::name),
+        "environment": plan.environment.map(InboundEnvironment::name),
         "round": number,
         "at": humantime::format_rfc3339_seconds(at).to_string(),
         "good": !steps.iter().any(Step::failed),
@@ -26,7 +28,7 @@ fn step(step: &Step) -> Value {
     json!({
         "step": step.part.name(),
         "verdict": step.verdict.name(),
-        "requirement": step.requirement.map(|requirement| requirement.name()),
+        "requirement": step.requirement.map(Requirement::name),
         "found": step.found,
         "details": step.details,
         "to_do": if step.to_do.is_empty() { None } else { Some(&step.to_do) },

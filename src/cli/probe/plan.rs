@@ -1,7 +1,7 @@
 //! What to probe, with everything read and checked.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rustls_pki_types::{ServerName, UnixTime};
@@ -165,7 +165,7 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
 }
 
 /// Certificate and key, both in PEM. An encrypted key is refused by [`ClientCredential::from_pem`]: to take one, it is decrypted here.
-fn credential(certificate: &PathBuf, key: &PathBuf) -> Result<ClientCredential, Error> {
+fn credential(certificate: &Path, key: &Path) -> Result<ClientCredential, Error> {
     ClientCredential::from_pem(&read(certificate)?, &read(key)?)
         .map_err(|error| format!("{} with {}: {error}", certificate.display(), key.display()).into())
 }
