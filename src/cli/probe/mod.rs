@@ -79,15 +79,25 @@ pub(super) struct Arguments {
     format: Format,
 }
 
+// Lines of at most 80 columns: in a longer one a narrow terminal breaks the command.
 const EXAMPLES: &str = "\
 Examples:
-  issuer-host probe --product xpay --environment preprod
-  issuer-host probe --product d1 --environment production --client-certificate client.pem --client-key client-key.pem
-  issuer-host probe api.dbp.thalescloud.io --times 20 --every 30s
-  issuer-host probe gateway.bank.example:8443/health --server-ca bank-ca.pem --dns 192.0.2.53
+  How far one gets to Thales without a certificate:
+    issuer-host probe --product xpay --environment preprod
 
-Each step is a line: pass, WARN or FAIL, what was found, and behind a > what to do.
-Exit code: 0 = nothing failed, 1 = something did, 2 = the arguments do not go together.";
+  Whether one's own is taken:
+    issuer-host probe --product d1 --environment production \\
+      --client-certificate client.pem --client-key client-key.pem
+
+  Whether addresses change, and whether all of them work:
+    issuer-host probe api.dbp.thalescloud.io --times 20 --every 30s
+
+  Another server, by another name server:
+    issuer-host probe gateway.bank.example:8443/health \\
+      --server-ca bank-ca.pem --dns 192.0.2.53
+
+Each step is a line: pass, WARN or FAIL, what was found, behind a > what to do.
+Exit code: 0 = nothing failed, 1 = something did, 2 = wrong arguments.";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Product {
