@@ -63,7 +63,7 @@ pub struct Arguments {
 enum Command {
     /// Run the server until SIGTERM or SIGINT
     Serve(serve::Arguments),
-    /// Explain a configuration: what is configured, what each file holds, what expires when
+    /// Tell how a configuration stands to each of Thales' requirements, and what is to do
     Check(check::Arguments),
     /// Make the calls that Thales makes, and say whether they are answered as Thales expects
     Call(Box<call::Arguments>),

@@ -100,7 +100,7 @@ impl Operator {
                 }
             }
         }
-        without_times(&told.join("\n"))
+        without_times(&told.join("\n").replace(&format!("{}/", self.directory.path().display()), ""))
     }
 }
 

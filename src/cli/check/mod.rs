@@ -33,6 +33,8 @@ pub(super) struct Arguments {
     live: live::Arguments,
     /// A client certificate of your own (PEM), which client_ca must not admit; may be repeated
     #[arg(long, value_name = "FILE", conflicts_with = "live")]
+    /// A client certificate of your own (PEM), which the client CA must not admit; may be repeated
+    #[arg(long, value_name = "FILE")]
     own_client_certificate: Vec<PathBuf>,
     /// Exit with 1 for warnings too
     #[arg(long)]
@@ -105,7 +107,7 @@ struct Checked {
 fn usable(settings: &Settings, options: &AppOptions, own: &[OwnCertificate]) -> Checked {
     let (now, has_inbox) = (now(), settings.inbox.is_some());
     let examined = settings.environments.iter().zip(&options.environments).map(|(settings, options)| {
-        let whole = Whole { settings, options, has_inbox: has_inbox };
+        let whole = Whole { settings, options, has_inbox };
         Examined::new(EnvironmentParts::from(settings), Some(whole), now)
     });
     let examined: Vec<_> = examined.collect();

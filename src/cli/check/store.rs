@@ -28,7 +28,7 @@ pub(super) fn findings(settings: &Settings, state: Option<&StoreState>) -> Vec<(
                 ));
             }
             if findings.is_empty() {
-                findings.push(Finding::pass(words.clone()));
+                findings.push(Finding::pass(format!("entries are sealed; {words}")));
             }
         }
         _ => findings.push(Finding::warn(

@@ -43,14 +43,18 @@ fn requirement(number: &str) -> Result<Requirement, String> {
 }
 
 fn overview() -> String {
-    let mut text = String::from("Where Thales calls ISSUER_HOST:\n\n");
-    for requirement in Requirement::ALL {
-        if requirement == Requirement::I1 {
-            text.push_str("\nWhere Thales is called:\n\n");
-        }
-        text.push_str(&format!("  {:<5}{}\n", requirement.name(), requirement.title()));
-    }
-    text + "\n`issuer-host explain requirement NUMBER` tells all of one.\n"
+    let listed = |outbound: bool| {
+        let requirements = Requirement::ALL.into_iter().filter(|requirement| requirement.is_outbound() == outbound);
+        requirements
+            .map(|requirement| format!("  {:<5}{}\n", requirement.name(), requirement.title()))
+            .collect::<String>()
+    };
+    format!(
+        "Where Thales calls ISSUER_HOST:\n\n{}\nWhere Thales is called:\n\n{}\n\
+         `issuer-host explain requirement NUMBER` tells all of one.\n",
+        listed(true),
+        listed(false)
+    )
 }
 
 /// One requirement for a terminal.
@@ -74,25 +78,25 @@ fn page() -> String {
          customer, I1 to I10 on that in which Thales is called. `issuer-host check` shows how a configuration stands to them.\n\n\
          | | Requirement |\n|---|---|\n",
     );
-    for requirement in Requirement::ALL {
-        text.push_str(&format!("| {requirement} | {} |\n", requirement.title()));
-    }
+    text.extend(Requirement::ALL.map(|requirement| format!("| {requirement} | {} |\n", requirement.title())));
     text.push('\n');
-    for requirement in Requirement::ALL {
-        text.push_str(&section(requirement));
-    }
+    text.extend(Requirement::ALL.map(section));
     text
 }
 
 /// One requirement in Markdown. What stands in angle brackets is no HTML.
 fn section(requirement: Requirement) -> String {
     let Meaning { asks, families, answer, .. } = requirement.meaning();
-    let mut text = format!("## {requirement}: {}\n\n{asks}\n\n", requirement.title());
-    for (name, said) in families.named() {
+    let families = families.named().map(|(name, said)| {
         let said = said.unwrap_or("-").replace('<', "\\<");
-        text.push_str(&format!("- **{name}:** {said}\n"));
-    }
-    text + &format!("\n**Here.** {answer}\n\n**Commands.** {}\n\n", commands(requirement))
+        format!("- **{name}:** {said}\n")
+    });
+    format!(
+        "## {requirement}: {}\n\n{asks}\n\n{}\n**Here.** {answer}\n\n**Commands.** {}\n\n",
+        requirement.title(),
+        families.concat(),
+        commands(requirement)
+    )
 }
 
 fn commands(requirement: Requirement) -> String {

@@ -25,8 +25,8 @@ pub(super) fn findings(environment: &Examined<'_>) -> Findings {
             findings.push(Finding::pass(found).on(Requirement::O8));
         }
     }
-    findings.push(covered(environment, leaf).on(Requirement::O9));
-    findings.push(known(environment).on(Requirement::O9));
+    findings.extend(covered(environment, leaf).map(|finding| finding.on(Requirement::O9)));
+    findings.extend(known(environment).map(|finding| finding.on(Requirement::O9)));
     findings.extend(reminders(environment, leaf, authorities).into_iter().map(|finding| finding.on(Requirement::O10)));
     findings
 }
@@ -41,13 +41,17 @@ fn complete(leaf: &CertificateFacts, authorities: &[CertificateFacts], environme
     Finding::pass(format!("{certificates}{issuer}; the key ({}) belongs to it; {held}", leaf.key))
 }
 
-fn covered(environment: &Examined<'_>, leaf: &CertificateFacts) -> Finding {
+fn covered(environment: &Examined<'_>, leaf: &CertificateFacts) -> Option<Finding> {
     match &environment.parts.host {
-        Some(host) => Finding::pass(format!("the certificate covers {host}")),
-        None => Finding::warn(
-            format!("host is not set, so nothing holds the certificate against ISSUER_HOST; it covers {}", names(leaf)),
-            "Set host to the name that Thales calls.",
-        ),
+        Some(host) => Some(Finding::pass(format!("the certificate covers {host}"))),
+        // It may be there, and wrong.
+        None if environment.whole.is_none() => None,
+        None => {
+            let names = names(leaf);
+            let found =
+                format!("host is not set, so nothing holds the certificate against ISSUER_HOST; it covers {names}");
+            Some(Finding::warn(found, "Set host to the name that Thales calls."))
+        }
     }
 }
 
@@ -56,17 +60,24 @@ fn names(leaf: &CertificateFacts) -> String {
 }
 
 /// Whether callers know the CA already, or have to be given it.
-fn known(environment: &Examined<'_>) -> Finding {
+fn known(environment: &Examined<'_>) -> Option<Finding> {
     if let Some(root) = public_root_of_chain(environment.chain(), environment.now) {
-        return Finding::pass(format!("Mozilla recognises its CA: {root}"));
+        return Some(Finding::pass(format!("Mozilla recognises its CA: {root}")));
     }
     if environment.endorsed.is_some() {
-        return Finding::pass("a private CA, which Thales was given as endorsed_chain");
+        return Some(Finding::pass("a private CA, which Thales was given as endorsed_chain"));
     }
-    Finding::warn(
-        "its CA is none that Mozilla recognises, so Thales does not know it by itself",
-        "Send Thales' delivery team the PEM trust store that `issuer-host chain --trust-store` makes, and name it as endorsed_chain.",
-    )
+    lacks_endorsed_chain(environment).then(|| {
+        Finding::warn(
+            "its CA is none that Mozilla recognises, so Thales does not know it by itself",
+            "Send Thales' delivery team the PEM trust store that `issuer-host chain --trust-store` makes, and name it as endorsed_chain.",
+        )
+    })
+}
+
+/// Whether none was named; one that is wrong is told by its own line.
+fn lacks_endorsed_chain(environment: &Examined<'_>) -> bool {
+    environment.whole.is_some() && environment.parts.endorsed_chain.is_none()
 }
 
 fn reminders(environment: &Examined<'_>, leaf: &CertificateFacts, authorities: &[CertificateFacts]) -> Vec<Finding> {
@@ -75,10 +86,11 @@ fn reminders(environment: &Examined<'_>, leaf: &CertificateFacts, authorities: &
     let mut findings: Vec<Finding> =
         authorities.iter().filter_map(|facts| ending("the server's CA", facts, now, tell)).collect();
     match &environment.endorsed {
-        None => findings.push(Finding::warn(
+        None if lacks_endorsed_chain(environment) => findings.push(Finding::warn(
             "endorsed_chain is not set, so nothing holds a new certificate against the chain that Thales pins",
             "Put the CA certificates that Thales was given into a file, and name it as endorsed_chain.",
         )),
+        None => return findings,
         Some(endorsed) => {
             let ours = |facts: &CertificateFacts| authorities.iter().any(|known| known.sha256 == facts.sha256);
             let facts = endorsed.authorities().iter().map(|authority| &authority.facts);

@@ -5,7 +5,7 @@ use super::life::{ending, until};
 use crate::cli::check::examined::Examined;
 use crate::cli::check::report::Finding;
 use crate::pki::trust_anchors::is_sample;
-use crate::pki::{Anchor, CertificateFacts};
+use crate::pki::{Anchor, CertificateFacts, EndorsedChain};
 use crate::thales::{Product, Requirement};
 
 /// Products of the family in which a customer's own CA may sign Thales' certificate (O7).
@@ -31,7 +31,7 @@ pub(super) fn findings(environment: &Examined<'_>) -> Findings {
 
 /// Whether the callers' CA is the one that the server's own certificate comes from.
 fn own_ca(environment: &Examined<'_>, anchors: &[Anchor]) -> Finding {
-    let endorsed = environment.endorsed.iter().flat_map(|endorsed| endorsed.authorities());
+    let endorsed = environment.endorsed.iter().flat_map(EndorsedChain::authorities);
     let server: Vec<&CertificateFacts> =
         environment.chain_facts().iter().chain(endorsed.map(|authority| &authority.facts)).collect();
     // The name and the key: a CA that was certified anew under both is the same.

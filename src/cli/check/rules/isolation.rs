@@ -57,7 +57,7 @@ fn in_common(one: &Examined<'_>, other: &Examined<'_>) -> Vec<Finding> {
     }
     let (Some(whole), Some(of_other)) = (&one.whole, &other.whole) else { return findings };
     findings.extend(shared_secrets(whole.settings, of_other.settings).into_iter().map(|(own, others)| {
-        let found = format!("{own} is the same as {others} of {name}: who may call the one may call the other");
+        let found = format!("{own} is the same as {others} of {name}: who has the one has the other");
         Finding::fail(found, "Make a new one for each environment.")
     }));
     findings.extend(shared_settings(whole, of_other, name));

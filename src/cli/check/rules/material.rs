@@ -22,7 +22,11 @@ pub(super) fn findings(environment: &Examined<'_>) -> Findings {
         MaterialKind::Crl => false,
     };
     let problems = environment.material.as_ref().err().map(|error| error.0.as_slice()).unwrap_or_default();
-    let mut findings: Findings = problems.iter().filter(|problem| !missing(problem.kind)).flat_map(problem).collect();
+    let mut findings: Findings = problems
+        .iter()
+        .filter(|problem| !missing(problem.kind))
+        .flat_map(|found| problem(found, environment))
+        .collect();
     let shown = |source: &Option<PemSource>| source.as_ref().map(PemSource::shown).unwrap_or_default();
     let anchors = environment.anchors.iter().flat_map(TrustAnchors::warnings);
     findings.extend(anchors.map(|warning| anchor_warning(&shown(&parts.client_ca), warning)));
@@ -38,44 +42,75 @@ pub(super) fn findings(environment: &Examined<'_>) -> Findings {
     findings
 }
 
-fn problem(problem: &MaterialProblem) -> Findings {
+fn problem(problem: &MaterialProblem, environment: &Examined<'_>) -> Findings {
     let place = problem.file.as_ref().map(|file| format!("{}: ", file.display())).unwrap_or_default();
     let told = |message: &dyn std::fmt::Display| Finding::told(Status::Fail, &format!("{place}{message}"));
     let error = problem.problem.as_ref();
-    if let Some(TrustAnchorsError::Refused(problems)) = error.downcast_ref() {
-        return problems.iter().map(|problem| anchor_problem(told(problem), problem)).collect();
+    match error.downcast_ref() {
+        Some(TrustAnchorsError::Refused(problems)) => {
+            return problems.iter().map(|problem| anchor_problem(told(problem), &place, problem)).collect();
+        }
+        Some(TrustAnchorsError::NoneValid(warnings)) => {
+            let none = "No certificate of the bundle is valid now: ask Thales for the current Client CA.";
+            return warnings.iter().map(|warning| told(warning).with_to_do(none).on(Requirement::O5)).collect();
+        }
+        _ => {}
     }
     if let Some(problem) = error.downcast_ref::<CredentialProblem>() {
-        return vec![told(problem).on(credential_requirement(problem))];
+        return vec![credential_problem(told(problem), &place, problem)];
     }
     if let Some(problem) = error.downcast_ref::<EndorsementProblem>() {
         let words = problem.to_string();
         let found = words.split(". Thales pins").next().unwrap_or(&words);
-        let to_do = "Tell Thales before this change and wait until it has endorsed the new chain; then put it into endorsed_chain.";
+        let to_do = if environment.chain().len() == 1 {
+            "Put the whole chain there, with the certificates between the server's and the root; a new CA is told to Thales first."
+        } else {
+            "Tell Thales before this change and wait until it has endorsed the new chain; then put it into endorsed_chain."
+        };
         return vec![Finding::fail(format!("{place}{found}"), to_do).on(Requirement::O8)];
     }
-    let requirement = match problem.kind {
-        MaterialKind::ClientCa | MaterialKind::Crl => Requirement::O5,
-        MaterialKind::CertificateChain | MaterialKind::PrivateKey | MaterialKind::EndorsedChain => Requirement::O8,
+    let (requirement, belongs) = match problem.kind {
+        MaterialKind::ClientCa => (Requirement::O5, "Put the Thales Client CA there, in PEM."),
+        MaterialKind::Crl => (Requirement::O5, "Put the CA's current list there."),
+        MaterialKind::CertificateChain => {
+            (Requirement::O8, "Put the server's chain there, in PEM, its own certificate first.")
+        }
+        MaterialKind::PrivateKey => (Requirement::O8, "Put the server's private key there, in PEM."),
+        MaterialKind::EndorsedChain => {
+            (Requirement::O8, "Put the CA certificates there that Thales was given, in PEM.")
+        }
     };
-    vec![told(error).on(requirement)]
+    let told = told(error);
+    let told = if told.to_do.is_empty() { told.with_to_do(belongs) } else { told };
+    vec![told.on(requirement)]
 }
 
-fn anchor_problem(told: Finding, problem: &AnchorProblem) -> (Subject, Finding) {
-    match &problem.reason {
-        AnchorRefusal::EndEntity => told.on(Requirement::O6),
-        AnchorRefusal::Public { .. } => told
-            .with_to_do("Put the Thales Client CA here. (If it is meant all the same: allow_public_client_ca = true.)")
-            .on(Requirement::O5),
+fn anchor_problem(told: Finding, file: &str, problem: &AnchorProblem) -> (Subject, Finding) {
+    let AnchorProblem { place, reason } = problem;
+    match reason {
+        AnchorRefusal::EndEntity => {
+            told.with_to_do("Put the Thales Client CA there: Thales forbids pinning its own certificate.").on(Requirement::O6)
+        }
+        AnchorRefusal::Public { root } => Finding::fail(
+            format!("{file}{place} belongs to the public root {root}: whoever has a certificate of it would be admitted"),
+            "Put the Thales Client CA there, not the CA of Thales' server; if it is meant: allow_public_client_ca = true.",
+        )
+        .on(Requirement::O5),
         _ => told.on(Requirement::O5),
     }
 }
 
-/// The server's certificate has to be for its host and of a known CA (O9); what Thales endorses is the chain (O8).
-fn credential_requirement(problem: &CredentialProblem) -> Requirement {
+/// The server's certificate has to be for its host (O9); what Thales endorses is the chain (O8).
+fn credential_problem(told: Finding, file: &str, problem: &CredentialProblem) -> (Subject, Finding) {
     match problem {
-        CredentialProblem::OtherHost { .. } | CredentialProblem::HostNotAName { .. } => Requirement::O9,
-        _ => Requirement::O8,
+        CredentialProblem::OtherHost { place, host, names } => {
+            let names = if names.is_empty() { "no name".to_owned() } else { names.join(", ") };
+            let found = format!("{file}{place} is not for the host {host}, but for {names}");
+            let to_do = "Set host to one of its subject alternative names, or request a certificate for the host.";
+            Finding::fail(found, to_do).on(Requirement::O9)
+        }
+        CredentialProblem::HostNotAName { .. } => told.on(Requirement::O9),
+        _ => told.on(Requirement::O8),
     }
 }
 

@@ -36,8 +36,14 @@ impl OwnCertificate {
 }
 
 pub(super) fn findings(environment: &Examined<'_>, own: &[OwnCertificate]) -> Findings {
-    let Ok(material) = &environment.material else { return Vec::new() };
-    let Some(whole) = &environment.whole else { return Vec::new() };
+    let (Ok(material), Some(whole)) = (&environment.material, &environment.whole) else {
+        let unknown = |own: &OwnCertificate| {
+            let found =
+                format!("whether your own client certificate {} is admitted is not known yet", own.path.display());
+            Finding::warn(found, "Mend what fails, and check again.").on(Requirement::O5)
+        };
+        return own.iter().map(unknown).collect();
+    };
     let algorithms = crate::tls::provider().signature_verification_algorithms;
     let rules = whole.options.client_rules.clone();
     let judge = Judge::new(material.anchors.clone(), material.revocation.clone(), rules, algorithms);

@@ -39,15 +39,11 @@ pub(super) fn environment(environment: &Examined<'_>, origins: &Origins) -> Find
     if let Some(key) = environment.parts.private_key.as_ref().filter(|_| !sample) {
         secrets.push(Secret { key: format!("environments.{name}.private_key"), place: key.into() });
     }
-    match &environment.whole {
-        Some(whole) => {
-            of_calls(name, whole.settings, &mut secrets);
-            of_backend(&format!("environments.{name}.backend"), &whole.settings.backend, &mut secrets);
-        }
-        None => {
-            let backend = environment.parts.backend.iter();
-            backend.for_each(|backend| of_backend(&format!("environments.{name}.backend"), backend, &mut secrets));
-        }
+    if let Some(whole) = &environment.whole {
+        of_calls(name, whole.settings, &mut secrets);
+    }
+    if let Some(backend) = &environment.parts.backend {
+        of_backend(&format!("environments.{name}.backend"), backend, &mut secrets);
     }
     told(&secrets, origins)
 }

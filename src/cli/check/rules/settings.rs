@@ -6,7 +6,7 @@ use super::Findings;
 use super::life::ending;
 use crate::app::SettingProblem;
 use crate::cli::check::examined::Examined;
-use crate::cli::check::report::{Finding, Subject};
+use crate::cli::check::report::{Finding, Status, Subject};
 use crate::pki::{CertificateFacts, pem};
 use crate::settings::{self, BackendSettings, InterpreterSettings, Settings};
 use crate::thales::Requirement;
@@ -26,7 +26,7 @@ pub(super) fn backend(environment: &Examined<'_>) -> Findings {
 
 fn certificates(backend: &BackendSettings, environment: &Examined<'_>) -> Vec<Finding> {
     let credential = backend.client_credential.as_ref().map(|credential| &credential.certificate);
-    let files = [("the CA of the backend", backend.ca.as_ref()), ("what the backend is shown,", credential)];
+    let files = [("the CA of the backend", backend.ca.as_ref()), ("the certificate for the backend", credential)];
     let mut findings = Vec::new();
     for (called, source) in files {
         let pem = source.and_then(|source| source.read().ok());
@@ -52,14 +52,20 @@ pub(in crate::cli::check) fn refused(
         !known.iter().any(|known| known.key == finding.key && known.problem == finding.problem)
     };
     let findings = report.findings().iter().filter(is_known);
-    findings.map(|finding| about(finding)).collect()
+    findings.map(about).collect()
 }
 
 fn about(finding: &settings::Finding) -> (Option<String>, (Subject, Finding)) {
     let key = finding.key.as_str();
     let place = if key.is_empty() { finding.origin.to_string() } else { format!("{key} ({})", finding.origin) };
-    let told = Finding::fail(format!("{place}: {}", finding.problem), finding.remedy.clone());
-    let Some((environment, setting)) = key.strip_prefix("environments.").and_then(|rest| rest.split_once('.')) else {
+    let found = format!("{place}: {}", finding.problem);
+    // What was found in files says itself what to do.
+    let told = if finding.remedy.is_empty() {
+        Finding::told(Status::Fail, &found)
+    } else {
+        Finding::fail(found, finding.remedy.clone())
+    };
+    let Some(rest) = key.strip_prefix("environments.") else {
         let subject = match key.split('.').next() {
             Some("inbox") => Subject::Inbox,
             Some("server") if key.starts_with("server.listen") => Subject::Requirement(Requirement::O3),
@@ -68,6 +74,7 @@ fn about(finding: &settings::Finding) -> (Option<String>, (Subject, Finding)) {
         };
         return (None, (subject, told));
     };
+    let (environment, setting) = rest.split_once('.').unwrap_or((rest, ""));
     (Some(environment.to_owned()), (subject_of(setting), told))
 }
 
