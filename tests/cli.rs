@@ -14,8 +14,14 @@ mod pki;
 #[path = "cli/broken.rs"]
 mod broken;
 
+#[path = "cli/chain.rs"]
+mod chain;
+
 #[path = "cli/client_cert.rs"]
 mod client_cert;
+
+#[path = "cli/crl.rs"]
+mod crl;
 
 #[path = "cli/csr.rs"]
 mod csr;
@@ -40,6 +46,9 @@ mod resolution;
 
 #[path = "cli/shell.rs"]
 mod shell;
+
+#[path = "cli/sign.rs"]
+mod sign;
 
 #[path = "cli/tls_server.rs"]
 mod tls_server;

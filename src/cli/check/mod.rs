@@ -31,10 +31,8 @@ pub(super) struct Arguments {
     configuration: ConfigurationFile,
     #[command(flatten)]
     live: live::Arguments,
-    /// A client certificate of your own (PEM), which client_ca must not admit; may be repeated
-    #[arg(long, value_name = "FILE", conflicts_with = "live")]
     /// A client certificate of your own (PEM), which the client CA must not admit; may be repeated
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "live")]
     own_client_certificate: Vec<PathBuf>,
     /// Exit with 1 for warnings too
     #[arg(long)]

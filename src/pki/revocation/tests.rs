@@ -6,7 +6,7 @@ use super::*;
 use crate::pki::minting::{Minted, ca, client, crl, now, scoped, valid};
 use crate::pki::{AnchorRules, TrustAnchors};
 
-mod crafted;
+pub(super) mod crafted;
 
 fn anchors(of: &[&Minted]) -> TrustAnchors {
     let pem: String = of.iter().map(|minted| minted.pem.as_str()).collect();

@@ -5,12 +5,12 @@ use rcgen::{KeyPair, SigningKey as _};
 use crate::pki::minting::Minted;
 
 /// A list of kinds that certificate authorities' own tools make and rcgen does not.
-pub(super) struct Crafted {
-    pub(super) version: bool,
-    pub(super) next_update: bool,
-    pub(super) sha1: bool,
-    pub(super) entry_extensions: Vec<u8>,
-    pub(super) extensions: Vec<u8>,
+pub(in crate::pki::revocation) struct Crafted {
+    pub(in crate::pki::revocation) version: bool,
+    pub(in crate::pki::revocation) next_update: bool,
+    pub(in crate::pki::revocation) sha1: bool,
+    pub(in crate::pki::revocation) entry_extensions: Vec<u8>,
+    pub(in crate::pki::revocation) extensions: Vec<u8>,
 }
 
 impl Default for Crafted {
@@ -22,7 +22,7 @@ impl Default for Crafted {
 
 impl Crafted {
     /// `CertificateList` (RFC 5280 section 5.1), with an ECDSA key on P-256.
-    pub(super) fn signed_by(&self, issuer: &Minted) -> Vec<u8> {
+    pub(in crate::pki::revocation) fn signed_by(&self, issuer: &Minted) -> Vec<u8> {
         let sha256 = [6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
         let sha1 = [6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1];
         let algorithm = tlv(0x30, if self.sha1 { &sha1[..] } else { &sha256[..] });
@@ -48,12 +48,12 @@ impl Crafted {
 }
 
 /// An extension of the arc id-ce (2.5.29).
-pub(super) fn extension(number: u8, critical: bool, value: &[u8]) -> Vec<u8> {
+pub(in crate::pki::revocation) fn extension(number: u8, critical: bool, value: &[u8]) -> Vec<u8> {
     let critical = if critical { vec![1, 1, 0xff] } else { Vec::new() };
     tlv(0x30, &[vec![6, 3, 0x55, 0x1d, number], critical, tlv(4, value)].concat())
 }
 
-pub(super) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+pub(in crate::pki::revocation) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = u16::try_from(content.len()).unwrap();
     let header = match length {
         0..0x80 => vec![tag, u8::try_from(length).unwrap()],
