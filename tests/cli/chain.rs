@@ -27,7 +27,7 @@ impl Chain {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        self.desk.issuer_host(&[&["chain", "--certificate-chain"], arguments].concat())
+        self.desk.issuer_host(&[&["chain", "--certificate-chain"][..], arguments].concat())
     }
 
     /// Certificates and words.
@@ -198,7 +198,7 @@ fn a_configuration_gives_the_chain_of_each_environment_and_what_it_endorses_is_t
     let production = production.replace("server-", "production-");
     operator.edit("[environments.preprod]", &format!("[environments.production]{production}\n[environments.preprod]"));
     let run = |more: &[&str]| {
-        super::run(operator.directory.path(), &[&["chain", "--config", "issuer-host.toml"], more].concat())
+        super::run(operator.directory.path(), &[&["chain", "--config", "issuer-host.toml"][..], more].concat())
     };
     let (certificates, words) = told(&run(&[]));
     assert_eq!(certificates.matches("BEGIN CERTIFICATE").count(), 2, "{certificates}");

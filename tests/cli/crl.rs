@@ -69,7 +69,8 @@ fn a_list_is_made_and_continued_and_openssl_and_java_agree() {
 
     desk.tool("openssl", &["crl", "-in", "ca.crl", "-CAfile", "ca.pem", "-noout", "-verify"]);
     let text = desk.tool("openssl", &["crl", "-in", "ca.crl", "-noout", "-text"]);
-    for piece in ["Version 2", "X509v3 CRL Number: \n                3", "Key Compromise", "Authority Key Identifier"] {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for piece in ["Version 2", "X509v3 CRL Number: 3 Revoked", "Key Compromise", "Authority Key Identifier"] {
         assert!(text.contains(piece), "{piece}: {text}");
     }
     let verify = ["verify", "-crl_check", "-CAfile", "ca.pem", "-CRLfile", "ca.crl", "-purpose", "sslclient"];
@@ -79,12 +80,12 @@ fn a_list_is_made_and_continued_and_openssl_and_java_agree() {
         assert_eq!(text_of(&verified).contains("certificate revoked"), !is_good, "{}", text_of(&verified));
     }
     let java = desk.tool("keytool", &["-printcrl", "-file", "ca.crl"]);
-    assert!(java.contains("Key Compromise") && java.contains("CRL Number: 3"), "{java}");
-    assert_eq!(java.matches("SerialNumber: [").count(), 2, "{java}");
+    assert!(java.contains("X.509 CRL v2") && java.contains("Revoked Certificates: 2"), "{java}");
+    assert_eq!(java.to_uppercase().replace('_', " ").matches("KEY COMPROMISE").count(), 1, "{java}");
 
     let shown = list(&desk);
     assert_eq!((&shown["number"], &shown["revoked"][0]["reason"]), (&"3".into(), &"keyCompromise".into()), "{shown}");
-    assert_eq!(shown["revoked"][1]["serial"], serial.to_lowercase().trim_start_matches('0'), "{shown}");
+    assert_eq!(shown["revoked"][1]["serial"], serial.to_lowercase(), "{shown}");
     let text = text_of(&desk.issuer_host(&["crl", "--ca", "ca.pem", "--out", "ca.crl", "--list"]));
     assert!(text.contains("revoked      2\n") && text.contains(", keyCompromise\n"), "{text}");
 }
@@ -206,12 +207,13 @@ impl Server {
         let mut process = Command::new(env!("CARGO_BIN_EXE_issuer-host"))
             .args(["serve", "--config", "issuer-host.toml"])
             .current_dir(directory)
+            .env_clear()
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut log = BufReader::new(process.stderr.take().unwrap()).lines().map(Result::unwrap);
-        let listening = log.by_ref().find(|line| line.contains("\"event\":\"listening\"")).expect("it does not listen");
-        let line: serde_json::Value = serde_json::from_str(&listening).unwrap();
+        let mut events = log.by_ref().map(|line| serde_json::from_str::<serde_json::Value>(&line).unwrap());
+        let line = events.find(|event| event["event"] == "listening").expect("it does not listen");
         let address = line["address"].as_str().unwrap().parse().unwrap();
         // Somebody has to read it to its end.
         std::thread::spawn(move || log.for_each(drop));
@@ -222,7 +224,17 @@ impl Server {
     fn admits(&self, desk: &Desk, name: &str) -> bool {
         let port = self.address.port();
         let output = Command::new("curl")
-            .args(["--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--max-time", "20"])
+            .args([
+                "--silent",
+                "--noproxy",
+                "*",
+                "--output",
+                "/dev/null",
+                "--write-out",
+                "%{http_code}",
+                "--max-time",
+                "20",
+            ])
             .args(["--cert", &format!("{name}.pem"), "--key", &format!("{name}-key.pem")])
             .args(["--resolve", &format!("{HOST}:{port}:127.0.0.1")])
             .arg("--cacert")
