@@ -63,6 +63,19 @@ impl fmt::Display for Stage {
 }
 
 impl Failure {
+    /// Its kind, for whoever counts: `unreachable`, `timed_out`, `alert_certificate_required`, `server_refused`, `closed`, `broken`.
+    #[must_use]
+    pub fn kind(&self) -> String {
+        match self {
+            Self::Unreachable(_) => "unreachable".to_owned(),
+            Self::TimedOut { .. } => "timed_out".to_owned(),
+            Self::Refused(alert) => format!("alert_{}", alert_name(*alert)),
+            Self::ServerRefused(_) => "server_refused".to_owned(),
+            Self::Closed(_) => "closed".to_owned(),
+            Self::Broken { .. } => "broken".to_owned(),
+        }
+    }
+
     /// What an error of a stage comes down to: an alert and a server that was refused are found wherever they stand in its causes.
     pub fn of(stage: Stage, error: &(dyn StdError + 'static)) -> Self {
         let mut cause = Some(error);

@@ -9,6 +9,7 @@ pub mod inspection;
 mod overheard;
 mod presented;
 pub mod resolution;
+pub mod load;
 mod tls;
 pub mod trust;
 

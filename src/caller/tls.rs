@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::ResolvesClientCert;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, SignatureScheme, SupportedProtocolVersion};
@@ -46,14 +48,25 @@ impl Wanted {
 }
 
 pub(super) fn config(options: &CallerOptions) -> Result<(ClientConfig, Wanted, Presented), CallerError> {
-    let (wanted, presented) = (Wanted::default(), Presented::default());
+    let presented = Presented::default();
     let verifier = Remembering { verifier: options.trust.verifier()?, presented: presented.clone() };
+    let (config, wanted) = config_with(options, crate::tls::provider(), Arc::new(verifier))?;
+    Ok((config, wanted, presented))
+}
+
+/// The same with other cryptography, or another judge of the server's certificate.
+pub(super) fn config_with(
+    options: &CallerOptions,
+    provider: Arc<CryptoProvider>,
+    verifier: Arc<dyn ServerCertVerifier>,
+) -> Result<(ClientConfig, Wanted), CallerError> {
+    let wanted = Wanted::default();
     let shown =
         Shown { key: options.credential.as_ref().map(super::ClientCredential::certified_key), wanted: wanted.clone() };
-    let mut config = ClientConfig::builder_with_provider(crate::tls::provider())
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&options.versions.list())?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_custom_certificate_verifier(verifier)
         .with_client_cert_resolver(Arc::new(shown));
     let alpn: &[&[u8]] = match options.http {
         Http::Either => &[b"h2", b"http/1.1"],
@@ -61,7 +74,7 @@ pub(super) fn config(options: &CallerOptions) -> Result<(ClientConfig, Wanted, P
         Http::V2 => &[b"h2"],
     };
     config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
-    Ok((config, wanted, presented))
+    Ok((config, wanted))
 }
 
 /// Shows the same certificate to whoever asks, as Thales does, whatever CAs were named; and remembers which.
