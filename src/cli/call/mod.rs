@@ -3,6 +3,7 @@
 mod advice;
 mod all;
 mod connections;
+mod load;
 mod report;
 mod request;
 mod round;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connections::Connections;
+use load::{Load, Subject};
 use report::{Format, Report};
 use request::Contents;
 use round::Round;
@@ -97,6 +99,8 @@ pub(super) struct Arguments {
     /// How to write it; json is an object in each line
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    #[command(flatten)]
+    load: Load,
 }
 
 const EXAMPLES: &str = "\
@@ -107,6 +111,9 @@ Examples:
       --client-certificate thales.pem --client-key thales-key.pem
   issuer-host call https://issuer.example d1 notifyCardOperations --token-client thales --token-secret-file secret.txt \\
       --client-certificate thales.pem --client-key thales-key.pem --retry --retry-for 5m
+  issuer-host call https://localhost:8443 tsh notifyVirtualCardChange --server-ca certs-sample/server-ca.pem \\
+      --client-certificate certs-sample/client-a-chain.pem --client-key certs-sample/client-a-key.pem \\
+      --mode keepalive --connections 10 --rate 100 --duration 30s
 
 Exit code: 0 = every call was answered as Thales expects; 1 = one was not; 2 = the arguments make no sense.";
 
@@ -119,6 +126,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         }
     };
     let options = arguments.target.caller_options()?;
+    if arguments.load.is_wanted()
+        && let Err(problem) = arguments.load.is_meant(options.address, &arguments.target.authority())
+    {
+        complain(format_args!("issuer-host: {problem}"));
+        return Ok(ExitCode::from(EXIT_USAGE));
+    }
+    let load_options = options.clone();
     let mut credentials: Vec<_> = options.credential.clone().into_iter().collect();
     for pair in &arguments.rotate {
         let Some((chain, key)) = pair.split_once(':') else {
@@ -139,6 +153,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         report: Report::new(arguments.format),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    if let (true, Some(operation)) = (arguments.load.is_wanted(), operations.first()) {
+        return runtime.block_on(load(round, operation, &load_options, arguments));
+    }
     let good = runtime.block_on(async {
         match arguments.all {
             Some(_) => all::run(round, &operations, strangers).await,
@@ -158,6 +175,28 @@ async fn single(mut round: Round, operations: &[Arc<Operation>], count: u32) -> 
         }
     }
     round.report.sum()
+}
+
+/// Many calls of one operation, with a token where they need one.
+async fn load(
+    mut round: Round,
+    operation: &Operation,
+    options: &CallerOptions,
+    arguments: &Arguments,
+) -> Result<ExitCode, Error> {
+    let (mut request, fresh) = round.contents.fresh_event(operation)?;
+    if !round.authorize(operation, &mut request).await? {
+        return Err("there is no token to call with".into());
+    }
+    let subject = Subject {
+        request,
+        fresh,
+        expected: operation.acknowledgement.status.as_u16(),
+        count: arguments.count,
+        answer_timeout: arguments.target.answer_timeout(),
+        authority: arguments.target.authority(),
+    };
+    arguments.load.run(options, subject, arguments.format).await
 }
 
 /// The operations that the arguments are about.

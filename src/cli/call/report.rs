@@ -305,7 +305,7 @@ fn excerpt(body: &[u8]) -> String {
 }
 
 /// Printable ASCII; anything else escaped.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -75,6 +75,14 @@ impl Contents {
     /// # Errors
     /// When an id cannot stand in a path or a header.
     pub(super) fn event(&self, operation: &Operation) -> Result<Request<Bytes>, Error> {
+        self.fresh_event(operation).map(|(event, _)| event)
+    }
+
+    /// The same, and the digits in it that make it an event of its own.
+    ///
+    /// # Errors
+    /// As [`Contents::event`].
+    pub(super) fn fresh_event(&self, operation: &Operation) -> Result<(Request<Bytes>, String), Error> {
         let id = new_uuid();
         let digits = id.as_simple().to_string();
         let fill = Fill {
@@ -110,7 +118,7 @@ impl Contents {
             headers.remove(name);
         }
         headers.extend(self.headers.clone());
-        Ok(request)
+        Ok((request, fill.fresh))
     }
 
     /// Whether calls of cof carry a key, be it from a file or from a header of the operator's own.
