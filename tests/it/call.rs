@@ -1,6 +1,7 @@
 //! `issuer-host call`, against the real server: what Thales would make of it.
 
 mod hostile;
+mod load;
 mod products;
 mod refused;
 mod retries;

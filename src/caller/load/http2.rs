@@ -12,11 +12,13 @@ use tokio_rustls::client::TlsStream;
 
 use super::exchange::Answered;
 use super::request::Stream;
+use crate::caller::overheard::{Listening, Overheard};
 use crate::caller::{Failure, Stage};
 
 /// An open HTTP/2 connection; it closes when this goes.
 pub(super) struct Http2 {
     sender: SendRequest<Bytes>,
+    overheard: Overheard,
     driver: Option<JoinHandle<Result<(), h2::Error>>>,
 }
 
@@ -46,12 +48,13 @@ impl Http2 {
             let problem = "the server does not choose HTTP/2 (ALPN)".to_owned();
             return Err(Failure::Broken { stage: Stage::Handshake, problem });
         }
-        let builder = client::Builder::new();
-        let (sender, connection) = timeout(within, builder.handshake(stream))
+        let overheard = Overheard::default();
+        let stream = Listening { stream, overheard: overheard.clone() };
+        let (sender, connection) = timeout(within, client::Builder::new().handshake(stream))
             .await
             .map_err(|_| Failure::TimedOut { stage: Stage::Exchange, after: within })?
-            .map_err(|error| Failure::of(Stage::Exchange, &error))?;
-        Ok(Self { sender, driver: Some(tokio::spawn(connection)) })
+            .map_err(|error| of_tls(&overheard).unwrap_or_else(|| Failure::of(Stage::Exchange, &error)))?;
+        Ok(Self { sender, overheard, driver: Some(tokio::spawn(connection)) })
     }
 
     /// What one of several calls at once sends through.
@@ -67,8 +70,10 @@ impl Http2 {
             return own;
         }
         let Some(driver) = self.driver.take() else { return own };
-        match timeout(MOMENT, driver).await {
-            Ok(Ok(Err(error))) => Failure::of(Stage::Exchange, &error),
+        let ended = timeout(MOMENT, driver).await;
+        match (of_tls(&self.overheard), ended) {
+            (Some(failure), _) => failure,
+            (None, Ok(Ok(Err(error)))) => Failure::of(Stage::Exchange, &error),
             _ => own,
         }
     }
@@ -97,6 +102,11 @@ impl Drop for Http2 {
             driver.abort();
         }
     }
+}
+
+/// What TLS ended the connection with, of which HTTP/2 keeps no more than the text.
+fn of_tls(overheard: &Overheard) -> Option<Failure> {
+    overheard.error().map(|error| Failure::of(Stage::Exchange, &error))
 }
 
 /// One call.
