@@ -6,10 +6,10 @@ mod connection;
 pub mod credential;
 pub mod failure;
 pub mod inspection;
+pub mod load;
 mod overheard;
 mod presented;
 pub mod resolution;
-pub mod load;
 mod tls;
 pub mod trust;
 
