@@ -98,7 +98,7 @@ impl Failure {
                     io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
                 )
             });
-            closed |= current.downcast_ref::<hyper::Error>().is_some_and(|error| error.is_incomplete_message());
+            closed |= current.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_incomplete_message);
             cause = current.source();
         }
         if closed { Self::Closed(stage) } else { Self::Broken { stage, problem: with_causes(error) } }

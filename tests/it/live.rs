@@ -57,14 +57,16 @@ impl Looker {
         let report: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
         let lines = report["lines"].as_array().unwrap();
         println!("{}", lines.iter().map(|line| format!("{line}\n")).collect::<String>());
-        let mut faults: Vec<String> = lines
-            .iter()
-            .filter(|line| line["status"] == "warn" || line["status"] == "fail")
-            .map(|line| {
-                assert_ne!(line["to_do"], "", "nothing to do about {line}");
-                format!("{} {}", line["status"].as_str().unwrap(), line["requirement"].as_str().unwrap())
-            })
-            .collect();
+        let mut faults = Vec::new();
+        for line in lines {
+            for finding in line["findings"].as_array().unwrap() {
+                let status = finding["status"].as_str().unwrap();
+                if ["warn", "fail"].contains(&status) {
+                    assert_ne!(finding["to_do"], "", "nothing to do about {finding}");
+                    faults.push(format!("{status} {}", line["subject"].as_str().unwrap()));
+                }
+            }
+        }
         let failed = faults.iter().any(|fault| fault.starts_with("fail"));
         assert_eq!(finished.code(), Some(i32::from(failed)), "{text}");
         let port = faults.iter().position(|fault| fault == "warn O3").expect("a port that is neither 443 nor 8443");

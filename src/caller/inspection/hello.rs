@@ -145,9 +145,7 @@ fn first_answer(received: &[u8]) -> Option<FirstAnswer> {
         if kind != ALERT && kind != HANDSHAKE {
             return Some(FirstAnswer::NotTls);
         }
-        let Some((&[major, _, high, low], after)) = after.split_first_chunk::<4>() else {
-            return None;
-        };
+        let (&[major, _, high, low], after) = after.split_first_chunk::<4>()?;
         if major != 3 {
             return Some(FirstAnswer::NotTls);
         }

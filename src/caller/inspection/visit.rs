@@ -83,7 +83,7 @@ pub(super) async fn visit(options: &InspectionOptions, offer: Offer) -> Result<V
     let failure = driven(&mut client, &mut socket, options.patience).await.err();
     Ok(Visit {
         suite: client.negotiated_cipher_suite().map(|suite| suite.suite()),
-        protocol: client.alpn_protocol().map(|name| crate::pki::distinguished_name::printable(name)),
+        protocol: client.alpn_protocol().map(crate::pki::distinguished_name::printable),
         chain: client.peer_certificates().unwrap_or_default().iter().map(|der| der.clone().into_owned()).collect(),
         failure,
     })

@@ -118,12 +118,6 @@ impl Backend {
         self.state.received.lock().unwrap().clone()
     }
 
-    /// All complete requests for `path`.
-    pub(crate) fn all_received(&self, path: &str) -> Vec<Received> {
-        let received = self.state.received.lock().unwrap();
-        received.iter().filter(|one| one.uri.path() == path).cloned().collect()
-    }
-
     /// The last complete request for `path`.
     pub(crate) fn received(&self, path: &str) -> Received {
         let received = self.state.received.lock().unwrap();
