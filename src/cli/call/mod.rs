@@ -49,7 +49,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PRODUCT|all", conflicts_with_all = ["product", "body", "path_parameters", "count"])]
     all: Option<Products>,
     /// With --all, also make calls that must be refused: without a certificate, with a wrong key, of another issuer
-    #[arg(long, requires = "all")]
+    #[arg(long)]
     hostile: bool,
     /// The request's body; default: the example that comes with the operation
     #[arg(long, value_name = "FILE")]
@@ -201,6 +201,10 @@ async fn load(
 
 /// The operations that the arguments are about.
 fn operations(arguments: &Arguments) -> Result<Vec<Arc<Operation>>, String> {
+    // clap asks for no argument that contradicts one that is there.
+    if arguments.hostile && arguments.all.is_none() {
+        return Err("--hostile goes with --all PRODUCT".to_owned());
+    }
     let of = |product: Product| operations_of(product, arguments.base_path.as_deref());
     match (&arguments.all, arguments.product) {
         (Some(Products(products)), _) => {

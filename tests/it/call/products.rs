@@ -88,20 +88,13 @@ async fn every_call_of_d1_carries_a_token_that_is_obtained_first_and_once() {
 
 #[tokio::test]
 async fn an_answer_that_thales_does_not_expect_is_told_with_its_reason() {
-    let tsh = door(r#"["tsh", "d1", "transit"]"#, "", vec![]).await;
+    let tsh = door(r#"["tsh", "transit"]"#, "", vec![]).await;
     let query = "/issuer/igwapi/v2.0/requestCardDigitization";
     for (product, operation, path, answer, reason) in [
         ("tsh", "requestCardDigitization", query, json(500, r#"{"responseCode":911}"#), "not answered: tsh wants 200"),
         ("tsh", "requestCardDigitization", query, json(200, "{}"), "the answer lacks levelOfTrust"),
         ("tsh", "requestCardDigitization", query, json(200, "<html>"), "no JSON object"),
         ("tsh", "requestCardDigitization", query, json(204, ""), "expects 200 here, not 204"),
-        (
-            "d1",
-            "notifyConsumerOperations",
-            "/notifications/d1/v2/issuers/ISSUER0001/consumers",
-            json(200, ""),
-            "expects 204 here, not 200",
-        ),
         ("transit", "updateCardState", "/tes/transitapi/1/0/updateCardState", json(404, ""), "transit wants 200"),
     ] {
         tsh.backend.answer(path, answer);

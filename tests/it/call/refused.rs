@@ -45,8 +45,7 @@ async fn a_server_that_cannot_be_trusted_is_told_of_with_what_to_do() {
 async fn a_port_at_which_nobody_listens_is_told_of() {
     let door = door(r#"["tsh"]"#, "", vec![]).await;
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let words = failed(&call(&door, &[&CALL[..], &["--server-name", HOST]].concat()).await);
-    assert!(words.contains("502") || words.contains("200"), "control: {words}");
+    went_well(&call(&door, &CALL).await);
     let url = format!("127.0.0.1:{port}");
     let arguments = ["call", &url, "tsh", "sendOTP"];
     let finished = tool::run(door.directory.path(), env!("CARGO_BIN_EXE_issuer-host"), &arguments, "").await;
