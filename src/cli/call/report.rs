@@ -87,9 +87,10 @@ impl Line {
         match (&attempt.outcome, verdict) {
             (Ok(answer), Some(verdict)) => {
                 line.good = verdict.is_acknowledged();
-                (line.verdict, line.words) = match line.good {
-                    true => ("acknowledged", "acknowledged as Thales expects"),
-                    false => ("not_acknowledged", "not as Thales expects"),
+                (line.verdict, line.words) = if line.good {
+                    ("acknowledged", "acknowledged as Thales expects")
+                } else {
+                    ("not_acknowledged", "not as Thales expects")
                 };
                 line.status = Some(answer.status.as_u16());
                 line.fate = Some(verdict.fate);
@@ -200,19 +201,17 @@ impl Line {
             (false, None) => (BAD, "WRONG  "),
         };
         let status = self.status.map_or("-".to_owned(), |status| status.to_string());
-        let mut facts = self.words.to_owned();
-        if let Some(seen) = &self.seen {
+        let connection = self.seen.as_ref().map_or(String::new(), |seen| {
             let alpn = seen.alpn.as_deref().map_or("no ALPN".to_owned(), printable);
             let connection = match (self.kept, seen.resumed) {
                 (true, _) => "kept",
                 (false, true) => "resumed",
                 (false, false) => "full",
             };
-            facts.push_str(&format!("; {} {alpn} {connection}", seen.version_name()));
-        }
-        if !self.took.is_zero() {
-            facts.push_str(&format!(", {}", milliseconds(self.took)));
-        }
+            format!("; {} {alpn} {connection}", seen.version_name())
+        });
+        let took = if self.took.is_zero() { String::new() } else { format!(", {}", milliseconds(self.took)) };
+        let facts = format!("{}{connection}{took}", self.words);
         let line = wrapped(&format!("{mark}{:<26} {status:>3}  {facts}", self.operation), MARGIN);
         // The mark is plain ASCII, and stands at the beginning.
         let mut text = line.replacen(mark.trim_end(), &styled(style, mark.trim_end()), 1);
@@ -278,10 +277,10 @@ impl Report {
     }
 
     /// The last try of a call.
-    pub(super) fn last(&mut self, line: Line) -> Result<(), Error> {
+    pub(super) fn last(&mut self, line: &Line) -> Result<(), Error> {
         self.calls += 1;
         self.good += usize::from(line.good);
-        self.line(&line)
+        self.line(line)
     }
 
     /// The sum. Whether every call ended as it should.

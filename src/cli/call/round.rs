@@ -51,7 +51,7 @@ impl Round {
         label: Option<&'static str>,
     ) -> Result<bool, Error> {
         if !self.authorize(operation, &mut request).await? {
-            self.report.last(Line::without_token(operation, label))?;
+            self.report.last(&Line::without_token(operation, label))?;
             return Ok(false);
         }
         let (start, rule) = (Instant::now(), RetryRule::of(operation.product));
@@ -63,7 +63,7 @@ impl Round {
                 if let (Role::TokenEndpoint { .. }, Ok(answer)) = (operation.role, &attempt.outcome) {
                     self.tokens.keep(operation.product, &answer.body, Instant::now());
                 }
-                self.report.last(line)?;
+                self.report.last(&line)?;
                 return Ok(true);
             }
             let asked = match &attempt.outcome {
@@ -77,7 +77,7 @@ impl Round {
                     line.problems
                         .push(format!("given up: the next try would begin more than {all} after the first one"));
                 }
-                self.report.last(line)?;
+                self.report.last(&line)?;
                 return Ok(false);
             };
             line.again_after = Some(wait);
@@ -108,7 +108,7 @@ impl Round {
             Err(failure) => at_the_door && matches!(failure, Failure::Refused(_) | Failure::Closed(_)),
         });
         let good = line.good;
-        self.report.last(line)?;
+        self.report.last(&line)?;
         Ok(good)
     }
 

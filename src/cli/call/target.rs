@@ -14,8 +14,8 @@ use crate::cli::Error;
 /// Which server is called, what is shown to it, and over which protocols.
 #[derive(Debug, clap::Args)]
 pub(super) struct Target {
-    /// The server: https://HOST[:PORT], or HOST[:PORT]
-    #[arg(value_name = "URL")]
+    /// The server's URL
+    #[arg(value_name = "URL", help = "The server: https://HOST[:PORT], or HOST[:PORT]")]
     url: Origin,
     /// Connect to this address instead of those that the name resolves to
     #[arg(long, value_name = "ADDRESS[:PORT]")]

@@ -33,7 +33,7 @@ impl Caller {
         credential: Option<ClientCredential>,
         request: Request<Bytes>,
     ) -> Result<Result<Answer, Failure>, Error> {
-        let caller = caller::Caller::new(CallerOptions { versions, credential, ..self.options.clone() })?;
+        let caller = caller::Caller::new(CallerOptions { credential, versions, ..self.options.clone() })?;
         Ok(match caller.connect().await {
             Ok(mut connection) => connection.send(request, PATIENCE).await,
             Err(failure) => Err(failure),

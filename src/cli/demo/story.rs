@@ -162,9 +162,10 @@ pub(super) async fn tell(caller: &Caller, directory: &Path, backend: &Backend) -
             };
             got.status == answer.status && body_is_right
         });
-        let what = match as_it_should_be {
-            true => format!("{}, {}", answer.status, answer.why),
-            false => format!("{}, instead of {}", in_words(&outcome), answer.status),
+        let what = if as_it_should_be {
+            format!("{}, {}", answer.status, answer.why)
+        } else {
+            format!("{}, instead of {}", in_words(&outcome), answer.status)
         };
         right += usize::from(as_it_should_be);
         told(as_it_should_be, answer.what, &what)?;
