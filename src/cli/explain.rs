@@ -10,21 +10,24 @@ use std::process::ExitCode;
 use clap::{Subcommand, ValueEnum};
 use layout::Layout;
 
-use super::{Error, say};
+use super::{Error, complain, say};
 use crate::thales::{Catalogue, Product, Requirement};
 
 #[derive(Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     other: Option<Other>,
     /// The product to explain; without one, all of them in a line each
     #[arg(value_parser = product)]
     product: Option<Product>,
-    /// How to write it; markdown and json are of every product where none is named
-    #[arg(long, value_enum, default_value_t)]
+    /// How to write it; markdown and json are of everything where nothing is named
+    #[arg(long, global = true, value_enum, default_value_t)]
     format: Format,
 }
+
+/// What clap ends with.
+const WRONG_ARGUMENTS: u8 = 2;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,8 +55,12 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
-    if let Some(Other::Requirement(arguments)) = &arguments.other {
-        return requirements::run(arguments).map(|()| ExitCode::SUCCESS);
+    if let Some(Other::Requirement(of)) = &arguments.other {
+        if let Some(product) = arguments.product {
+            complain(format_args!("error: explain {product}, or a requirement, not both at once"));
+            return Ok(ExitCode::from(WRONG_ARGUMENTS));
+        }
+        return requirements::run(of, arguments.format).map(|()| ExitCode::SUCCESS);
     }
     let products = arguments.product.map_or_else(|| Product::ALL.to_vec(), |product| vec![product]);
     let catalogue = Catalogue::built_in();
@@ -151,6 +158,17 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn options_may_stand_before_and_behind_the_word_requirement() {
+        for words in ["--color never --format json requirement O1", "requirement O1 --format json --color never"] {
+            let arguments = ["issuer-host", "explain"].into_iter().chain(words.split(' '));
+            let parsed = <crate::cli::Arguments as clap::Parser>::try_parse_from(arguments).unwrap();
+            let crate::cli::Command::Explain(explain) = parsed.command else { panic!("{words}") };
+            assert!(matches!(explain.format, Format::Json), "{words}");
+            assert!(matches!(explain.other, Some(Other::Requirement(_))), "{words}");
         }
     }
 }

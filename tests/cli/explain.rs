@@ -69,9 +69,11 @@ fn a_program_gets_requirements_as_json() {
 
 #[test]
 fn an_unknown_requirement_is_refused_and_one_in_the_place_of_a_product_is_understood() {
-    for (arguments, word) in
-        [(["requirement", "O15"], "write O1 to O14 or I1 to I10"), (["O6", "--format=text"], "explain requirement O6")]
-    {
+    for (arguments, word) in [
+        (["requirement", "O15"], "write O1 to O14 or I1 to I10"),
+        (["O6", "--format=text"], "explain requirement O6"),
+        (["cof", "requirement"], "not both"),
+    ] {
         let output = explain(&arguments);
         assert_eq!(output.status.code(), Some(2));
         let words = String::from_utf8(output.stderr).unwrap();

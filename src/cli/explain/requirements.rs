@@ -14,9 +14,6 @@ pub(super) struct Arguments {
     /// Its number: O1 to O14 where Thales calls, I1 to I10 where Thales is called; without one, all of them in a line each
     #[arg(value_parser = requirement, value_name = "NUMBER")]
     number: Option<Requirement>,
-    /// How to write it; markdown and json are of every requirement where none is named
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
 }
 
 const EXAMPLES: &str = "\
@@ -25,9 +22,9 @@ Examples:
   issuer-host explain requirement O6
   issuer-host explain requirement --format json";
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), Error> {
+pub(super) fn run(arguments: &Arguments, format: Format) -> Result<(), Error> {
     let chosen = arguments.number.map_or_else(|| Requirement::ALL.to_vec(), |number| vec![number]);
-    let text = match (arguments.format, arguments.number) {
+    let text = match (format, arguments.number) {
         (Format::Json, _) => serde_json::to_string_pretty(&chosen.into_iter().map(json).collect::<Vec<_>>())?,
         (Format::Markdown, None) => page(),
         (Format::Markdown, Some(number)) => section(number),
@@ -43,11 +40,10 @@ fn requirement(number: &str) -> Result<Requirement, String> {
 }
 
 fn overview() -> String {
-    let listed = |outbound: bool| {
-        let requirements = Requirement::ALL.into_iter().filter(|requirement| requirement.is_outbound() == outbound);
-        requirements
-            .map(|requirement| format!("  {:<5}{}\n", requirement.name(), requirement.title()))
-            .collect::<String>()
+    let line = |requirement: &Requirement| format!("  {:<5}{}\n", requirement.name(), requirement.title());
+    let listed = |outbound| {
+        let requirements = Requirement::ALL.iter().filter(|requirement| requirement.is_outbound() == outbound);
+        requirements.map(line).collect::<Vec<_>>().concat()
     };
     format!(
         "Where Thales calls ISSUER_HOST:\n\n{}\nWhere Thales is called:\n\n{}\n\

@@ -72,6 +72,11 @@ fn about(finding: &settings::Finding) -> (Option<String>, (Subject, Finding)) {
             Some("backends") => Subject::Backend,
             _ => Subject::Settings,
         };
+        let told = if subject == Subject::Inbox && told.to_do.is_empty() {
+            told.with_to_do("Mend it, or name another place; a file that is not there yet is made.")
+        } else {
+            told
+        };
         return (None, (subject, told));
     };
     let (environment, setting) = rest.split_once('.').unwrap_or((rest, ""));
