@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     /// With the server's own certificate in front
     #[arg(long)]
     leaf: bool,
-    /// The CA certificates for the setting endorsed_chain: what Thales was given
+    /// The CA certificates alone, as the setting of the endorsed chain wants them: what Thales was given
     #[arg(long, conflicts_with_all = ["leaf", "trust_store"])]
     endorsed: bool,
     /// The trust store that Thales' delivery team needs for a private CA (O9): its root alone
@@ -82,7 +82,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         match (&arguments.out, &source.environment) {
             (Some(path), _) => write_new(path, text.as_bytes(), Readers::Everybody)?,
             (None, Some(environment)) if several => {
-                say(format_args!("# environment {environment}\n{}", text.trim_end()))?
+                say(format_args!("# environment {environment}\n{}", text.trim_end()))?;
             }
             (None, _) => say(text.trim_end())?,
         }
@@ -196,7 +196,10 @@ fn tell_the_end(chain: &ServerChain, is_trust_store: bool) {
              must not be missing"
         )),
         (None, None, Some(_)) if !is_trust_store => {
-            complain(wrapped("The root is private: Thales' delivery team needs it as well; see --trust-store (O9).", 2))
+            complain(wrapped(
+                "The root is private: Thales' delivery team needs it as well; see --trust-store (O9).",
+                2,
+            ));
         }
         (None, None, _) => {}
     }

@@ -141,7 +141,9 @@ fn pattern(subject_der: &[u8]) -> Option<String> {
             let _ = write!(pattern, "{separator}{kind}={value}");
         }
     }
-    let rules = SubjectRules::new(&[&pattern], &[]).ok()?;
+    // It is printed, and whoever sent the request chose what stands in it.
+    let is_plain = pattern.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    let rules = SubjectRules::new(&[&pattern], &[]).ok().filter(|_| is_plain)?;
     rules.admit(subject_der).then_some(pattern)
 }
 
@@ -177,7 +179,9 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_without_telling_attributes_has_no_pattern() {
+    fn a_subject_without_telling_attributes_or_with_strange_characters_has_no_pattern() {
+        assert_eq!(pattern(&subject(&[(DnType::CommonName, "a\u{202e}b")])), None);
+        assert_eq!(pattern(&subject(&[(DnType::CommonName, "a\u{1b}[2Jb")])), None);
         assert_eq!(pattern(&subject(&[(DnType::CountryName, "FR")])), None);
     }
 }

@@ -215,7 +215,7 @@ fn broken_link(last: &ChainLink, links: &[ChainLink]) -> Result<(), ChainError> 
     for link in links.iter().filter(|link| link.place != last.place) {
         match last.issued_by(link) {
             Issuance::BadSignature => {
-                return Err(ChainError::OtherIssuerKey { place: place(), issuer: link.place.clone() });
+                return Err(ChainError::OtherIssuerKey { place: place(), issuer: Box::new(link.place.clone()) });
             }
             Issuance::UnsupportedAlgorithm => return Err(ChainError::SignatureAlgorithm { place: place() }),
             Issuance::Proven | Issuance::OtherIssuer => {}

@@ -60,7 +60,11 @@ fn with_certificates(names: &[&str]) -> Desk {
 fn a_list_is_made_and_continued_and_openssl_and_java_agree() {
     let desk = with_certificates(&["one", "two", "three"]);
     let words = crl(&desk, &[]);
-    assert!(words.contains("ca.crl: list 1 of CN=Customer CA") && words.contains("crl = [\"ca.crl\"]"), "{words}");
+    assert!(
+        words.contains("ca.crl: list 1 of O=issuer-host tests,C=FR,CN=Customer CA")
+            && words.contains("crl = [\"ca.crl\"]"),
+        "{words}"
+    );
     let words = crl(&desk, &["--revoke", "one.pem", "--reason", "keyCompromise"]);
     assert!(words.contains("revoked: CN=one,O=Thales, serial ") && words.contains("list 2 of"), "{words}");
     let serial = desk.tool("openssl", &["x509", "-in", "two.pem", "-noout", "-serial"]);
@@ -119,7 +123,7 @@ fn what_cannot_be_revoked_is_told_and_changes_nothing() {
     crl(&desk, &["--revoke", "one.pem"]);
     let strange = Authority::root("Strange CA").client("strange");
     desk.write("strange.pem", &strange.chain_pem());
-    is_refused(&desk, &["--revoke", "strange.pem"], "was issued by CN=Strange CA");
+    is_refused(&desk, &["--revoke", "strange.pem"], "was issued by O=issuer-host tests,C=FR,CN=Strange CA");
     desk.write("strange.pem", &desk.ca.impostor().client("strange").chain_pem());
     is_refused(&desk, &["--revoke", "strange.pem"], "but not the signature of its key");
     is_refused(&desk, &["--revoke", "ca.pem"], "is the CA itself");

@@ -160,7 +160,7 @@ pub enum ChainError {
         /// The certificate whose signature does not verify.
         place: ChainPlace,
         /// Where the supposed issuer stands.
-        issuer: ChainPlace,
+        issuer: Box<ChainPlace>,
     },
     /// A signature that callers refuse.
     #[error("{place} is signed with an algorithm that TLS no longer accepts (SHA-1?); ask the CA for a SHA-256 one")]

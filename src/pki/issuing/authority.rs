@@ -152,14 +152,14 @@ fn check(certificate: &Located, issues: Issues, now: UnixTime) -> Result<(), Aut
     if !facts.is_ca {
         return Err(AuthorityError::EndEntity(place()));
     }
-    match (issues, facts.key_usage) {
-        (_, None) => {}
+    if let Some(usage) = facts.key_usage {
         // Who may not sign certificates is refused as client_ca, whatever lists it may sign.
-        (_, Some(usage)) if !usage.key_cert_sign => return Err(AuthorityError::MayNotSignCertificates(place())),
-        (Issues::RevocationLists, Some(usage)) if !usage.crl_sign => {
+        if !usage.key_cert_sign {
+            return Err(AuthorityError::MayNotSignCertificates(place()));
+        }
+        if issues == Issues::RevocationLists && !usage.crl_sign {
             return Err(AuthorityError::MayNotSignLists(place()));
         }
-        (_, Some(_)) => {}
     }
     let for_clients = facts.extended_key_usage.is_none_or(|usage| usage.client_auth || usage.any);
     if issues == Issues::ClientCertificates && !for_clients {

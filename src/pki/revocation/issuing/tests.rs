@@ -5,6 +5,8 @@ use crate::pki::issuing::Issues;
 use crate::pki::minting::{Minted, ca, client, crl, now, scoped};
 use crate::pki::pem::encoded;
 use crate::pki::revocation::tests::crafted::{Crafted, extension};
+use crate::pki::revocation::{CrlFile, RevocationLists};
+use crate::pki::trust_anchors::{AnchorRules, TrustAnchors};
 use crate::pki::{CertificateFacts, Revocation, RevocationMode};
 
 fn authority(of: &Minted) -> IssuingAuthority {
