@@ -1,11 +1,13 @@
 //! `call --mode`: loads against the real server. They end by count, so that time decides nothing.
 
+use std::process::{Command, Stdio};
+
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{call, door, stranger};
+use super::{ISSUER, call, door, stranger};
 use crate::support::tool::{self, Finished};
-use crate::support::{Answer, Authority, Door, eventually};
+use crate::support::{Answer, Authority, Door, HOST, eventually};
 
 const PATH: &str = "/issuer/igwapi/v2.0/sendOTP";
 const CALLS: u64 = 40;
@@ -135,6 +137,24 @@ async fn a_load_stays_green_while_trust_anchors_join() {
     let summary = summary(&finished, 0);
     assert_eq!(summary["succeeded"], 400, "{summary}");
     assert!(door.server.epoch().await > 1, "control: the anchors were installed");
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_a_load_with_its_summary() {
+    let door = tsh("").await;
+    let url = format!("https://{HOST}:{}", door.server.address().port());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_issuer-host"));
+    command.args(["call", &url, "--connect", "127.0.0.1", "--server-ca", "server-ca.pem", "--issuer-id", ISSUER]);
+    command.args(["--client-certificate", "caller.pem", "--client-key", "caller-key.pem", "tsh", "sendOTP"]);
+    command.args(["--mode", "keepalive", "--rate", "50", "--duration", "1h", "--format", "json"]);
+    let load = command.current_dir(door.directory.path()).stdout(Stdio::piped()).spawn().unwrap();
+    eventually("the load has begun", || async { door.backend.arrivals(PATH) > 0 }).await;
+    assert!(Command::new("kill").args(["-INT", &load.id().to_string()]).status().unwrap().success());
+    let output = tokio::task::spawn_blocking(|| load.wait_with_output().unwrap()).await.unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&summary["stopped"], &summary["failed"]), (&json!(true), &json!(0)), "{summary}");
+    assert!(summary["succeeded"].as_u64().unwrap() > 0, "{summary}");
 }
 
 #[tokio::test]
