@@ -62,6 +62,11 @@ impl Http2 {
         self.sender.clone()
     }
 
+    /// What TLS ended the connection with, for those who share it.
+    pub(super) fn overheard(&self) -> Overheard {
+        self.overheard.clone()
+    }
+
     /// Why the connection has ended, where the driver knows more than `own`, what a call was told.
     pub(super) async fn why(&mut self, own: Failure) -> Failure {
         /// The driver has ended already, or is about to.
@@ -105,7 +110,7 @@ impl Drop for Http2 {
 }
 
 /// What TLS ended the connection with, of which HTTP/2 keeps no more than the text.
-fn of_tls(overheard: &Overheard) -> Option<Failure> {
+pub(super) fn of_tls(overheard: &Overheard) -> Option<Failure> {
     overheard.error().map(|error| Failure::of(Stage::Exchange, &error))
 }
 

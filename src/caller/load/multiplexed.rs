@@ -9,9 +9,10 @@ use h2::client::SendRequest;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-use super::http2::{self, Http2, Unanswered};
+use super::http2::{self, Http2, Unanswered, of_tls};
 use super::lanes::{Answer, Lane, OPENING_AT_ONCE};
 use super::request::Stream;
+use crate::caller::overheard::Overheard;
 use crate::caller::{Failure, Stage};
 
 /// How often a call is made again that the server has not looked at, since it was closing the connection.
@@ -29,8 +30,9 @@ struct Current {
     connection: Option<Http2>,
 }
 
-/// What a lane sends through, and of which generation that is.
-type Sender = (u64, SendRequest<Bytes>);
+/// What a lane sends through, of which generation that is, and what its connection was ended with: the lane that hears of the end first
+/// takes the connection away from the others.
+type Sender = (u64, SendRequest<Bytes>, Overheard);
 
 /// HTTP/2 connections that are kept, each with as many lanes as the plan has streams.
 pub(super) async fn run(lane: Lane, connections: usize) {
@@ -75,21 +77,24 @@ impl Common {
     async fn call(&self, request: &mut Stream, sender: &mut Option<Sender>) -> Result<Answer, Failure> {
         let within = self.lane.shared.plan.answer_timeout;
         for _ in 0..AGAIN {
-            let (generation, open) = match sender.take() {
+            let (generation, open, overheard) = match sender.take() {
                 Some(sender) => sender,
                 None => self.sender().await?,
             };
             let begun = Instant::now();
             match http2::exchange(open.clone(), request, within).await {
                 Ok(answered) => {
-                    *sender = Some((generation, open));
+                    *sender = Some((generation, open, overheard));
                     return Ok(Answer::of(answered, begun));
                 }
                 Err(Unanswered::Alone(failure)) => {
-                    *sender = Some((generation, open));
+                    *sender = Some((generation, open, overheard));
                     return Err(failure);
                 }
-                Err(Unanswered::Gone(failure)) => return Err(self.why(generation, failure).await),
+                Err(Unanswered::Gone(failure)) => {
+                    let why = self.why(generation, failure).await;
+                    return Err(of_tls(&overheard).unwrap_or(why));
+                }
                 Err(Unanswered::Untouched) => self.leave(generation).await,
             }
         }
@@ -100,14 +105,14 @@ impl Common {
     async fn sender(&self) -> Result<Sender, Failure> {
         let mut current = self.current.lock().await;
         if let Some(connection) = &current.connection {
-            return Ok((current.generation, connection.sender()));
+            return Ok((current.generation, connection.sender(), connection.overheard()));
         }
         let opened = self.lane.open(&[]).await?;
         let connection = Http2::new(opened.stream, self.lane.shared.plan.answer_timeout).await?;
-        let sender = connection.sender();
+        let (sender, overheard) = (connection.sender(), connection.overheard());
         current.generation += 1;
         current.connection = Some(connection);
-        Ok((current.generation, sender))
+        Ok((current.generation, sender, overheard))
     }
 
     /// Connection `generation` has failed: why, as far as is known.
