@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::authority::{read, warn};
+use super::authority::warn;
 use super::color::{FAINT, styled};
 use super::configuration::{self, ConfigurationFile};
 use super::new_file::{Readers, write_new};
+use super::tls_files::read;
 use super::wrapping::wrapped;
 use super::{Error, complain, say};
 use crate::pki::EndorsedChain;

@@ -8,8 +8,9 @@ use clap::ValueEnum;
 use rustls_pki_types::UnixTime;
 use serde_json::json;
 
-use super::authority::{AuthorityFiles, read, warn};
+use super::authority::{AuthorityFiles, warn};
 use super::replaced_file::ReplacedFile;
+use super::tls_files::read;
 use super::wrapping::wrapped;
 use super::{Error, say};
 use crate::pki::CertificateFacts;
@@ -34,6 +35,9 @@ pub(super) struct Arguments {
     /// Your CA's private key (PEM)
     #[arg(long, value_name = "FILE", required_unless_present = "list")]
     ca_key: Option<PathBuf>,
+    /// A file with the passphrase of the CA's key, in one line
+    #[arg(long, value_name = "FILE", requires = "ca_key")]
+    ca_key_passphrase_file: Option<PathBuf>,
     /// The list: made where there is none, else replaced by the next one
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -117,7 +121,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let now = now();
     match &arguments.ca_key {
         Some(ca_key) if !arguments.list => {
-            let files = AuthorityFiles { ca: arguments.ca.clone(), ca_key: ca_key.clone() };
+            let files = AuthorityFiles {
+                ca: arguments.ca.clone(),
+                ca_key: ca_key.clone(),
+                ca_key_passphrase_file: arguments.ca_key_passphrase_file.clone(),
+            };
             update(arguments, &files.load(Issues::RevocationLists, now)?, now)?;
         }
         _ => show(arguments, now)?,

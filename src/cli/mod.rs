@@ -26,6 +26,7 @@ mod replaced_file;
 mod sample_pki;
 mod serve;
 mod sign;
+mod tls_files;
 mod wrapping;
 
 use std::fmt::Display;
@@ -38,6 +39,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The exit code for a bad configuration: `EX_CONFIG` of sysexits.h.
 const EXIT_CONFIGURATION: u8 = 78;
+
+/// The exit code for wrong arguments; the same as clap's.
+const EXIT_USAGE: u8 = 2;
 
 const EXAMPLES: &str = "\
 Examples:

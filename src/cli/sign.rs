@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use rustls_pki_types::CertificateDer;
 
-use super::authority::{AuthorityFiles, read, warn};
+use super::authority::{AuthorityFiles, warn};
 use super::new_file::{Readers, write_new};
+use super::tls_files::read;
 use super::wrapping::wrapped;
 use super::{Error, say};
 use crate::pki::CertificateFacts;

@@ -197,12 +197,11 @@ async fn call(lane: &Lane, request: &[u8], connection: &mut Option<Http1>) -> Re
     {
         kept = None;
     }
-    let (mut open, sent) = match kept {
-        Some(open) => (open, 0),
-        None => {
-            let opened = lane.open(request).await?;
-            (Http1::new(opened.stream), opened.sent)
-        }
+    let (mut open, sent) = if let Some(open) = kept {
+        (open, 0)
+    } else {
+        let opened = lane.open(request).await?;
+        (Http1::new(opened.stream), opened.sent)
     };
     let begun = Instant::now();
     let answered = open.exchange(request, sent, lane.shared.plan.answer_timeout).await?;

@@ -24,15 +24,12 @@ use round::Round;
 use target::Target;
 use token::Tokens;
 
-use super::{Error, complain};
+use super::{EXIT_USAGE, Error, complain};
 use crate::caller::CallerOptions;
 use crate::nearest::nearest;
 use crate::thales::example::SAMPLE_ISSUER_ID;
 use crate::thales::routes::RouteOptions;
 use crate::thales::{Backoff, Catalogue, Operation, Product, Routes};
-
-/// The exit code for arguments that make no sense, as clap has it.
-const EXIT_USAGE: u8 = 2;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -138,7 +135,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         let Some((chain, key)) = pair.split_once(':') else {
             return Err(format!("--rotate {pair}: write CHAIN:KEY, the names of two files").into());
         };
-        credentials.push(target::credential(chain.as_ref(), key.as_ref())?);
+        credentials.push(arguments.target.client().credential(chain.as_ref(), key.as_ref())?);
     }
     let rotating = !arguments.rotate.is_empty();
     let count = arguments.count.unwrap_or(if rotating { u32::try_from(credentials.len())? } else { 1 });

@@ -9,8 +9,9 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
 use http::{HeaderMap, Request};
 use zeroize::Zeroizing;
 
-use super::{Arguments, target};
+use super::Arguments;
 use crate::cli::Error;
+use crate::cli::tls_files::read;
 use crate::new_uuid::new_uuid;
 use crate::thales::example::Fill;
 use crate::thales::operation::IssuerId;
@@ -66,7 +67,7 @@ impl Contents {
             api_key: arguments.api_key_file.as_deref().map(api_key).transpose()?,
             headers,
             path_parameters,
-            body: arguments.body.as_deref().map(target::read).transpose()?.map(Bytes::from),
+            body: arguments.body.as_deref().map(read).transpose()?.map(|body| Bytes::copy_from_slice(&body)),
         })
     }
 
@@ -178,7 +179,7 @@ fn api_key(path: &std::path::Path) -> Result<HeaderValue, Error> {
 
 /// The text of a file that holds a secret, without the end of its line.
 pub(super) fn secret(path: &std::path::Path) -> Result<Zeroizing<String>, Error> {
-    let bytes = Zeroizing::new(target::read(path)?);
+    let bytes = read(path)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| format!("{} holds something else than text", path.display()))?;
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() {

@@ -1,15 +1,16 @@
 //! Which server is called, and how: the arguments that a single call and a load have in common.
 
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueEnum;
 use rustls_pki_types::ServerName;
 
-use crate::caller::{CallerOptions, ClientCredential, Http, ServerTrust, TlsVersions};
+use crate::caller::{CallerOptions, Http, ServerTrust, TlsVersions};
 use crate::cli::Error;
+use crate::cli::tls_files::{ClientFiles, trust};
 
 /// Which server is called, what is shown to it, and over which protocols.
 #[derive(Debug, clap::Args)]
@@ -26,12 +27,8 @@ pub(super) struct Target {
     /// The CAs that the server's certificate may come from, PEM; default: those that Mozilla trusts
     #[arg(long, value_name = "FILE")]
     server_ca: Option<PathBuf>,
-    /// The client certificate and its chain, leaf first, PEM; default: none is shown
-    #[arg(long, value_name = "FILE", requires = "client_key")]
-    client_certificate: Option<PathBuf>,
-    /// The key of the client certificate, PEM
-    #[arg(long, value_name = "FILE", requires = "client_certificate")]
-    client_key: Option<PathBuf>,
+    #[command(flatten)]
+    client: ClientFiles,
     /// Offer this version of TLS alone; default: both
     #[arg(long, value_enum, value_name = "VERSION")]
     tls: Option<Tls>,
@@ -62,15 +59,9 @@ impl Target {
         self.timeout
     }
 
-    /// The client certificate that was named; `None` = there is none.
-    ///
-    /// # Errors
-    /// When a file cannot be read, or is of no use to TLS.
-    pub(super) fn credential(&self) -> Result<Option<ClientCredential>, Error> {
-        match (&self.client_certificate, &self.client_key) {
-            (Some(chain), Some(key)) => credential(chain, key).map(Some),
-            _ => Ok(None),
-        }
+    /// What is shown to the server.
+    pub(super) fn client(&self) -> &ClientFiles {
+        &self.client
     }
 
     /// How the server is called, with the address that its name resolves to now, and no resumption.
@@ -84,13 +75,10 @@ impl Target {
         })?;
         let trust = match &self.server_ca {
             None => ServerTrust::public(),
-            Some(path) => {
-                let pem = read(path)?;
-                ServerTrust::from_pem(&pem).map_err(|error| format!("{}: {error}", path.display()))?
-            }
+            Some(path) => trust(path)?,
         };
         let options = CallerOptions {
-            credential: self.credential()?,
+            credential: self.client.read()?,
             versions: match self.tls {
                 None => TlsVersions::Both,
                 Some(Tls::V12) => TlsVersions::Only12,
@@ -122,24 +110,6 @@ impl Target {
         let takes = |address: &&SocketAddr| TcpStream::connect_timeout(address, self.connect_timeout).is_ok();
         Ok(addresses.iter().find(takes).copied().unwrap_or(first))
     }
-}
-
-/// Chain and key of two PEM files.
-///
-/// # Errors
-/// When a file cannot be read, or is of no use to TLS.
-pub(super) fn credential(chain: &Path, key: &Path) -> Result<ClientCredential, Error> {
-    let (chain_pem, key_pem) = (read(chain)?, zeroize::Zeroizing::new(read(key)?));
-    ClientCredential::from_pem(&chain_pem, &key_pem)
-        .map_err(|error| format!("{} with {}: {error}", chain.display(), key.display()).into())
-}
-
-/// The bytes of a file that was named.
-///
-/// # Errors
-/// When it cannot be read; names it.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()).into())
 }
 
 /// The port of https.

@@ -19,7 +19,7 @@ use report::{EnvironmentReport, Report, Status, lines};
 use rules::OwnCertificate;
 
 use super::configuration::{self, ConfigurationFile};
-use super::{Error, say};
+use super::{EXIT_USAGE, Error, complain, say};
 use crate::app::{AppOptions, EnvironmentProblem};
 use crate::settings::{self, EnvironmentParts, Origins, Settings};
 use crate::tls::now;
@@ -69,6 +69,10 @@ enum Format {
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     if let Some(target) = &arguments.live.live {
         return live::run(target, &arguments.live, arguments.format == Format::Json, arguments.strict);
+    }
+    if arguments.live.client.are_named() {
+        complain("issuer-host: --client-certificate is shown to a running server: add --live HOST:PORT");
+        return Ok(ExitCode::from(EXIT_USAGE));
     }
     let own = arguments.own_client_certificate.iter().map(|path| OwnCertificate::read(path));
     let own: Vec<_> = own.collect::<Result<_, _>>()?;

@@ -24,8 +24,10 @@ pub(super) fn live(heading: &str, lines: &[Line], unseen: &str) -> String {
     let count = |status| lines.iter().filter(|line| line.status() == status).count();
     let rest = [(Status::Fail, "failed"), (Status::Warn, "to be looked at"), (Status::Skipped, "skipped")];
     let rest = rest.map(|(status, words)| (count(status), words));
-    let rest: String = rest.iter().filter(|(n, _)| *n > 0).map(|(n, words)| format!(", {n} {words}")).collect();
-    let conclusion = format!("{} of {} lines pass{rest}. {unseen}", count(Status::Pass), lines.len());
+    let rest = rest.iter().filter(|(n, _)| *n > 0).map(|(n, words)| format!("{n} {words}"));
+    let passed = format!("{} of {} lines pass", count(Status::Pass), lines.len());
+    let sums: Vec<String> = [passed].into_iter().chain(rest).collect();
+    let conclusion = format!("{}. {unseen}", sums.join(", "));
     format!("{}{}\n", part(heading, lines), wrapped(&conclusion, 0))
 }
 

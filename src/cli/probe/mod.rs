@@ -23,14 +23,12 @@ use steps::Probe;
 use target::{Target, checked_path};
 
 use super::color::{FAINT, HEADING, styled};
+use super::tls_files::ClientFiles;
 use super::wrapping::wrapped;
-use super::{Error, complain, say};
+use super::{EXIT_USAGE, Error, complain, say};
 use crate::thales::Requirement;
 use crate::thales::inbound::{InboundEnvironment, InboundProduct};
 use crate::tls::now;
-
-/// The exit code of clap for wrong arguments.
-const EXIT_USAGE: u8 = 2;
 
 /// What tells other programs to go through a proxy.
 const PROXY_VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
@@ -47,12 +45,8 @@ pub(super) struct Arguments {
     /// The environment that is called; merchant tokenization has a sandbox and a production
     #[arg(long, value_enum)]
     environment: Option<Environment>,
-    /// The client certificate (PEM, with its intermediates)
-    #[arg(long, value_name = "FILE", requires = "client_key")]
-    client_certificate: Option<PathBuf>,
-    /// Its private key (PEM)
-    #[arg(long, value_name = "FILE", requires = "client_certificate")]
-    client_key: Option<PathBuf>,
+    #[command(flatten)]
+    client: ClientFiles,
     /// The CAs that the server's certificate has to come from (PEM), in place of those that Mozilla trusts
     #[arg(long, value_name = "FILE")]
     server_ca: Option<PathBuf>,

@@ -1,11 +1,8 @@
 //! What to probe, with everything read and checked.
 
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use rustls_pki_types::{ServerName, UnixTime};
-use zeroize::Zeroizing;
 
 use super::step::{Part, Step};
 use super::target::{HTTPS, Target};
@@ -13,6 +10,7 @@ use super::{Arguments, server_certificate};
 use crate::caller::resolution::{NameServers, ResolutionError, ResolvedName, Resolver};
 use crate::caller::{ClientCredential, ServerTrust};
 use crate::cli::Error;
+use crate::cli::tls_files::trust;
 use crate::pki::CertificateFacts;
 use crate::thales::inbound::{Concern, Endpoint, InboundEnvironment, InboundProduct};
 
@@ -61,14 +59,9 @@ impl Plan {
         let path = arguments.path.clone().or_else(|| target.path.clone());
         let trust = match &arguments.server_ca {
             None => ServerTrust::public(),
-            Some(path) => {
-                ServerTrust::from_pem(&read(path)?).map_err(|error| format!("{}: {error}", path.display()))?
-            }
+            Some(path) => trust(path)?,
         };
-        let credential = match (&arguments.client_certificate, &arguments.client_key) {
-            (Some(certificate), Some(key)) => Some(credential(certificate, key)?),
-            _ => None,
-        };
+        let credential = arguments.client.read()?;
         Ok(Self {
             server_name,
             path: path.unwrap_or_else(|| endpoint.map_or("/", |endpoint| endpoint.base_path).to_owned()),
@@ -157,15 +150,4 @@ fn target(arguments: &Arguments) -> Result<(Target, Option<&'static Endpoint>), 
             "what is to be probed? Name a host, or --product with --environment for Thales' own".to_owned(),
         )),
     }
-}
-
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let contents = fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    Ok(Zeroizing::new(contents))
-}
-
-/// Certificate and key, both in PEM. An encrypted key is refused by [`ClientCredential::from_pem`]: to take one, it is decrypted here.
-fn credential(certificate: &Path, key: &Path) -> Result<ClientCredential, Error> {
-    ClientCredential::from_pem(&read(certificate)?, &read(key)?)
-        .map_err(|error| format!("{} with {}: {error}", certificate.display(), key.display()).into())
 }

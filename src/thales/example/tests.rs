@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::*;
-use crate::thales::key_expression::{BodyStep, KeyPart};
+use crate::thales::key_expression::{BodyStep, KeyExpression, KeyPart};
 use crate::thales::openapi::{self, Described};
 use crate::thales::operation::{IssuerId, Role};
 use crate::thales::{Catalogue, template};
@@ -109,7 +109,7 @@ fn body_is_as_described(row: &Operation, example: &Example, described: &Describe
 /// Fields that the catalogue reads, and may know of from elsewhere.
 fn key_fields(row: &Operation) -> BTreeSet<String> {
     let keys = row.deduplication.iter().map(|own| &own.key).chain(&row.ordering);
-    let steps = keys.flat_map(|key| key.parts()).filter_map(|part| match part {
+    let steps = keys.flat_map(KeyExpression::parts).filter_map(|part| match part {
         KeyPart::Body(steps) => steps.last(),
         _ => None,
     });
@@ -209,7 +209,9 @@ fn matches(pattern: &str, text: &str) -> bool {
         "^[A-Za-z0-9_-]{1,64}$" => id(1..=64),
         r"^\d{6}$" => text.len() == 6 && text.chars().all(|it| it.is_ascii_digit()),
         "^([0-9a-fA-F][0-9a-fA-F]){1,24}$" => {
-            (2..=48).contains(&text.len()) && text.len() % 2 == 0 && text.chars().all(|it| it.is_ascii_hexdigit())
+            (2..=48).contains(&text.len())
+                && text.len().is_multiple_of(2)
+                && text.chars().all(|it| it.is_ascii_hexdigit())
         }
         other => panic!("nobody has written {other:?} down here"),
     }

@@ -119,7 +119,7 @@ impl Summary {
             lines.push(wrapped(&format!("  {:>9}  {kind}, the first: {example}", failures.count), 13));
         }
         lines.push(String::new());
-        let names = QUANTILES.iter().map(|(_, name, _)| format!("{name:>11}")).collect::<String>();
+        let names = QUANTILES.iter().map(|(_, name, _)| format!("{name:>11}")).collect::<Vec<_>>().concat();
         lines.push(styled(HEADING, &format!("{:<12}{:>11}{names}{:>11}", "microseconds", "how many", "max")));
         let rows = [
             ("connect", &measures.connect),

@@ -5,8 +5,7 @@ mod chain;
 mod lines;
 mod target;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -15,9 +14,8 @@ use rustls_pki_types::ServerName;
 use super::report::{EnvironmentReport, Finding, Status, Subject};
 use super::{json, table};
 use crate::caller::inspection::{InspectionOptions, inspect};
-use crate::caller::{ClientCredential, ServerTrust};
+use crate::cli::tls_files::{ClientFiles, trust};
 use crate::cli::{Error, say};
-use crate::pki::pem;
 use crate::tls::now;
 use target::Target;
 
@@ -43,12 +41,9 @@ pub(super) struct Arguments {
     /// The private CA of the server's certificate (PEM), beside the CAs that Mozilla recognises
     #[arg(long, value_name = "FILE", requires = "live")]
     server_ca: Option<PathBuf>,
-    /// A client certificate that the server must admit, with its chain (PEM, leaf first)
-    #[arg(long, value_name = "FILE", requires = "live", requires = "client_key")]
-    client_certificate: Option<PathBuf>,
-    /// Its private key (PEM)
-    #[arg(long, value_name = "FILE", requires = "live", requires = "client_certificate")]
-    client_key: Option<PathBuf>,
+    /// What the server must admit.
+    #[command(flatten)]
+    pub(super) client: ClientFiles,
 }
 
 /// Looks at `target`. Exit code 0: nothing failed, and with `strict` nothing deserves a look either; else 1.
@@ -58,10 +53,7 @@ pub(super) fn run(target: &Target, arguments: &Arguments, json: bool, strict: bo
         None => server_name(&target.host)?,
     };
     let private_trust = arguments.server_ca.as_deref().map(trust).transpose()?;
-    let credential = match (&arguments.client_certificate, &arguments.client_key) {
-        (Some(chain), Some(key)) => Some(credential(chain, key)?),
-        _ => None,
-    };
+    let credential = arguments.client.read()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (address, lines) = runtime.block_on(async {
         let address = target.reached(PATIENCE).await?;
@@ -85,21 +77,4 @@ pub(super) fn run(target: &Target, arguments: &Arguments, json: bool, strict: bo
 fn server_name(name: &str) -> Result<ServerName<'static>, String> {
     ServerName::try_from(name.to_owned())
         .map_err(|_| format!("{name:?} is neither a DNS name nor an IP address; give it without scheme, port or path"))
-}
-
-fn trust(path: &Path) -> Result<ServerTrust, Error> {
-    ServerTrust::from_pem(&read(path)?).map_err(|error| format!("{}: {error}", path.display()).into())
-}
-
-fn credential(chain: &Path, key: &Path) -> Result<ClientCredential, Error> {
-    let (chain_pem, key_pem) = (read(chain)?, zeroize::Zeroizing::new(read(key)?));
-    // What is wrong with one file is not said of both.
-    pem::certificates(&chain_pem).map_err(|error| format!("{}: {error}", chain.display()))?;
-    pem::private_key(&key_pem).map_err(|error| format!("{}: {error}", key.display()))?;
-    ClientCredential::from_pem(&chain_pem, &key_pem)
-        .map_err(|error| format!("{} with {}: {error}", chain.display(), key.display()).into())
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()).into())
 }
