@@ -52,6 +52,8 @@
 //! # }
 //! ```
 //!
+//! What the toolkit's commands call servers with is in [`caller`]; no part of a server uses it.
+//!
 //! Modules import downwards only: `app` -> `server`, `handler`, `admin` -> `http` -> `auth`, `thales`, `tls` -> `pki`. `settings` is seen by `app`
 //! and `cli` alone; every other module takes options of its own, so that an embedder needs no file.
 

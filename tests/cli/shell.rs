@@ -34,7 +34,8 @@ fn bash_completes_commands_and_options() {
     let completed = |words: &[&str]| {
         let last = words.len() - 1;
         let line = format!(
-            "source {}; COMP_WORDS=({}); COMP_CWORD={last}; _issuer-host issuer-host '{}' '{}'; echo \"${{COMPREPLY[@]}}\"",
+            "source {}; complete=$(complete -p issuer-host | sed 's/.*-F \\([^ ]*\\).*/\\1/'); COMP_WORDS=({}); \
+             COMP_CWORD={last}; $complete issuer-host '{}' '{}'; echo \"${{COMPREPLY[@]}}\"",
             script.display(),
             words.join(" "),
             words[last],

@@ -70,6 +70,6 @@ mod tests {
         }
         let text = line(Duration::from_secs(3), Duration::from_millis(500), &Recent { calls, failed: 2 });
         let text = anstream::adapter::strip_str(&text).to_string();
-        assert_eq!(text, "    3 s      1000/s   p50     250.0 us   p99     250.0 us   2 failed");
+        assert_eq!(text, "    3 s      1000/s   p50     250.1 us   p99     250.1 us   2 failed");
     }
 }
