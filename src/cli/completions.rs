@@ -27,11 +27,24 @@ pub(super) struct Arguments {
     shell: Shell,
 }
 
+/// The program's name.
+const NAME: &str = "issuer-host";
+
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut super::Arguments::command(), "issuer-host", &mut script);
+    clap_complete::generate(arguments.shell, &mut super::Arguments::command(), NAME, &mut script);
+    if arguments.shell == Shell::Bash {
+        script = with_one_spelling(&script)?;
+    }
     match std::io::stdout().write_all(&script) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// The script of bash spells a name with a hyphen in two ways, in what it looks for and in what it has found, and so completes nothing below
+/// the first word.
+fn with_one_spelling(script: &[u8]) -> Result<Vec<u8>, Error> {
+    let script = std::str::from_utf8(script)?;
+    Ok(script.replace(&NAME.replace('-', "__subcmd__"), &NAME.replace('-', "__")).into_bytes())
 }

@@ -10,7 +10,8 @@ use std::process::ExitCode;
 use clap::{Subcommand, ValueEnum};
 use layout::Layout;
 
-use super::{Error, complain, say};
+use super::names::Names;
+use super::{EXIT_USAGE, Error, complain, say};
 use crate::thales::{Catalogue, Product, Requirement};
 
 #[derive(Debug, clap::Args)]
@@ -19,15 +20,12 @@ pub(super) struct Arguments {
     #[command(subcommand)]
     other: Option<Other>,
     /// The product to explain; without one, all of them in a line each
-    #[arg(value_parser = product)]
+    #[arg(value_parser = Names::new(Product::ALL.map(Product::name), product))]
     product: Option<Product>,
     /// How to write it; markdown and json are of everything where nothing is named
     #[arg(long, global = true, value_enum, default_value_t)]
     format: Format,
 }
-
-/// What clap ends with.
-const WRONG_ARGUMENTS: u8 = 2;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -58,7 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     if let Some(Other::Requirement(of)) = &arguments.other {
         if let Some(product) = arguments.product {
             complain(format_args!("error: explain {product}, or a requirement, not both at once"));
-            return Ok(ExitCode::from(WRONG_ARGUMENTS));
+            return Ok(ExitCode::from(EXIT_USAGE));
         }
         return requirements::run(of, arguments.format).map(|()| ExitCode::SUCCESS);
     }

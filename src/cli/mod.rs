@@ -17,6 +17,7 @@ mod explain;
 mod healthcheck;
 mod inbox;
 mod man;
+mod names;
 mod new_file;
 mod new_files;
 mod passphrase;

@@ -46,6 +46,8 @@ fn bash_completes_commands_and_options() {
     assert_eq!(completed(&["issuer-host", "inb"]), "inbox");
     assert_eq!(completed(&["issuer-host", "inbox", "li"]), "list");
     assert_eq!(completed(&["issuer-host", "serve", "--conf"]), "--config");
+    assert_eq!(completed(&["issuer-host", "explain", "co"]), "cof");
+    assert_eq!(completed(&["issuer-host", "client-cert", "--comm"]), "--common-name");
     assert_eq!(completed(&["issuer-host", "nothing-begins-so"]), "", "control");
 }
 
@@ -72,7 +74,7 @@ fn there_is_a_manual_page_for_every_command() {
     let top = fs::read_to_string(pages.join("issuer-host.1")).unwrap();
     for command in commands() {
         let page = fs::read_to_string(pages.join(format!("issuer-host-{command}.1"))).unwrap();
-        for part in [".TH", ".SH NAME", ".SH SYNOPSIS", "Examples:"] {
+        for part in [".TH", ".SH NAME", ".SH SYNOPSIS", ".SH EXAMPLES"] {
             assert!(page.contains(part), "{command} has no {part}");
         }
         assert!(top.contains(&format!("issuer\\-host\\-{}(1)", command.replace('-', "\\-"))), "{command}: {top}");

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Format;
+use crate::cli::names::Names;
 use crate::cli::wrapping::wrapped;
 use crate::cli::{Error, say};
 use crate::thales::Requirement;
@@ -12,7 +13,7 @@ use crate::thales::requirement::Meaning;
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// Its number: O1 to O14 where Thales calls, I1 to I10 where Thales is called; without one, all of them in a line each
-    #[arg(value_parser = requirement, value_name = "NUMBER")]
+    #[arg(value_parser = Names::new(Requirement::ALL.map(Requirement::name), requirement), value_name = "NUMBER", hide_possible_values = true)]
     number: Option<Requirement>,
 }
 

@@ -7,6 +7,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::store::Opened;
 use crate::cli::Error;
+use crate::cli::names::products;
 use crate::inbox::Sealing;
 use crate::inbox::entry::{Millis, State};
 use crate::inbox::store::{DestinationKey, Filter};
@@ -36,7 +37,7 @@ pub(super) struct FilterArguments {
     #[arg(long, value_name = "VALUE", requires = "environment", requires = "product")]
     key: Vec<String>,
     /// The product whose key it is
-    #[arg(long, value_name = "PRODUCT", requires = "key", value_parser = product)]
+    #[arg(long, value_name = "PRODUCT", requires = "key", value_parser = products())]
     product: Option<Product>,
     /// The backend that the operation goes to, where it has one of its own
     #[arg(long, value_name = "NAME", requires = "key", default_value = "", hide_default_value = true)]
@@ -119,10 +120,6 @@ pub(super) fn moment(text: &str) -> Result<Moment, String> {
 
 fn state(name: &str) -> Result<State, String> {
     State::of_name(name).ok_or_else(|| format!("write one of {}", State::ALL.map(State::name).join(", ")))
-}
-
-fn product(name: &str) -> Result<Product, String> {
-    Product::from_name(name).map_err(|error| format!("{error}; {}", error.remedy()))
 }
 
 #[cfg(test)]
