@@ -60,11 +60,11 @@ authority() {
     openssl req -x509 -new -key "$1.key" -subj "$2" -days 3650 -sha256 -out "$1.pem" \
         -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
 }
-# server_certificate NAME: a new certificate for the host, issued by the bank's CA.
+# server_certificate NAME AUTHORITY: a new certificate for the host, issued by a CA of the bank's.
 server_certificate() {
     key "$1.key"
     openssl req -new -key "$1.key" -subj "/C=FR/O=Walk Bank/CN=$host" -out "$1.csr"
-    openssl x509 -req -in "$1.csr" -CA others/bank-ca.pem -CAkey others/bank-ca.key -set_serial "0x$(openssl rand -hex 12)" -days 300 \
+    openssl x509 -req -in "$1.csr" -CA "$2.pem" -CAkey "$2.key" -set_serial "0x$(openssl rand -hex 12)" -days 300 \
         -sha256 -out "$1.pem" 2>/dev/null -extfile <(printf '%s\n' "basicConstraints=critical,CA:FALSE" "keyUsage=critical,digitalSignature" \
             "extendedKeyUsage=serverAuth" "subjectAltName=DNS:$host" "authorityKeyIdentifier=keyid")
 }
@@ -76,13 +76,20 @@ thales_leaf() {
 }
 # in_place NEW FILE...: replaces files in one step each, as an operator should.
 in_place() { cp "$1" "$2.new" && mv "$2.new" "$2"; }
+# served NAME: this certificate is the one that is served, and no other.
+served() {
+    local sha256
+    sha256=$(openssl x509 -in "$1.pem" -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | tr 'A-F' 'a-f')
+    curl -sS -f "http://127.0.0.1:$admin_port/status" | grep -F "$sha256"
+}
 reload() { curl -sS -f -X POST "http://127.0.0.1:$admin_port/reload"; }
 
 host=tsh-pp.bank.test
 mkdir others bank bank/tls bank/secrets
 authority others/thales-ca "/C=FR/O=Walk Thales/CN=Thales Client CA 1"
 authority others/next-thales-ca "/C=FR/O=Walk Thales/CN=Thales Client CA 2"
-authority others/bank-ca "/C=FR/O=Walk Bank/CN=Bank Server CA"
+authority others/bank-ca "/C=FR/O=Walk Bank/CN=Bank Server CA 1"
+authority others/next-bank-ca "/C=FR/O=Walk Bank/CN=Bank Server CA 2"
 
 # --- from an empty folder to a server ---------------------------------------------------------------------------------------------
 
@@ -92,7 +99,7 @@ run "sign: the leaf that it is rotated to" thales_leaf others/thales-ca others/l
 run "sign: a leaf of the next CA" thales_leaf others/next-thales-ca others/leaf-3
 
 step "The bank's side: certificate, chain, secrets, configuration"
-server_certificate bank/first
+server_certificate bank/first others/bank-ca
 run "chain: what is served" issuer_host chain --certificate-chain bank/first.pem others/bank-ca.pem --leaf --out bank/tls/server-chain.pem
 cp bank/first.key bank/tls/server-key.pem
 run "chain: what the portal gets" issuer_host chain --certificate-chain bank/first.pem others/bank-ca.pem --out bank/portal.pem
@@ -218,7 +225,7 @@ step "Thales rotates its leaf: nothing to do"
 for mode in keepalive handshake resume; do under_load leaf-2 "$mode" "the new leaf calls while the old one does" call_all leaf-1 tsh; done
 
 step "The bank renews its server certificate"
-server_certificate bank/second
+server_certificate bank/second others/bank-ca
 renew() {
     issuer_host chain --certificate-chain bank/second.pem others/bank-ca.pem --leaf --out bank/second-chain.pem
     in_place bank/second-chain.pem bank/tls/server-chain.pem
@@ -226,7 +233,26 @@ renew() {
     reload
 }
 under_load leaf-2 handshake "chain and key are replaced" renew
+run "the new one is served" served bank/second
 green leaf-2 "with the new server certificate"
+
+step "The bank changes the CA of its server, after it told Thales (O10)"
+server_certificate bank/third others/next-bank-ca
+issuer_host chain --certificate-chain bank/third.pem others/next-bank-ca.pem --leaf --out bank/third-chain.pem 2>/dev/null
+not_told() {
+    in_place bank/third.key bank/tls/server-key.pem
+    in_place bank/third-chain.pem bank/tls/server-chain.pem
+    reload
+}
+under_load leaf-2 keepalive "a chain that Thales was not told of changes nothing" refused "" 22 not_told
+run "the one before is served" served bank/second
+# Thales trusts both for a while, and so does what the server is held to.
+cat others/bank-ca.pem others/next-bank-ca.pem >both-bank-cas.pem
+in_place both-bank-cas.pem bank/trust-store.pem
+told() { in_place both-bank-cas.pem bank/tls/endorsed.pem && reload; }
+under_load leaf-2 handshake "Thales was told: the new chain takes force" told
+run "the new one is served" served bank/third
+green leaf-2 "with a certificate of the next CA"
 
 step "Thales moves to another client CA"
 both() {
