@@ -3,7 +3,7 @@
 use std::fmt;
 
 use ::http::StatusCode;
-use ::http::header::{CONTENT_LENGTH, HeaderMap};
+use ::http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use serde_json::Value;
 
 use super::{Kind, Operation, Product};
@@ -117,7 +117,9 @@ impl Verdict {
         // RFC 9110 section 8.6: a 204 has no content-length at all; of some clients the connection breaks.
         if status == StatusCode::NO_CONTENT {
             let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-            if !body.is_empty() || length.is_some_and(|length| length != "0") {
+            if headers.contains_key(TRANSFER_ENCODING) {
+                self.wrong.push("it has a transfer-encoding, which 204 must not have (RFC 9112 section 6.1)".to_owned());
+            } else if !body.is_empty() || length.is_some_and(|length| length != "0") {
                 self.wrong.push("it says that a body follows, and 204 has none (RFC 9110 section 15.3.5)".to_owned());
             }
             return;
@@ -210,12 +212,15 @@ mod tests {
 
     #[test]
     fn there_is_no_body_where_none_belongs() {
-        let said = |length: Option<&'static str>| {
-            let mut headers = HeaderMap::new();
-            headers.extend(length.map(|length| (CONTENT_LENGTH, HeaderValue::from_static(length))));
+        let framed = |headers: HeaderMap| {
             let operation = operation(Product::Cof, "notifyTokenUpdate");
             Verdict::of(operation, &[], StatusCode::NO_CONTENT, &headers, b"")
         };
+        let said = |length: Option<&'static str>| {
+            framed(length.into_iter().map(|length| (CONTENT_LENGTH, HeaderValue::from_static(length))).collect())
+        };
+        let chunked = framed(HeaderMap::from_iter([(TRANSFER_ENCODING, HeaderValue::from_static("chunked"))]));
+        assert!(chunked.wrong[0].contains("transfer-encoding"), "{:?}", chunked.wrong);
         assert!(said(Some("2")).wrong[0].contains("204 has none"));
         assert!(said(Some("0")).is_acknowledged());
         assert!(said(None).is_acknowledged());
