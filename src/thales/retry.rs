@@ -65,13 +65,14 @@ impl Backoff {
     /// No single wait is longer, unless the server asks for it.
     const LONGEST: Duration = Duration::from_secs(60);
 
-    /// The wait after `attempts` calls, the last of which ended `elapsed` after the first began; the server's `Retry-After` goes before our
-    /// own figure. `None` = it would take longer than it may.
+    /// The wait after `attempts` calls, the last of which ended `elapsed` after the first began: our own figure, or the server's
+    /// `Retry-After` where that is longer; none, or a date gone by, is no leave to call without a pause. `None` = it would take longer
+    /// than it may.
     #[must_use]
     pub fn wait(&self, attempts: u32, elapsed: Duration, retry_after: Option<Duration>) -> Option<Duration> {
         let doublings = attempts.saturating_sub(1).min(31);
         let own = self.first.saturating_mul(1_u32 << doublings).min(Self::LONGEST.max(self.first));
-        let wait = retry_after.unwrap_or(own);
+        let wait = retry_after.map_or(own, |asked| asked.max(own));
         (elapsed.saturating_add(wait) <= self.all).then_some(wait)
     }
 }
@@ -120,10 +121,12 @@ mod tests {
     }
 
     #[test]
-    fn the_server_s_own_figure_goes_first_and_the_end_is_the_end() {
+    fn the_longer_wait_counts_and_the_end_is_the_end() {
         let backoff = Backoff { first: SECOND, all: 10 * SECOND };
         assert_eq!(backoff.wait(1, SECOND, Some(5 * SECOND)), Some(5 * SECOND));
         assert_eq!(backoff.wait(1, 6 * SECOND, Some(5 * SECOND)), None);
+        assert_eq!(backoff.wait(1, SECOND, Some(Duration::ZERO)), Some(SECOND), "no hot loop");
+        assert_eq!(backoff.wait(3, SECOND, Some(2 * SECOND)), Some(4 * SECOND));
         assert_eq!(backoff.wait(4, SECOND, None), Some(8 * SECOND));
         assert_eq!(backoff.wait(4, 3 * SECOND, None), None);
     }
