@@ -72,10 +72,13 @@ async fn arguments_that_make_no_sense_end_with_2_and_call_nobody() {
         (&["tsh", "sendOTP", "--api-key-file", "api-key.txt"][..], "only calls of cof"),
         (&["tsh", "sendOTP", "--path-parameter", "cardId=1"], "sendOTP has none"),
         (&["tsh", "sendOTP", "--body", "missing.json"], "missing.json cannot be read"),
-        (&["tsh", "sendOTP", "--issuer-id", "a\nb"], "no header can hold it"),
     ] {
         let words = failed(&call(&door, words).await);
         assert!(words.contains(said), "{said}: {words}");
     }
+    let url = format!("https://{HOST}:{}", door.server.address().port());
+    let words = ["call", &url, "--connect", "127.0.0.1", "tsh", "sendOTP", "--issuer-id", "a\nb"];
+    let finished = tool::run(door.directory.path(), env!("CARGO_BIN_EXE_issuer-host"), &words, "").await;
+    assert!(failed(&finished).contains("no header can hold it"), "{}", finished.text());
     assert_eq!(door.backend.all_arrivals(), 0);
 }
