@@ -28,7 +28,7 @@ pub(super) async fn run(
         let mut own: Vec<_> = operations.iter().filter(|operation| operation.product == product).collect();
         own.sort_by_key(|operation| place(operation));
         round.report.head(&format!("{}{product}", if at == 0 { "" } else { "\n" }))?;
-        round.introduce(product)?;
+        round.introduce(product, &own)?;
         for operation in &own {
             if matches!(operation.role, Role::TokenEndpoint { .. }) && !round.tokens.has_client() {
                 round.report.remark(&format!(

@@ -165,7 +165,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
 /// One operation, as often as it was asked for.
 async fn single(mut round: Round, operations: &[Arc<Operation>], count: u32) -> Result<bool, Error> {
     for operation in operations {
-        round.introduce(operation.product)?;
+        round.introduce(operation.product, &[operation])?;
         for _ in 0..count {
             let event = round.contents.event(operation)?;
             round.call(operation, event, None).await?;

@@ -124,7 +124,12 @@ impl Contents {
 
     /// Whether calls of cof carry a key, be it from a file or from a header of the operator's own.
     pub(super) fn has_second_key(&self) -> bool {
-        self.api_key.is_some() || self.headers.contains_key(AUTHORIZATION)
+        self.api_key.is_some() || self.has_own_authorization()
+    }
+
+    /// Whether the operator's own headers hold a second key, of whatever kind.
+    pub(super) fn has_own_authorization(&self) -> bool {
+        self.headers.contains_key(AUTHORIZATION)
     }
 
     /// Without the body and the headers of the operator's own, which are not for every operation.

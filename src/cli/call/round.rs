@@ -1,5 +1,6 @@
 //! One call from its request to its verdict: the token that it needs, and the tries that it takes.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -30,14 +31,25 @@ pub(super) struct Round {
 
 impl Round {
     /// Says what people should know of the calls of a product before they are made.
-    pub(super) fn introduce(&self, product: Product) -> Result<(), Error> {
+    pub(super) fn introduce(&self, product: Product, operations: &[&Arc<Operation>]) -> Result<(), Error> {
         if self.backoff.is_some() {
             self.report.remark(&format!("--retry, {product}: {}", RetryRule::of(product)))?;
         }
         if product == Product::Cof && !self.contents.has_second_key() {
             self.report.remark("The calls carry no API key, and Thales' do: write --api-key-file FILE (O13)")?;
         }
+        if operations.iter().any(|operation| self.lacks_token(operation)) {
+            self.report.remark(&format!(
+                "The calls carry no access token, and Thales' calls of {product} do, where the tenant was set up for it: \
+                 write --token-client ID --token-secret-file FILE (O13)"
+            ))?;
+        }
         Ok(())
+    }
+
+    /// Whether a call of Thales' may carry a token that ours does not.
+    fn lacks_token(&self, operation: &Operation) -> bool {
+        self.tokens.are_missing(operation) && !self.contents.has_own_authorization()
     }
 
     /// Makes a call, again where that is asked for and the answer allows it, and reports each try. Whether it went well in the end.

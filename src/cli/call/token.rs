@@ -71,6 +71,12 @@ impl Tokens {
         self.basic.is_some()
     }
 
+    /// Whether calls of `operation` may need a token, and there is no client to get one for.
+    pub(super) fn are_missing(&self, operation: &Operation) -> bool {
+        let endpoint = self.endpoints.get(&operation.product);
+        !self.has_client() && endpoint.is_some_and(|endpoint| endpoint.name != operation.name)
+    }
+
     /// How a token is asked for.
     pub(super) fn basic(&self) -> Option<&HeaderValue> {
         self.basic.as_ref()
@@ -150,7 +156,16 @@ mod tests {
         let (tokens, now) = (tokens(), Instant::now());
         assert!(matches!(tokens.need(operation(Product::Cof, "notifyTokenUpdate"), now), Need::Nothing));
         assert!(matches!(tokens.need(operation(Product::D1, "getToken"), now), Need::Nothing));
+        assert!(!tokens.are_missing(operation(Product::D1, "getCardPin")));
         let without = Tokens { basic: None, ..tokens };
+        for (product, name, missing) in [
+            (Product::D1, "getCardPin", true),
+            (Product::D1Ecom, "notifyTokenUpdate", true),
+            (Product::D1, "getToken", false),
+            (Product::Cof, "notifyTokenUpdate", false),
+        ] {
+            assert_eq!(without.are_missing(operation(product, name)), missing, "{product} {name}");
+        }
         assert!(matches!(without.need(operation(Product::D1, "getCardPin"), now), Need::Nothing));
     }
 

@@ -79,11 +79,23 @@ async fn every_call_of_d1_carries_a_token_that_is_obtained_first_and_once() {
     }
     let finished = call(&door, &[&["--all", "d1-ecom"][..], &client].concat()).await;
     assert!(went_well(&finished).contains("3 of 3"), "{}", finished.text());
-    // A single call obtains one as well; without a client the server refuses it.
+    // A single call obtains one as well; without a client the server refuses it, and one is told why.
+    const REMARK: &str = "carry no access token";
+    for (words, remarked) in [
+        (&["--all", "d1-ecom"][..], true),
+        (&["--all", "d1"], true),
+        (&["d1", "notifyCardOperations", "--header", "authorization: Bearer own"], false),
+        (&["d1", "getToken"], false),
+    ] {
+        let words = failed(&call(&door, words).await);
+        assert_eq!(words.contains(REMARK), remarked, "{words}");
+    }
     let single = ["d1", "notifyCardOperations"];
     let words = went_well(&call(&door, &[&single[..], &client].concat()).await);
     assert!(words.contains("getToken") && words.contains("2 of 2"), "{words}");
-    assert!(failed(&call(&door, &single).await).contains("401"));
+    assert!(!words.contains(REMARK), "{words}");
+    let words = failed(&call(&door, &single).await);
+    assert!(words.contains("401") && words.contains(REMARK), "{words}");
 }
 
 #[tokio::test]
