@@ -118,7 +118,8 @@ impl Verdict {
         if status == StatusCode::NO_CONTENT {
             let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
             if headers.contains_key(TRANSFER_ENCODING) {
-                self.wrong.push("it has a transfer-encoding, which 204 must not have (RFC 9112 section 6.1)".to_owned());
+                self.wrong
+                    .push("it has a transfer-encoding, which 204 must not have (RFC 9112 section 6.1)".to_owned());
             } else if !body.is_empty() || length.is_some_and(|length| length != "0") {
                 self.wrong.push("it says that a body follows, and 204 has none (RFC 9110 section 15.3.5)".to_owned());
             }
