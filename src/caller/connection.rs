@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{HandshakeKind, ProtocolVersion};
 use rustls_pki_types::CertificateDer;
@@ -24,6 +24,8 @@ pub struct Connection {
     seen: Seen,
     sender: Sender,
     overheard: Overheard,
+    /// Whether the last request has left, or may have.
+    request_left: bool,
     /// Taken once its end has been asked for.
     driver: Option<JoinHandle<Result<(), hyper::Error>>>,
 }
@@ -105,7 +107,7 @@ impl Connection {
             let (sender, connection) = http1::handshake(io).await.map_err(failed)?;
             (Sender::V1(sender), tokio::spawn(connection))
         };
-        Ok(Self { seen, sender, overheard, driver: Some(driver) })
+        Ok(Self { seen, sender, overheard, request_left: false, driver: Some(driver) })
     }
 
     /// What the handshake came to.
@@ -123,12 +125,21 @@ impl Connection {
         }
     }
 
+    /// Whether the request of the last [`send`](Self::send) has left, or may have: where it has not, nothing of it was written, and the
+    /// server cannot have heard of it.
+    #[must_use]
+    pub fn has_request_left(&self) -> bool {
+        self.request_left
+    }
+
     /// One exchange. Over HTTP/1.1 the request names its path and a `Host` header; over HTTP/2 an absolute URI: the caller of this puts
     /// both in, and what does not belong is taken out here.
     ///
     /// # Errors
     /// [`Failure`]: no whole answer came.
     pub async fn send(&mut self, mut request: Request<Bytes>, within: Duration) -> Result<Answer, Failure> {
+        self.request_left = false;
+        let left = &mut self.request_left;
         let exchange = async {
             let response = match &mut self.sender {
                 Sender::V1(sender) => {
@@ -137,12 +148,16 @@ impl Connection {
                         *request.uri_mut() = path;
                     }
                     sender.ready().await?;
-                    sender.send_request(request.map(Full::new)).await?
+                    *left = true;
+                    let sent = sender.try_send_request(request.map(Full::new)).await;
+                    sent.map_err(|error| given_back(error, left))?
                 }
                 Sender::V2(sender) => {
                     request.headers_mut().remove(http::header::HOST);
                     sender.ready().await?;
-                    sender.send_request(request.map(Full::new)).await?
+                    *left = true;
+                    let sent = sender.try_send_request(request.map(Full::new)).await;
+                    sent.map_err(|error| given_back(error, left))?
                 }
             };
             let (head, body) = response.into_parts();
@@ -172,6 +187,12 @@ impl Connection {
             (None, _) => own,
         }
     }
+}
+
+/// The error of a request that was sent, or of one that hyper gives back, since nothing of it was written.
+fn given_back<B>(mut error: TrySendError<Request<B>>, left: &mut bool) -> hyper::Error {
+    *left = error.take_message().is_none();
+    error.into_error()
 }
 
 impl Drop for Connection {

@@ -7,6 +7,9 @@ use http::Request;
 
 use crate::caller::{Answer, Caller, CallerError, CallerOptions, ClientCredential, Connection, Failure, Seen};
 
+/// Turns of the runtime: one to hear of what has come in, one to act on it.
+const TURNS: usize = 2;
+
 /// The connections of a run.
 #[derive(Debug)]
 pub(super) struct Connections {
@@ -51,12 +54,19 @@ impl Connections {
         Ok(Self { callers, turn: 0, each_new, open: None })
     }
 
-    /// Makes a call. One that goes out while the server closes the kept connection is made again over a new one.
+    /// Makes a call. One of which nothing has left, since the server closed the kept connection before, goes over a new one; any other
+    /// may have reached the server, and is never made again here.
     pub(super) async fn send(&mut self, request: &Request<Bytes>, within: Duration) -> Attempt {
+        if self.open.is_some() {
+            // The connection takes note of what has come in meanwhile, its end above all.
+            for _ in 0..TURNS {
+                tokio::task::yield_now().await;
+            }
+        }
         let kept = self.open.take().filter(|connection| !self.each_new && connection.is_open());
         if let Some(connection) = kept {
-            let attempt = self.over(connection, true, request, within, Instant::now()).await;
-            if !matches!(attempt.outcome, Err(Failure::Closed(_))) {
+            let (attempt, left) = self.over(connection, true, request, within, Instant::now()).await;
+            if left || !matches!(attempt.outcome, Err(Failure::Closed(_) | Failure::Broken { .. })) {
                 return attempt;
             }
         }
@@ -67,11 +77,12 @@ impl Connections {
             return self.attempt(Err(Failure::Unreachable(std::io::ErrorKind::NotConnected.into())), start);
         };
         match caller.connect().await {
-            Ok(connection) => self.over(connection, false, request, within, start).await,
+            Ok(connection) => self.over(connection, false, request, within, start).await.0,
             Err(failure) => self.attempt(Err(failure), start),
         }
     }
 
+    /// What came of it, and whether the request has left.
     async fn over(
         &mut self,
         mut connection: Connection,
@@ -79,15 +90,15 @@ impl Connections {
         request: &Request<Bytes>,
         within: Duration,
         start: Instant,
-    ) -> Attempt {
+    ) -> (Attempt, bool) {
         let sent = Instant::now();
         let outcome = connection.send(request.clone(), within).await;
-        let exchange = sent.elapsed();
+        let (exchange, left) = (sent.elapsed(), connection.has_request_left());
         let attempt = Attempt { seen: Some(connection.seen().clone()), kept, exchange, ..self.attempt(outcome, start) };
         if attempt.outcome.is_ok() {
             self.open = Some(connection);
         }
-        attempt
+        (attempt, left)
     }
 
     fn attempt(&self, outcome: Result<Answer, Failure>, start: Instant) -> Attempt {

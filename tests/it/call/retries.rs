@@ -1,6 +1,5 @@
 //! Calls that come again, as Thales' do.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -15,6 +14,9 @@ use super::*;
 use crate::support::Pki;
 
 const RETRY: [&str; 5] = ["--retry", "--backoff", "1ms", "--retry-for", "30s"];
+
+/// In the place of a status: the connection is closed without an answer once the request has been read.
+const HANGS_UP: u16 = 0;
 
 /// A server that is not ours: it answers each call with the next of these statuses, and the last one from then on.
 struct Foreign {
@@ -53,11 +55,14 @@ impl Foreign {
                         let body = body.collect().await.unwrap().to_bytes();
                         kept.lock().unwrap().push((id, body));
                         let at = count.fetch_add(1, Ordering::SeqCst).min(statuses.len() - 1);
+                        if statuses[at] == HANGS_UP {
+                            return Err(std::io::Error::other("hangs up"));
+                        }
                         let mut response = Response::builder().status(statuses[at]);
                         if let Some(value) = retry_after.filter(|_| statuses[at] != 204) {
                             response = response.header("retry-after", value);
                         }
-                        Ok::<_, Infallible>(response.body(Full::<Bytes>::default()).unwrap())
+                        Ok(response.body(Full::<Bytes>::default()).unwrap())
                     }
                 });
                 tokio::spawn(async move {
@@ -110,6 +115,32 @@ async fn an_event_of_cof_is_lost_for_good_after_400_401_and_404_and_for_anything
         assert!(words.contains(said) && words.contains("WRONG"), "{statuses:?}: {words}");
         assert_eq!(foreign.tries(), 1, "{statuses:?}: it is not called again");
     }
+}
+
+#[tokio::test]
+async fn a_call_that_a_kept_connection_swallows_is_reported_and_comes_again_only_where_that_is_asked_for() {
+    const STATUSES: &[u16] = &[204, HANGS_UP, 204, HANGS_UP, 204];
+    let words = ["cof", "notifyTokenUpdate", "--http", "1.1", "--format", "json", "--count"];
+    let foreign = Foreign::answering(STATUSES, None).await;
+    let finished = foreign.called(&[&words[..], &["4"]].concat()).await;
+    let text = failed(&finished);
+    let (lines, sum) = objects(&finished);
+    assert_eq!(sum, serde_json::json!({ "calls": 4, "good": 2 }), "{text}");
+    let kept: Vec<_> = lines.iter().map(|line| line["tls"]["connection_kept"].as_bool().unwrap()).collect();
+    assert_eq!(kept, [false, true, false, true], "{text}");
+    let ids =
+        |foreign: &Foreign| -> Vec<_> { foreign.bodies.lock().unwrap().iter().map(|(id, _)| id.clone()).collect() };
+    let sent = ids(&foreign);
+    let different: std::collections::BTreeSet<_> = sent.iter().collect();
+    assert_eq!((sent.len(), different.len()), (4, 4), "none was sent twice: {sent:?}");
+
+    let foreign = Foreign::answering(STATUSES, None).await;
+    let finished = foreign.called(&[&words[..], &["2"], &RETRY].concat()).await;
+    went_well(&finished);
+    let sent = ids(&foreign);
+    assert_eq!(sent.len(), 3, "{sent:?}");
+    assert_eq!(sent[1], sent[2]);
+    assert_eq!(objects(&finished).0[1]["good"], false, "{}", finished.text());
 }
 
 #[tokio::test]
