@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
+use super::judge::Heard;
 use super::response::ResponseReader;
 use crate::caller::{Failure, Stage};
 
@@ -21,21 +22,26 @@ const BUFFER: usize = 16 * 1024;
 pub(super) struct Http1 {
     stream: TlsStream<TcpStream>,
     buffer: Box<[u8]>,
+    /// Whether the next answer is kept to be judged.
+    hears: bool,
 }
 
 /// An answer that has come whole.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Answered {
     pub(super) status: u16,
     pub(super) sent: u64,
     pub(super) received: u64,
     /// Whether the connection can carry another call.
     pub(super) stays: bool,
+    /// What is to be judged.
+    pub(super) heard: Option<Heard>,
 }
 
 impl Http1 {
-    pub(super) fn new(stream: TlsStream<TcpStream>) -> Self {
-        Self { stream, buffer: vec![0; BUFFER].into_boxed_slice() }
+    /// `hears` = the first answer is to be judged.
+    pub(super) fn new(stream: TlsStream<TcpStream>, hears: bool) -> Self {
+        Self { stream, buffer: vec![0; BUFFER].into_boxed_slice(), hears }
     }
 
     /// One call; of `request` the first `already` bytes have been sent.
@@ -69,7 +75,7 @@ impl Http1 {
     }
 
     async fn answer(&mut self) -> Result<Answered, Failure> {
-        let mut reader = ResponseReader::new();
+        let mut reader = ResponseReader::new(std::mem::take(&mut self.hears).then(Heard::default));
         // Bytes `start..end` of the buffer have not been taken yet.
         let (mut start, mut end, mut received) = (0, 0, 0);
         let broken = |problem: String| Failure::Broken { stage: Stage::Exchange, problem };
@@ -101,12 +107,13 @@ impl Http1 {
         if start != end {
             return Err(broken("the server sent more than an answer".to_owned()));
         }
-        Ok(Answered { status: reader.status(), sent: 0, received, stays: reader.keeps_connection() })
+        let (status, stays) = (reader.status(), reader.keeps_connection());
+        Ok(Answered { status, sent: 0, received, stays, heard: reader.into_heard() })
     }
 
     /// Whether the server has left the connection open so far. Asks the socket only when something has come in.
     pub(super) async fn is_open(&mut self) -> bool {
-        let Self { stream, buffer } = self;
+        let Self { stream, buffer, .. } = self;
         poll_fn(|context| {
             if stream.get_ref().0.poll_read_ready(context).is_pending() {
                 return Poll::Ready(true);

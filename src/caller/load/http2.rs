@@ -1,5 +1,7 @@
 //! Calls over one HTTP/2 connection, several at once.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,15 +13,24 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use super::exchange::Answered;
+use super::judge::Heard;
 use super::request::Stream;
 use crate::caller::overheard::{Listening, Overheard};
 use crate::caller::{Failure, Stage};
 
 /// An open HTTP/2 connection; it closes when this goes.
 pub(super) struct Http2 {
-    sender: SendRequest<Bytes>,
+    sender: Sender,
     overheard: Overheard,
     driver: Option<JoinHandle<Result<(), h2::Error>>>,
+}
+
+/// What one of several calls at once sends through. Clones share the connection.
+#[derive(Clone)]
+pub(super) struct Sender {
+    requests: SendRequest<Bytes>,
+    /// Whether the next answer is kept to be judged.
+    hears: Arc<AtomicBool>,
 }
 
 /// How a call over HTTP/2 ends without an answer.
@@ -43,22 +54,24 @@ impl Unanswered {
 }
 
 impl Http2 {
-    pub(super) async fn new(stream: TlsStream<TcpStream>, within: Duration) -> Result<Self, Failure> {
+    /// `hears` = the first answer is to be judged.
+    pub(super) async fn new(stream: TlsStream<TcpStream>, within: Duration, hears: bool) -> Result<Self, Failure> {
         if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
             let problem = "the server does not choose HTTP/2 (ALPN)".to_owned();
             return Err(Failure::Broken { stage: Stage::Handshake, problem });
         }
         let overheard = Overheard::default();
         let stream = Listening { stream, overheard: overheard.clone() };
-        let (sender, connection) = timeout(within, client::Builder::new().handshake(stream))
+        let (requests, connection) = timeout(within, client::Builder::new().handshake(stream))
             .await
             .map_err(|_| Failure::TimedOut { stage: Stage::Exchange, after: within })?
             .map_err(|error| of_tls(&overheard).unwrap_or_else(|| Failure::of(Stage::Exchange, &error)))?;
+        let sender = Sender { requests, hears: Arc::new(AtomicBool::new(hears)) };
         Ok(Self { sender, overheard, driver: Some(tokio::spawn(connection)) })
     }
 
     /// What one of several calls at once sends through.
-    pub(super) fn sender(&self) -> SendRequest<Bytes> {
+    pub(super) fn sender(&self) -> Sender {
         self.sender.clone()
     }
 
@@ -115,11 +128,7 @@ pub(super) fn of_tls(overheard: &Overheard) -> Option<Failure> {
 }
 
 /// One call.
-pub(super) async fn exchange(
-    sender: SendRequest<Bytes>,
-    request: &mut Stream,
-    within: Duration,
-) -> Result<Answered, Unanswered> {
+pub(super) async fn exchange(sender: Sender, request: &mut Stream, within: Duration) -> Result<Answered, Unanswered> {
     let error = match timeout(within, unbounded(sender, request)).await {
         Ok(Ok(answered)) => return Ok(answered),
         Ok(Err(error)) => error,
@@ -134,21 +143,29 @@ pub(super) async fn exchange(
     })
 }
 
-async fn unbounded(sender: SendRequest<Bytes>, request: &mut Stream) -> Result<Answered, h2::Error> {
+async fn unbounded(sender: Sender, request: &mut Stream) -> Result<Answered, h2::Error> {
     let (head, body) = request.next();
     let sent = body.len() as u64;
-    let mut sender = sender.ready().await?;
-    let (answer, mut sending) = sender.send_request(head, body.is_empty())?;
+    let mut requests = sender.requests.ready().await?;
+    let (answer, mut sending) = requests.send_request(head, body.is_empty())?;
     if !body.is_empty() {
         // It waits in the connection for the server's window.
         sending.send_data(body, true)?;
     }
     let (head, mut body) = answer.await?.into_parts();
+    let mut heard = sender.hears.swap(false, Ordering::Relaxed).then(Heard::default);
     let mut received = 0;
     while let Some(data) = body.data().await {
-        let length = data?.len();
+        let data = data?;
+        let length = data.len();
         received += length as u64;
+        if let Some(heard) = &mut heard {
+            heard.hear(&data);
+        }
         body.flow_control().release_capacity(length)?;
     }
-    Ok(Answered { status: head.status.as_u16(), sent, received, stays: true })
+    if let Some(heard) = &mut heard {
+        heard.headers = head.headers;
+    }
+    Ok(Answered { status: head.status.as_u16(), sent, received, stays: true, heard })
 }

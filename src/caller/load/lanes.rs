@@ -60,6 +60,10 @@ impl Lane {
         outcome: &Result<Answer, Failure>,
         not_resumed: bool,
     ) -> bool {
+        let heard =
+            outcome.as_ref().ok().and_then(|answer| Some((answer.answered.status, answer.answered.heard.as_ref()?)));
+        let judge = self.shared.plan.judge.as_ref();
+        let problem = judge.zip(heard).and_then(|(judge, (status, heard))| judge.problem(status, heard));
         let mut figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
         let Figures { measures, recent } = &mut *figures;
         let Answer { answered, begun, ended } = match outcome {
@@ -82,6 +86,10 @@ impl Lane {
             if not_resumed {
                 measures
                     .fail("not_resumed", || "the server made a full handshake of what was to be resumed".to_owned());
+                return false;
+            }
+            if let Some(problem) = problem {
+                measures.fail("wrong_answer", || problem);
                 return false;
             }
             measures.succeeded += 1;
@@ -120,7 +128,7 @@ async fn short_http1(lane: Lane) {
             let opened = lane.open(request).await?;
             not_resumed = has_session && !opened.resumed;
             let begun = Instant::now();
-            let mut connection = Http1::new(opened.stream);
+            let mut connection = Http1::new(opened.stream, plan.judge.is_some());
             let answered = connection.exchange(request, opened.sent, plan.answer_timeout).await?;
             let answer = Answer::of(answered, begun);
             connection.close().await;
@@ -144,7 +152,7 @@ async fn short_http2(lane: Lane) {
             let opened = lane.open(&[]).await?;
             not_resumed = has_session && !opened.resumed;
             let begun = Instant::now();
-            let mut connection = Http2::new(opened.stream, plan.answer_timeout).await?;
+            let mut connection = Http2::new(opened.stream, plan.answer_timeout, plan.judge.is_some()).await?;
             match http2::exchange(connection.sender(), &mut request, plan.answer_timeout).await {
                 Ok(answered) => {
                     let answer = Answer::of(answered, begun);
@@ -165,7 +173,8 @@ async fn short_http2(lane: Lane) {
 /// HTTP/1.1 connections that are kept, each with a lane.
 pub(super) async fn kept(lane: Lane, connections: usize) {
     // What cannot be opened now is tried again, and counted, with the first call.
-    let open = async || lane.open(&[]).await.ok().map(|opened| Http1::new(opened.stream));
+    let judged = lane.shared.plan.judge.is_some();
+    let open = async || lane.open(&[]).await.ok().map(|opened| Http1::new(opened.stream, judged));
     let opened: Vec<_> =
         stream::iter((0..connections).map(|_| open())).buffer_unordered(OPENING_AT_ONCE).collect().await;
     lane.shared.begin().await;
@@ -201,12 +210,13 @@ async fn call(lane: &Lane, request: &[u8], connection: &mut Option<Http1>) -> Re
         (open, 0)
     } else {
         let opened = lane.open(request).await?;
-        (Http1::new(opened.stream), opened.sent)
+        (Http1::new(opened.stream, lane.shared.plan.judge.is_some()), opened.sent)
     };
     let begun = Instant::now();
     let answered = open.exchange(request, sent, lane.shared.plan.answer_timeout).await?;
+    let stays = answered.stays;
     let answer = Answer::of(answered, begun);
-    if answered.stays {
+    if stays {
         *connection = Some(open);
     } else {
         open.close().await;

@@ -6,6 +6,7 @@
 //!       ── lanes       who calls: one after the other on a connection of their own, or several on one (multiplexed)
 //!       ── connecting  TCP, TLS; a chain is verified once (verifier)
 //!       ── exchange, http2
+//!       ── judge       the first answer of each connection, all of it
 //!       ── measure     one set of figures for each thread, added up at the end
 //! ```
 //!
@@ -15,6 +16,7 @@ mod connecting;
 mod cpu;
 mod exchange;
 mod http2;
+mod judge;
 mod lanes;
 pub mod measure;
 mod multiplexed;
@@ -32,6 +34,7 @@ use rustls::crypto::{SupportedKxGroup, aws_lc_rs::kx_group};
 
 use super::{CallerError, CallerOptions};
 pub use cpu::cpu_time;
+pub use judge::Judge;
 pub use measure::{Failures, Latencies, Measures};
 pub use request::{LoadRequest, UnfitRequest};
 pub use running::{Outcome, Recent, Running};
@@ -45,6 +48,8 @@ pub struct Plan {
     pub request: LoadRequest,
     /// The status of a good answer; `None` = any of 200 to 299.
     pub expected: Option<u16>,
+    /// Judges the first answer of each connection, where its status is a good one; `None` = nobody looks any further.
+    pub judge: Option<Judge>,
     /// How many connections there are at the same time.
     pub connections: NonZeroUsize,
     /// How many calls are under way at the same time over one connection that is kept, where it is one of HTTP/2.
@@ -109,6 +114,7 @@ impl Plan {
             mode,
             request,
             expected: None,
+            judge: None,
             connections: CONNECTIONS,
             streams: STREAMS,
             rate: None,

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _};
-use h2::client::SendRequest;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
@@ -32,7 +30,7 @@ struct Current {
 
 /// What a lane sends through, of which generation that is, and what its connection was ended with: the lane that hears of the end first
 /// takes the connection away from the others.
-type Sender = (u64, SendRequest<Bytes>, Overheard);
+type Sender = (u64, http2::Sender, Overheard);
 
 /// HTTP/2 connections that are kept, each with as many lanes as the plan has streams.
 pub(super) async fn run(lane: Lane, connections: usize) {
@@ -107,8 +105,9 @@ impl Common {
         if let Some(connection) = &current.connection {
             return Ok((current.generation, connection.sender(), connection.overheard()));
         }
+        let plan = &self.lane.shared.plan;
         let opened = self.lane.open(&[]).await?;
-        let connection = Http2::new(opened.stream, self.lane.shared.plan.answer_timeout).await?;
+        let connection = Http2::new(opened.stream, plan.answer_timeout, plan.judge.is_some()).await?;
         let (sender, overheard) = (connection.sender(), connection.overheard());
         current.generation += 1;
         current.connection = Some(connection);

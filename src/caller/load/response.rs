@@ -1,7 +1,10 @@
 //! What an HTTP/1.1 server answers, as far as a load needs it: the status, where the answer ends, and whether the connection stays
-//! (RFC 9112). The body is counted and thrown away.
+//! (RFC 9112). Headers and body are thrown away, but of an answer that is judged.
 
+use http::{HeaderName, HeaderValue};
 use httparse::{Header, ParserConfig, Response, Status};
+
+use super::judge::Heard;
 
 /// More header fields than any answer of this kind has.
 const MAX_HEADERS: usize = 64;
@@ -12,6 +15,8 @@ pub(super) struct ResponseReader {
     state: State,
     status: u16,
     keep_alive: bool,
+    /// Where headers and body go; `None` = nobody wants them.
+    heard: Option<Heard>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +41,8 @@ enum State {
 pub(super) struct Malformed(String);
 
 impl ResponseReader {
-    pub(super) fn new() -> Self {
-        Self { state: State::Head, status: 0, keep_alive: true }
+    pub(super) fn new(heard: Option<Heard>) -> Self {
+        Self { state: State::Head, status: 0, keep_alive: true, heard }
     }
 
     /// Takes as much of `bytes` as it can, and says how much that was: what is left over is to be shown again, with more behind it.
@@ -78,11 +83,24 @@ impl ResponseReader {
         self.keep_alive
     }
 
+    /// Headers and body, where they were wanted.
+    pub(super) fn into_heard(self) -> Option<Heard> {
+        self.heard
+    }
+
+    /// The first `length` of `bytes` are of the body.
+    fn hear(&mut self, bytes: &[u8], length: usize) {
+        if let Some(heard) = &mut self.heard {
+            heard.hear(bytes.get(..length).unwrap_or(bytes));
+        }
+    }
+
     fn step(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
         match self.state {
             State::Head => self.head(bytes),
             State::Body(missing) => {
                 let (taken, missing) = part(bytes, missing);
+                self.hear(bytes, taken);
                 self.state = if missing == 0 { State::Done } else { State::Body(missing) };
                 Ok(taken)
             }
@@ -99,6 +117,8 @@ impl ResponseReader {
                 Err(_) => Err(Malformed("the size of a chunk is no number".to_owned())),
             },
             State::Chunk(missing) => {
+                let (data, _) = part(bytes, missing.saturating_sub(2));
+                self.hear(bytes, data);
                 let (taken, missing) = part(bytes, missing);
                 self.state = if missing == 0 { State::ChunkSize } else { State::Chunk(missing) };
                 Ok(taken)
@@ -110,7 +130,10 @@ impl ResponseReader {
                 }
                 Ok(end + 1)
             }
-            State::UntilClose => Ok(bytes.len()),
+            State::UntilClose => {
+                self.hear(bytes, bytes.len());
+                Ok(bytes.len())
+            }
             State::Done => Ok(0),
         }
     }
@@ -132,6 +155,12 @@ impl ResponseReader {
             _ => {}
         }
         self.keep_alive = response.version == Some(1);
+        if let Some(heard) = &mut self.heard {
+            heard.headers.extend(response.headers.iter().filter_map(|header| {
+                let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
+                Some((name, HeaderValue::from_bytes(header.value).ok()?))
+            }));
+        }
         self.state = self.framing(response.headers)?;
         Ok(taken)
     }
@@ -179,11 +208,12 @@ fn part(bytes: &[u8], missing: u64) -> (usize, u64) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::judge::Judge;
     use super::*;
 
     /// Shows `answer` in pieces of `size`, as a connection does; what is left over at the end.
     fn read(answer: &[u8], size: usize) -> Result<(ResponseReader, Vec<u8>), Malformed> {
-        let mut reader = ResponseReader::new();
+        let mut reader = ResponseReader::new(None);
         let mut pending = Vec::new();
         for piece in answer.chunks(size) {
             pending.extend_from_slice(piece);
@@ -215,6 +245,34 @@ mod tests {
                 assert!(reader.is_done(), "{size}: {shown}");
                 assert_eq!((reader.status(), reader.keeps_connection()), (status, keeps), "{size}: {shown}");
                 assert!(left.is_empty(), "{size}: {shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_judged_is_heard_without_its_framing() {
+        let answers: [&[u8]; 4] = [
+            b"HTTP/1.1 200 OK\r\nx-a: b\r\ncontent-length: 5\r\n\r\nhello",
+            b"HTTP/1.1 200 OK\r\nx-a: b\r\ntransfer-encoding: chunked\r\n\r\n2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nx-a: b\r\n\r\nhello",
+            b"HTTP/1.1 100 Continue\r\nx-b: c\r\n\r\nHTTP/1.1 200 OK\r\nx-a: b\r\ncontent-length: 5\r\n\r\nhello",
+        ];
+        let judge = Judge::new(|status, headers, body| {
+            let names = headers.keys().map(|name| name.as_str().to_owned()).collect::<Vec<_>>().join(",");
+            Some(format!("{status} {names} {}", String::from_utf8_lossy(body)))
+        });
+        for answer in answers {
+            for size in [1, 2, 3, 1000] {
+                let mut reader = ResponseReader::new(Some(Heard::default()));
+                let mut pending = Vec::new();
+                for piece in answer.chunks(size) {
+                    pending.extend_from_slice(piece);
+                    let taken = reader.take(&pending).unwrap();
+                    pending.drain(..taken);
+                }
+                assert!(reader.ends_with_connection());
+                let said = judge.problem(reader.status(), &reader.into_heard().unwrap()).unwrap();
+                assert!(said.starts_with("200 OK x-a") && said.ends_with(" hello") && !said.contains("x-b"), "{said}");
             }
         }
     }

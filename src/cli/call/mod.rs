@@ -26,10 +26,11 @@ use token::Tokens;
 
 use super::{EXIT_USAGE, Error, complain};
 use crate::caller::CallerOptions;
+use crate::caller::load::Judge;
 use crate::nearest::nearest;
 use crate::thales::example::SAMPLE_ISSUER_ID;
 use crate::thales::routes::RouteOptions;
-use crate::thales::{Backoff, Catalogue, Operation, Product, Routes};
+use crate::thales::{Backoff, Catalogue, Example, Operation, Product, Routes, Verdict};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -112,7 +113,8 @@ Examples:
       --client-certificate certs-sample/client-a-chain.pem --client-key certs-sample/client-a-key.pem \\
       --mode keepalive --connections 10 --rate 100 --duration 30s
 
-Exit code: 0 = every call was answered as Thales expects; 1 = one was not; 2 = the arguments make no sense.";
+Exit code: 0 = every call was answered as Thales expects; 1 = one was not; 2 = the arguments make no sense.
+Of a load the first answer of each connection is judged in full, and the others by their status.";
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let operations = match operations(arguments) {
@@ -177,7 +179,7 @@ async fn single(mut round: Round, operations: &[Arc<Operation>], count: u32) -> 
 /// Many calls of one operation, with a token where they need one.
 async fn load(
     mut round: Round,
-    operation: &Operation,
+    operation: &Arc<Operation>,
     options: &CallerOptions,
     arguments: &Arguments,
 ) -> Result<ExitCode, Error> {
@@ -189,11 +191,21 @@ async fn load(
         request,
         fresh,
         expected: operation.acknowledgement.status.as_u16(),
+        judge: judge(Arc::clone(operation)),
         count: arguments.count,
         answer_timeout: arguments.target.answer_timeout(),
         authority: arguments.target.authority(),
     };
     arguments.load.run(options, subject, arguments.format).await
+}
+
+/// What Thales makes of an answer.
+fn judge(operation: Arc<Operation>) -> Judge {
+    let fields = Example::of(&operation).map(|example| example.answer.clone()).unwrap_or_default();
+    Judge::new(move |status, headers, body| {
+        let verdict = Verdict::of(&operation, &fields, status, headers, body);
+        (!verdict.is_acknowledged()).then(|| verdict.wrong.join("; "))
+    })
 }
 
 /// The operations that the arguments are about.

@@ -125,6 +125,39 @@ async fn answers_that_are_not_those_that_thales_expects_are_failures() {
 }
 
 #[tokio::test]
+async fn the_first_answer_of_each_connection_is_judged_as_a_single_call_is() {
+    const QUERY: &str = "/issuer/igwapi/v2.0/requestCardDigitization";
+    let door = tsh("").await;
+    for (body, wrong) in [("{}", true), (r#"{"levelOfTrust":"GREEN"}"#, false)] {
+        door.backend.answer(QUERY, super::json(200, body));
+        for (mode, http, judged) in [
+            ("keepalive", "1.1", CONNECTIONS),
+            ("keepalive", "2", CONNECTIONS),
+            ("handshake", "1.1", CALLS),
+            ("handshake", "2", CALLS),
+        ] {
+            let mut words = load(&["--mode", mode, "--http", http]);
+            words[1] = "requestCardDigitization";
+            let summary = summary(&call(&door, &words).await, i32::from(wrong));
+            let failed = if wrong { judged } else { 0 };
+            assert_eq!(
+                (&summary["succeeded"], &summary["failed"]),
+                (&json!(CALLS - failed), &json!(failed)),
+                "{summary}"
+            );
+            if wrong {
+                let failure = &summary["failures"][0];
+                assert_eq!(failure["kind"], "wrong_answer", "{mode} {http}: {summary}");
+                assert!(
+                    failure["example"].as_str().unwrap().contains("lacks levelOfTrust"),
+                    "{mode} {http}: {summary}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_load_stays_green_while_trust_anchors_join() {
     let door = tsh("").await;
     let words = ["tsh", "sendOTP", "--mode", "keepalive", "--connections", "2", "--count", "400", "--rate", "400"];
@@ -164,7 +197,7 @@ async fn people_get_a_table() {
     let finished = call(&door, &words).await;
     let text = finished.text();
     assert_eq!(finished.code(), Some(0), "{text}");
-    for words in ["20 answered as Thales expects", "0 failed", "p99.9", "2 full handshakes", "us a call"] {
+    for words in ["20 had the expected status", "0 failed", "p99.9", "2 full handshakes", "us a call"] {
         assert!(text.contains(words), "{words}:\n{text}");
     }
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use super::report::Format;
 use crate::caller::CallerOptions;
-use crate::caller::load::{self, Group, LoadRequest, Mode, Outcome, Plan, Running};
+use crate::caller::load::{self, Group, Judge, LoadRequest, Mode, Outcome, Plan, Running};
 use crate::cli::{Error, StopSignal};
 
 /// How long calls that are under way may still take after Ctrl-C.
@@ -92,6 +92,8 @@ pub(super) struct Subject {
     pub(super) fresh: String,
     /// The status that Thales expects.
     pub(super) expected: u16,
+    /// What else Thales expects, of the first answer of each connection.
+    pub(super) judge: Judge,
     pub(super) count: Option<u32>,
     pub(super) answer_timeout: Duration,
     /// The server's name, as people know it.
@@ -143,6 +145,7 @@ impl Load {
         let count = subject.count.map(|count| NonZeroU64::new(count.into()).ok_or("--count: no call is no load"));
         let plan = Plan {
             expected: Some(subject.expected),
+            judge: Some(subject.judge),
             connections: self.connections,
             streams: self.streams,
             rate: self.rate,

@@ -111,7 +111,7 @@ impl Summary {
         let bad = if failed == 0 { FAINT } else { BAD };
         lines.push(format!(
             "{}, {}",
-            styled(good, &format!("{succeeded} answered as Thales expects")),
+            styled(good, &format!("{succeeded} had the expected status")),
             styled(bad, &format!("{failed} failed"))
         ));
         for (kind, failures) in &measures.failures {
