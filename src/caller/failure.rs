@@ -63,6 +63,13 @@ impl fmt::Display for Stage {
 }
 
 impl Failure {
+    /// Whether the server has refused the client in TLS: by an alert, or by an end of the handshake. A connection that is closed later
+    /// says nothing of the kind: a server that admits everybody may do that too.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Closed(Stage::Handshake))
+    }
+
     /// Its kind, for whoever counts: `unreachable`, `timed_out`, `alert_certificate_required`, `server_refused`, `closed`, `broken`.
     #[must_use]
     pub fn kind(&self) -> String {
@@ -138,4 +145,17 @@ fn with_causes(error: &(dyn StdError + 'static)) -> String {
         cause = current.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_an_alert_or_an_end_of_the_handshake_and_no_later_end() {
+        let alert = Failure::Refused(AlertDescription::CertificateRequired);
+        assert!(alert.is_refusal() && Failure::Closed(Stage::Handshake).is_refusal());
+        let late = Failure::TimedOut { stage: Stage::Handshake, after: Duration::ZERO };
+        assert!(!Failure::Closed(Stage::Exchange).is_refusal() && !late.is_refusal());
+    }
 }

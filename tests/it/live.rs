@@ -118,6 +118,10 @@ async fn whoever_is_admitted_wrongly_is_told_of() {
         (Clients::OfTheAuthorityOrNone, &["fail O1"]),
         (Clients::Any, &["fail O5"]),
         (Clients::SortedOutInHttp, &["warn O1", "warn O5"]),
+        // An end without an alert may be anything: it is no proof that nobody is admitted.
+        (Clients::UnaskedAndCutOff, &["fail O1", "fail O5"]),
+        (Clients::CutOffWithoutOne, &["warn O1"]),
+        (Clients::CutOffWithoutOneAtTheRoot, &["fail O1"]),
     ] {
         let server = OtherServer::start(&pki, &pki.server, Knobs { clients, ..Knobs::default() }).await;
         assert_eq!(looker.faults(server.address).await, faults);

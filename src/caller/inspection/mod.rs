@@ -1,7 +1,8 @@
 //! A running server, looked at from outside: what it speaks, what it shows, whom it admits.
 //!
 //! Any server, not this one alone. Everything is asked one after the other, each over a connection of its own with a deadline, and no more
-//! than [`MOST_CONNECTIONS`] times. Nothing is sent beyond handshakes and `GET /`.
+//! than [`MOST_CONNECTIONS`] times. Nothing is sent beyond handshakes, `GET /`, and a POST to a path that does not exist
+//! ([`admission::UNKNOWN_PATH`]).
 
 pub mod admission;
 pub mod chain;
@@ -21,7 +22,7 @@ use rustls::pki_types::{ServerName, UnixTime};
 use super::{ClientCredential, Failure, ServerTrust, TlsVersions};
 use visit::{Offer, visit};
 
-pub use admission::{Admission, Outcome};
+pub use admission::{Admission, Outcome, Tried};
 pub use chain::{ChainSeen, Trusted};
 pub use hello::FirstAnswer;
 pub use names::{NameTaken, Names};

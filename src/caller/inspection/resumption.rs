@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use http::Method;
 use rustls::NamedGroup;
 use rustls::client::{
     ClientSessionMemoryCache, ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue,
@@ -48,7 +49,7 @@ async fn called(caller: &Caller, options: &InspectionOptions) -> Result<(bool, O
     match caller.connect().await {
         Ok(mut connection) => {
             let resumed = connection.seen().resumed;
-            Ok((resumed, Outcome::of(admission::answer(&mut connection, options).await)))
+            Ok((resumed, Outcome::of(admission::answer(&mut connection, options, Method::GET).await)))
         }
         Err(failure @ Failure::Unreachable(_)) => Err(failure.into()),
         Err(failure) => Ok((false, Outcome::of(Err(failure)))),

@@ -115,9 +115,9 @@ impl Round {
         let mut line = judged(operation, request, &attempt);
         line.label = Some(label);
         line.is_refused_rightly(match &attempt.outcome {
-            // Without a certificate nothing is answered at all (O1).
+            // Without a certificate nothing is answered at all (O1), and TLS says so: whoever is admitted may be cut off as well.
             Ok(answer) => !at_the_door && !answer.status.is_success(),
-            Err(failure) => at_the_door && matches!(failure, Failure::Refused(_) | Failure::Closed(_)),
+            Err(failure) => at_the_door && failure.is_refusal(),
         });
         let good = line.good;
         self.report.last(&line)?;

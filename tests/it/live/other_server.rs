@@ -18,6 +18,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, UnixTime};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
@@ -36,6 +37,12 @@ pub(super) enum Clients {
     SortedOutInHttp,
     /// Everybody, without asking.
     Unasked,
+    /// Everybody, without asking, and every request is cut off.
+    UnaskedAndCutOff,
+    /// As [`Self::OfTheAuthorityOrNone`], and every request of those without a certificate is cut off.
+    CutOffWithoutOne,
+    /// The same, for `GET /` alone.
+    CutOffWithoutOneAtTheRoot,
 }
 
 /// What a test wants to be different.
@@ -71,7 +78,8 @@ impl OtherServer {
         let acceptor = TlsAcceptor::from(Arc::new(config(pki, credential, &knobs)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let honest = (knobs.clients == Clients::SortedOutInHttp).then(|| pki.honest.leaf().clone());
+        let clients = knobs.clients;
+        let honest = (clients == Clients::SortedOutInHttp).then(|| pki.honest.leaf().clone());
         let task = tokio::spawn(async move {
             loop {
                 let (socket, _) = listener.accept().await.unwrap();
@@ -81,8 +89,18 @@ impl OtherServer {
                     let tls = stream.get_ref().1;
                     let leaf = tls.peer_certificates().and_then(|chain| chain.first());
                     let welcome = honest.is_none() || leaf == honest.as_ref();
-                    let h2 = tls.alpn_protocol() == Some(b"h2");
-                    let service = service_fn(move |_: Request<Incoming>| async move {
+                    let (h2, nobody) = (tls.alpn_protocol() == Some(b"h2"), leaf.is_none());
+                    let cut = &Notify::new();
+                    let service = service_fn(move |request: Request<Incoming>| async move {
+                        if match clients {
+                            Clients::UnaskedAndCutOff => true,
+                            Clients::CutOffWithoutOne => nobody,
+                            Clients::CutOffWithoutOneAtTheRoot => nobody && request.uri().path() == "/",
+                            _ => false,
+                        } {
+                            cut.notify_one();
+                            std::future::pending::<()>().await;
+                        }
                         let status = if welcome { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };
                         let mut response = Response::new(Full::new(Bytes::new()));
                         *response.status_mut() = status;
@@ -90,10 +108,16 @@ impl OtherServer {
                     });
                     // Callers that go away are nothing to this server.
                     let io = TokioIo::new(stream);
-                    if h2 {
-                        let _ = http2::Builder::new(TokioExecutor::new()).serve_connection(io, service).await;
-                    } else {
-                        let _ = http1::Builder::new().serve_connection(io, service).await;
+                    let serving = async {
+                        if h2 {
+                            let _ = http2::Builder::new(TokioExecutor::new()).serve_connection(io, service).await;
+                        } else {
+                            let _ = http1::Builder::new().serve_connection(io, service).await;
+                        }
+                    };
+                    tokio::select! {
+                        () = serving => {}
+                        () = cut.notified() => {}
                     }
                 });
             }
@@ -134,10 +158,12 @@ fn verifier(authority: &Authority, clients: Clients) -> Arc<dyn ClientCertVerifi
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
     match clients {
         Clients::OfTheAuthority => builder.build().unwrap(),
-        Clients::OfTheAuthorityOrNone => builder.allow_unauthenticated().build().unwrap(),
+        Clients::OfTheAuthorityOrNone | Clients::CutOffWithoutOne | Clients::CutOffWithoutOneAtTheRoot => {
+            builder.allow_unauthenticated().build().unwrap()
+        }
         Clients::Any => Arc::new(AnyClient { mandatory: true }),
         Clients::SortedOutInHttp => Arc::new(AnyClient { mandatory: false }),
-        Clients::Unasked => WebPkiClientVerifier::no_client_auth(),
+        Clients::Unasked | Clients::UnaskedAndCutOff => WebPkiClientVerifier::no_client_auth(),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::lines::because;
 use super::{Finding, Status, Told};
-use crate::caller::TlsVersions;
-use crate::caller::inspection::{Admission, Inspection, InspectionOptions, Outcome, Resumed};
+use crate::caller::inspection::{Admission, Inspection, InspectionOptions, Outcome, Resumed, Tried};
+use crate::caller::{Failure, Stage, TlsVersions};
 use crate::pki::public_roots::is_name_of_public_root;
 use crate::thales::requirement::Requirement;
 
@@ -27,13 +27,12 @@ pub(super) fn lines(seen: &Inspection, options: &InspectionOptions) -> Vec<Told>
 
 fn nobody(admission: &[Admission]) -> Told {
     let each = admission.iter().map(|tried| {
-        let refusal = match (&tried.nobody, &tried.wanted) {
-            // Who is not asked for a certificate is not refused for the lack of one.
-            (Outcome::Answered(_), None) => Refusal::None,
-            (outcome, _) => Refusal::of(outcome),
+        // Who is not asked for a certificate is not refused for the lack of one, whatever ends the connection.
+        let (refusal, asked) = match tried.wanted {
+            None => (Refusal::None, ", and no certificate is asked for"),
+            Some(_) => (Refusal::of_both(&tried.nobody), ""),
         };
-        let asked = if tried.wanted.is_none() { ", and no certificate is asked for" } else { "" };
-        (refusal, format!("{} {}{asked}", version(tried.versions), became(&tried.nobody)))
+        (refusal, format!("{} {}{asked}", version(tried.versions), became_of_both(&tried.nobody)))
     });
     told(
         Requirement::O1,
@@ -50,7 +49,8 @@ fn stranger(admission: &[Admission]) -> Told {
     }
     let asked = admission.iter().filter(|tried| tried.wanted.is_some());
     let each = asked.map(|tried| {
-        (Refusal::of(&tried.stranger), format!("{} {}", version(tried.versions), became(&tried.stranger)))
+        let words = format!("{} {}", version(tried.versions), became_of_both(&tried.stranger));
+        (Refusal::of_both(&tried.stranger), words)
     });
     told(
         Requirement::O5,
@@ -92,13 +92,13 @@ fn given(admission: &[Admission]) -> Told {
     for tried in admission {
         let Some(outcome) = &tried.given else { continue };
         status = status.max(match outcome {
-            Outcome::Refused(_) => Status::Fail,
+            Outcome::Refused(_) | Outcome::Unclear(Failure::Closed(_)) => Status::Fail,
             Outcome::Unclear(_) => Status::Warn,
             // The same answer as one without a certificate gets is none to this certificate.
-            Outcome::Answered(_) if in_http(outcome) && same(outcome, &tried.nobody) => Status::Warn,
+            Outcome::Answered(_) if in_http(outcome) && same(outcome, &tried.nobody.get) => Status::Warn,
             Outcome::Answered(_) => Status::Pass,
         });
-        parts.push(format!("{} {}", version(tried.versions), became(outcome)));
+        parts.push(format!("{} {}", version(tried.versions), became(outcome, "GET /")));
     }
     let to_do = match status {
         Status::Pass | Status::Skipped => "",
@@ -160,6 +160,12 @@ enum Refusal {
 }
 
 impl Refusal {
+    /// The worse one of both requests.
+    fn of_both(tried: &Tried) -> Self {
+        let post = tried.post.as_ref().map_or(Self::InTls, Self::of);
+        Self::of(&tried.get).max(post)
+    }
+
     fn of(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Refused(_) => Self::InTls,
@@ -198,10 +204,22 @@ fn same(one: &Outcome, other: &Outcome) -> bool {
     matches!((one, other), (Outcome::Answered(one), Outcome::Answered(other)) if one == other)
 }
 
-fn became(outcome: &Outcome) -> String {
+fn became_of_both(tried: &Tried) -> String {
+    let get = became(&tried.get, "GET /");
+    let post = tried.post.as_ref().map(|post| became(post, "POST to an unknown path"));
+    match post {
+        Some(post) if post != get => format!("{get} and {post}"),
+        _ => get,
+    }
+}
+
+fn became(outcome: &Outcome, request: &str) -> String {
     match outcome {
         Outcome::Refused(why) => format!("refuses ({})", because(why)),
-        Outcome::Answered(status) => format!("answers (GET / with {})", status.as_u16()),
+        Outcome::Answered(status) => format!("answers ({request} with {})", status.as_u16()),
+        Outcome::Unclear(Failure::Closed(Stage::Exchange)) => {
+            format!("closes after the handshake ({request}, no alert)")
+        }
         Outcome::Unclear(why) => format!("fails ({})", because(why)),
     }
 }
