@@ -91,9 +91,10 @@ impl EnvironmentReport {
 }
 
 impl Line {
-    /// The worst of its findings.
+    /// The worst of its findings; it is skipped where all of them are: what was looked at counts.
     pub(super) fn status(&self) -> Status {
-        self.findings.iter().map(|finding| finding.status).max().unwrap_or(Status::Pass)
+        let all = || self.findings.iter().map(|finding| finding.status);
+        all().filter(|&status| status != Status::Skipped).max().or_else(|| all().max()).unwrap_or(Status::Pass)
     }
 }
 
@@ -202,6 +203,15 @@ mod tests {
         assert_eq!(finding, Finding::fail(r"CN=a\; b: it is old", "Renew it."));
         assert_eq!(Finding::told(Status::Warn, "it is old"), Finding::warn("it is old", ""));
         assert_eq!(Finding::told(Status::Warn, "it is old; is it?").to_do, "Is it?");
+    }
+
+    #[test]
+    fn a_line_is_skipped_only_where_nothing_of_it_was_looked_at() {
+        let stands = |findings| Line { subject: Subject::Secrets, findings }.status();
+        assert_eq!(stands(vec![Finding::skipped("a"), Finding::pass("b")]), Status::Pass);
+        assert_eq!(stands(vec![Finding::skipped("a"), Finding::warn("b", "")]), Status::Warn);
+        assert_eq!(stands(vec![Finding::fail("a", ""), Finding::skipped("b")]), Status::Fail);
+        assert_eq!(stands(vec![Finding::skipped("a"), Finding::skipped("b")]), Status::Skipped);
     }
 
     #[test]
