@@ -1,10 +1,13 @@
 //! One connection of a caller.
 
+use std::error::Error;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
-use http_body_util::{BodyExt as _, Full};
+use http::response::Parts;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Body;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{HandshakeKind, ProtocolVersion};
@@ -59,6 +62,9 @@ impl Seen {
     }
 }
 
+/// Of a body no more is read. Thales' own are some kilobytes long, and so are those that it expects.
+pub const LONGEST_ANSWER: usize = 1024 * 1024;
+
 /// An answer, read to its end.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -66,7 +72,7 @@ pub struct Answer {
     pub status: StatusCode,
     /// Its headers.
     pub headers: HeaderMap,
-    /// Its body.
+    /// Its body, of at most [`LONGEST_ANSWER`] bytes.
     pub body: Bytes,
 }
 
@@ -136,7 +142,7 @@ impl Connection {
     /// both in, and what does not belong is taken out here.
     ///
     /// # Errors
-    /// [`Failure`]: no whole answer came.
+    /// [`Failure`]: no whole answer came, or one that is longer than [`LONGEST_ANSWER`].
     pub async fn send(&mut self, mut request: Request<Bytes>, within: Duration) -> Result<Answer, Failure> {
         self.request_left = false;
         let left = &mut self.request_left;
@@ -160,22 +166,21 @@ impl Connection {
                     sent.map_err(|error| given_back(error, left))?
                 }
             };
-            let (head, body) = response.into_parts();
-            let body = body.collect().await?.to_bytes();
-            Ok(Answer { status: head.status, headers: head.headers, body })
+            whole(response).await
         };
         match timeout(within, exchange).await {
             Ok(Ok(answer)) => Ok(answer),
             Err(_) => Err(Failure::TimedOut { stage: Stage::Exchange, after: within }),
-            Ok(Err(error)) => Err(self.why(error).await),
+            Ok(Err(Unread::TooLong(status))) => Err(Failure::AnswerTooLong { status, most: LONGEST_ANSWER }),
+            Ok(Err(Unread::Failed(error))) => Err(self.why(error.as_ref()).await),
         }
     }
 
     /// The sender often knows only that the connection went away, and its driver why.
-    async fn why(&mut self, error: hyper::Error) -> Failure {
+    async fn why(&mut self, error: &(dyn Error + 'static)) -> Failure {
         /// The driver has ended already, or is about to.
         const MOMENT: Duration = Duration::from_secs(1);
-        let own = Failure::of(Stage::Exchange, &error);
+        let own = Failure::of(Stage::Exchange, error);
         if matches!(own, Failure::Refused(_) | Failure::ServerRefused(_)) {
             return own;
         }
@@ -203,6 +208,33 @@ impl Drop for Connection {
     }
 }
 
+/// Why an answer was not read to its end.
+#[derive(Debug)]
+enum Unread {
+    TooLong(StatusCode),
+    Failed(Box<dyn Error + Send + Sync>),
+}
+
+impl From<hyper::Error> for Unread {
+    fn from(error: hyper::Error) -> Self {
+        Self::Failed(Box::new(error))
+    }
+}
+
+/// A response with its body.
+async fn whole<B>(response: Response<B>) -> Result<Answer, Unread>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let (Parts { status, headers, .. }, body) = response.into_parts();
+    match Limited::new(body, LONGEST_ANSWER).collect().await {
+        Ok(body) => Ok(Answer { status, headers, body: body.to_bytes() }),
+        Err(error) if error.is::<LengthLimitError>() => Err(Unread::TooLong(status)),
+        Err(error) => Err(Unread::Failed(error)),
+    }
+}
+
 impl Seen {
     fn of(stream: &TlsStream<TcpStream>, connecting: Duration, handshake: Duration) -> Result<Self, Failure> {
         let (_, tls) = stream.get_ref();
@@ -220,5 +252,18 @@ impl Seen {
             connecting,
             handshake,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_is_read_up_to_its_bound_and_no_further() {
+        let of = |length| Response::new(Full::new(Bytes::from(vec![b'x'; length])));
+        assert_eq!(whole(of(LONGEST_ANSWER)).await.unwrap().body.len(), LONGEST_ANSWER);
+        let problem = whole(of(LONGEST_ANSWER + 1)).await.unwrap_err();
+        assert!(matches!(problem, Unread::TooLong(StatusCode::OK)), "{problem:?}");
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use http::StatusCode;
 use rustls::AlertDescription;
 
 /// Why there is no answer.
@@ -31,6 +32,14 @@ pub enum Failure {
     /// The server closed the connection without a word.
     #[error("the server closed the connection in the middle of {0}")]
     Closed(Stage),
+    /// The server's answer is longer than anybody reads.
+    #[error("the answer ({status}) is longer than {most} bytes, and was not read to its end")]
+    AnswerTooLong {
+        /// Its status.
+        status: StatusCode,
+        /// What is read of a body at most, in bytes.
+        most: usize,
+    },
     /// Anything else.
     #[error("{stage} failed: {problem}")]
     Broken {
@@ -70,7 +79,8 @@ impl Failure {
         matches!(self, Self::Refused(_) | Self::Closed(Stage::Handshake))
     }
 
-    /// Its kind, for whoever counts: `unreachable`, `timed_out`, `alert_certificate_required`, `server_refused`, `closed`, `broken`.
+    /// Its kind, for whoever counts: `unreachable`, `timed_out`, `alert_certificate_required`, `server_refused`, `closed`,
+    /// `answer_too_long`, `broken`.
     #[must_use]
     pub fn kind(&self) -> String {
         match self {
@@ -79,6 +89,7 @@ impl Failure {
             Self::Refused(alert) => format!("alert_{}", alert_name(*alert)),
             Self::ServerRefused(_) => "server_refused".to_owned(),
             Self::Closed(_) => "closed".to_owned(),
+            Self::AnswerTooLong { .. } => "answer_too_long".to_owned(),
             Self::Broken { .. } => "broken".to_owned(),
         }
     }

@@ -21,7 +21,7 @@ use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use rustls::{CipherSuite, ClientConfig, ProtocolVersion};
 
-pub use connection::{Answer, Connection, Seen};
+pub use connection::{Answer, Connection, LONGEST_ANSWER, Seen};
 pub use credential::ClientCredential;
 pub use failure::{Failure, Stage};
 pub use presented::Presented;

@@ -427,6 +427,20 @@ fn how_far_one_gets_without_a_certificate_is_a_warning() {
 }
 
 #[test]
+fn an_answer_without_end_is_not_read_to_its_end() {
+    let customer = Customer::new();
+    let identity = customer.server(Spec::server(HOST));
+    let answering = |length: usize| {
+        let answer = format!("HTTP/1.1 500 Oops\r\ncontent-length: {length}\r\n\r\n{}", "x".repeat(length)).leak();
+        TlsServer::of_versions(&identity, &Admits::Only(&customer.clients), &[&TLS13], answer)
+    };
+    let most = 1024 * 1024;
+    is_told(&customer.probe_port(answering(most).port, &[]), 0, &["pass HTTP 500 Internal Server Error"]);
+    let words = ["FAIL HTTP the answer (500 Internal Server Error) is longer than 1048576 bytes"];
+    is_told(&customer.probe_port(answering(most + 1).port, &[]), 1, &words);
+}
+
+#[test]
 fn the_certificate_is_held_against_the_rules_before_anybody_is_called() {
     let customer = Customer::with_names([]);
     let output = customer.probe_port(443, &[&XPAY[..3], &["production"]].concat());

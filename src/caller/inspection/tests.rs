@@ -85,3 +85,11 @@ async fn a_port_that_nobody_listens_on_is_an_error() {
     let problem = inspect(&options(address, PATIENCE), now()).await.unwrap_err();
     assert!(matches!(problem, InspectionError::Failed(Failure::Unreachable(_))), "{problem}");
 }
+
+#[test]
+fn a_cut_connection_is_no_refusal_and_an_endless_answer_is_an_answer() {
+    let of = |failure| Outcome::of(Err(failure));
+    assert!(matches!(of(Failure::Closed(crate::caller::Stage::Handshake)), Outcome::Refused(_)));
+    assert!(matches!(of(Failure::Closed(crate::caller::Stage::Exchange)), Outcome::Unclear(_)));
+    assert!(of(Failure::AnswerTooLong { status: http::StatusCode::OK, most: 1 }).is_answer());
+}

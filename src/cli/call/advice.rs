@@ -29,6 +29,9 @@ pub(super) fn advice(failure: &Failure, attempt: &Attempt) -> String {
         Failure::Closed(_) => {
             "the server, or a load balancer before it, has ended it: see their logs for this moment".to_owned()
         }
+        Failure::AnswerTooLong { .. } => {
+            "is this the right host and path? What Thales expects is a few kilobytes long at most".to_owned()
+        }
         Failure::Broken { .. } => "see the server's log for this moment".to_owned(),
     }
 }
