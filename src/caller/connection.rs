@@ -172,15 +172,14 @@ impl Connection {
             Ok(Ok(answer)) => Ok(answer),
             Err(_) => Err(Failure::TimedOut { stage: Stage::Exchange, after: within }),
             Ok(Err(Unread::TooLong(status))) => Err(Failure::AnswerTooLong { status, most: LONGEST_ANSWER }),
-            Ok(Err(Unread::Failed(error))) => Err(self.why(error.as_ref()).await),
+            Ok(Err(Unread::Failed(error))) => Err(self.why(Failure::of(Stage::Exchange, error.as_ref())).await),
         }
     }
 
     /// The sender often knows only that the connection went away, and its driver why.
-    async fn why(&mut self, error: &(dyn Error + 'static)) -> Failure {
+    async fn why(&mut self, own: Failure) -> Failure {
         /// The driver has ended already, or is about to.
         const MOMENT: Duration = Duration::from_secs(1);
-        let own = Failure::of(Stage::Exchange, error);
         if matches!(own, Failure::Refused(_) | Failure::ServerRefused(_)) {
             return own;
         }
