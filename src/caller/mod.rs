@@ -2,6 +2,7 @@
 //!
 //! What the toolkit's commands share. The server's own calls to backends are in [`outgoing`](crate::outgoing).
 
+pub mod addresses;
 mod connection;
 pub mod credential;
 pub mod failure;

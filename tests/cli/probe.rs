@@ -198,6 +198,44 @@ fn addresses_that_change_are_told_and_followed() {
 }
 
 #[test]
+fn a_host_of_thales_at_an_address_of_one_s_own_deserves_a_look() {
+    let thales = "api.d1.thalescloud.io";
+    let says = |address| Says::Addresses(60, vec![address]);
+    for address in [LOOPBACK, [10, 1, 2, 3], [169, 254, 1, 1], [198, 18, 0, 1]] {
+        let customer = Customer::with_names([(thales, says(address)), (HOST, says(address))]);
+        // Nobody listens there, or an ordinary server does: it is the name that is looked at.
+        let timeout = ["--timeout", "100ms", "--format", "json"];
+        let of = |host: &str| step(&rounds(&customer.probe(&format!("{host}:9"), &timeout))[0], "name").clone();
+        let found = of(thales);
+        assert_eq!((&found["verdict"], &found["requirement"]), (&Value::from("warn"), &Value::from("I9")), "{found}");
+        let details = found["details"].to_string();
+        assert!(details.contains("a name server of your own answers for Thales' name"), "{found}");
+        assert!(found["to_do"].to_string().contains("public name server (--dns)"), "{found}");
+        assert_eq!(of(HOST)["verdict"], "pass", "control: the name of a bank");
+    }
+    let customer = Customer::with_names([(thales, says([192, 0, 2, 7]))]);
+    let output = customer.probe(thales, &["--timeout", "100ms", "--format", "json"]);
+    assert_eq!(step(&rounds(&output)[0], "name")["verdict"], "pass", "control: an address of the internet");
+}
+
+#[test]
+fn of_many_addresses_the_first_are_called_and_all_are_counted() {
+    let all: Vec<_> = (1..=200).map(|octet| [127, 0, 0, octet]).collect();
+    let customer = Customer::with_names([(HOST, Says::OverTcp(60, all))]);
+    let server = customer.thales();
+    let words = ["127.0.0.16 and 184 more; TTL 60 s", "200 addresses; the first 16 are called", "127.0.0.16:"];
+    let text = is_told(&customer.probe_port(server.port, &[]), 0, &words);
+    assert!(!text.contains("127.0.0.17"), "{text}");
+    let mut called: Vec<_> = server.called_at();
+    called.sort();
+    called.dedup();
+    assert_eq!(called.len(), 16, "{called:?}");
+    let round = &rounds(&customer.probe_port(server.port, &["--format", "json"]))[0];
+    let facts = &step(round, "name")["facts"];
+    assert_eq!((facts["addresses"].as_array().unwrap().len(), &facts["addresses_in_all"]), (16, &Value::from(200)));
+}
+
+#[test]
 fn an_alias_is_told_and_the_least_ttl_on_the_way_counts() {
     let customer = Customer::with_names([
         (HOST, Says::Alias(5, "edge.bank.test")),

@@ -3,6 +3,7 @@
 mod admission;
 mod hosts_file;
 mod json;
+mod name;
 mod plan;
 mod report;
 mod server_certificate;

@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use super::admission::{self, Outcome};
 use super::plan::Plan;
 use super::step::{Part, Step};
-use super::{server_certificate, words};
-use crate::caller::resolution::{Current, ResolutionError, ResolvedName};
+use super::{name, server_certificate, words};
+use crate::caller::resolution::{ResolutionError, ResolvedName};
 use crate::caller::{Caller, CallerOptions, Failure, Seen, Stage};
 use crate::pki::distinguished_name::printable;
 use crate::thales::Requirement;
@@ -61,7 +61,7 @@ impl<'a> Probe<'a> {
 
     async fn resolve(&mut self) -> (Step, Vec<IpAddr>) {
         let name = match &mut self.name {
-            Err(error) => return (unresolved(error, &[]), Vec::new()),
+            Err(error) => return (name::unresolved(error, &[]), Vec::new()),
             Ok(None) => {
                 let found = "not resolved: an address was given (--allow-address)".to_owned();
                 let step =
@@ -71,17 +71,18 @@ impl<'a> Probe<'a> {
             Ok(Some(name)) => name,
         };
         match name.current(Instant::now()).await {
-            Err(error) => (unresolved(&error, name.servers()), Vec::new()),
+            Err(error) => (name::unresolved(&error, name.servers()), Vec::new()),
             Ok(current) => {
-                let step = resolved(&current, name.servers(), self.before.as_deref());
-                let addresses = current.resolution.addresses;
-                self.before = Some(addresses.clone());
-                (step, addresses)
+                let step = name::resolved(&self.plan.target.host, &current, name.servers(), self.before.as_deref());
+                let all = current.resolution.addresses;
+                let tried = all.iter().take(name::MOST_SHOWN).copied().collect();
+                self.before = Some(all);
+                (step, tried)
             }
         }
     }
 
-    /// TCP to every address at once; the first that answered, in the order of the addresses.
+    /// TCP to all of these addresses at once; the first that answered, in the order of the addresses.
     async fn connect(&self, addresses: &[IpAddr]) -> (Step, Option<IpAddr>) {
         let tried = join_all(addresses.iter().map(|&address| self.connect_one(address))).await;
         let reached = addresses.iter().zip(&tried).find(|(_, outcome)| outcome.is_ok()).map(|(&address, _)| address);
@@ -150,7 +151,7 @@ impl<'a> Probe<'a> {
         match name.current(Instant::now()).await {
             Ok(current) if current.resolution.addresses.contains(&address) => Ok(address),
             Ok(current) => Ok(current.resolution.addresses.first().copied().unwrap_or(address)),
-            Err(error) => Err(unresolved(&error, name.servers())),
+            Err(error) => Err(name::unresolved(&error, name.servers())),
         }
     }
 
@@ -261,60 +262,4 @@ impl<'a> Probe<'a> {
 fn unreached(mut steps: Vec<Step>, parts: &[Part]) -> Vec<Step> {
     steps.extend(parts.iter().map(|&part| Step::not_looked_at(part, NOT_REACHED)));
     steps
-}
-
-fn unresolved(error: &ResolutionError, servers: &[SocketAddr]) -> Step {
-    let of = if servers.is_empty() { String::new() } else { format!("; asked: {}", joined(servers)) };
-    Step::failure(Part::Name, format!("{error}{of}"), words::resolution(error))
-        .about(Requirement::I9)
-        .with_facts(json!({"asked": servers.iter().map(ToString::to_string).collect::<Vec<_>>()}))
-}
-
-fn resolved(current: &Current, servers: &[SocketAddr], before: Option<&[IpAddr]>) -> Step {
-    let Current { resolution, fresh, left } = current;
-    let addresses = joined(&resolution.addresses);
-    let found = if *fresh {
-        let (ttl, took) = (resolution.ttl.as_secs(), words::seconds(resolution.took));
-        let asked = format!("TTL {ttl} s; asked {} in {took}", joined(servers));
-        let asked = if servers.is_empty() { "loopback by definition, nobody was asked".to_owned() } else { asked };
-        format!("{addresses}; {asked}")
-    } else {
-        format!("{addresses}; asked before, and good for {} s more", left.as_secs())
-    };
-    let mut details = Vec::new();
-    if !resolution.aliases.is_empty() {
-        let aliases: Vec<String> = resolution.aliases.iter().map(|name| printable(name.as_bytes())).collect();
-        details.push(format!("stands for {}", aliases.join(", which stands for ")));
-    }
-    let new = |of: &[IpAddr], not: &[IpAddr]| of.iter().filter(|one| !not.contains(one)).copied().collect::<Vec<_>>();
-    let before = before.unwrap_or(&resolution.addresses);
-    let (came, gone) = (new(&resolution.addresses, before), new(before, &resolution.addresses));
-    if !came.is_empty() {
-        details.push(format!("changed: {} came", joined(&came)));
-    }
-    if !gone.is_empty() {
-        details.push(format!("changed: {} went", joined(&gone)));
-    }
-    let step = match &resolution.half {
-        None => Step::good(Part::Name, found),
-        Some(error) => {
-            details.push(format!("the other kind of address (A or AAAA) could not be asked for: {error}"));
-            Step::warning(Part::Name, found, words::resolution(error))
-        }
-    };
-    step.about(Requirement::I9).with_details(details).with_facts(json!({
-        "addresses": resolution.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "aliases": resolution.aliases,
-        "ttl": resolution.ttl.as_secs(),
-        "left": left.as_secs(),
-        "fresh": fresh,
-        "asked": servers.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "milliseconds": resolution.took.as_millis(),
-        "came": came.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "went": gone.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    }))
-}
-
-fn joined<T: ToString>(items: &[T]) -> String {
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

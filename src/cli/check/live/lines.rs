@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use super::target::is_private;
 use super::{Finding, Told, admission, chain};
 use crate::caller::Failure;
+use crate::caller::addresses::is_private;
 use crate::caller::failure::alert_name;
 use crate::caller::inspection::hello::FirstAnswer;
 use crate::caller::inspection::names::{NameTaken, UNKNOWN_NAME};

@@ -1,7 +1,7 @@
 //! Where the server is: `HOST:PORT`.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -67,17 +67,6 @@ impl Target {
     }
 }
 
-/// Whether an address is one of this machine or of a private network (RFC 6890), which nobody reaches over the internet.
-pub(super) fn is_private(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let shared = matches!(v4.octets(), [100, second, ..] if second & 0xc0 == 64);
-            v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_unspecified() || shared
-        }
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,27 +83,6 @@ mod tests {
         }
         for wrong in ["tsh.bank.example", "2001:db8::7:443", ":443", "[]:443", "x:0", "x:65536", "https://x:443", ""] {
             assert!(wrong.parse::<Target>().unwrap_err().contains("HOST:PORT"), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn addresses_that_are_not_of_the_internet_are_known() {
-        for private in [
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.31.0.1",
-            "192.168.0.1",
-            "100.64.0.1",
-            "169.254.1.1",
-            "::1",
-            "fd00::1",
-            "fe80::1",
-            "::ffff:10.0.0.1",
-        ] {
-            assert!(is_private(private.parse().unwrap()), "{private}");
-        }
-        for public in ["192.0.2.7", "172.32.0.1", "100.128.0.1", "8.8.8.8", "2001:db8::7"] {
-            assert!(!is_private(public.parse().unwrap()), "{public}");
         }
     }
 }
