@@ -270,7 +270,7 @@ refused "call: the leaves of the first CA do not get in any more" 1 call_all lea
 step "A leaf of one's own CA is revoked (O7)"
 run "sign: another leaf of the next CA" thales_leaf others/next-thales-ca others/leaf-4
 revoke() {
-    issuer_host crl --ca others/next-thales-ca.pem --ca-key others/next-thales-ca.key --out bank/tls/thales.crl --revoke others/leaf-4.pem
+    issuer_host crl --ca others/next-thales-ca.pem --ca-key others/next-thales-ca.key --out bank/tls/thales.crl --new --revoke others/leaf-4.pem
     sed -i 's|^client_ca = .*|&\ncrl = ["tls/thales.crl"]|' bank/issuer-host.toml
     reload
 }

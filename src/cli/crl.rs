@@ -38,9 +38,12 @@ pub(super) struct Arguments {
     /// A file with the passphrase of the CA's key, in one line
     #[arg(long, value_name = "FILE", requires = "ca_key")]
     ca_key_passphrase_file: Option<PathBuf>,
-    /// The list: made where there is none, else replaced by the next one
+    /// The list, which the next one replaces
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Make the first list, where there is none
+    #[arg(long, conflicts_with = "list")]
+    new: bool,
     /// A certificate of your CA (PEM), or its serial number in hexadecimal digits; may be given again
     #[arg(long = "revoke", value_name = "FILE|SERIAL", conflicts_with = "list")]
     revoked: Vec<String>,
@@ -61,7 +64,7 @@ pub(super) struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  issuer-host crl --ca ca.pem --ca-key ca-key.pem --out ca.crl
+  issuer-host crl --ca ca.pem --ca-key ca-key.pem --out ca.crl --new
   issuer-host crl --ca ca.pem --ca-key ca-key.pem --out ca.crl --revoke old.pem --reason superseded
   issuer-host crl --ca ca.pem --out ca.crl --list
 
@@ -139,11 +142,23 @@ fn update(arguments: &Arguments, authority: &IssuingAuthority, now: UnixTime) ->
     let all = arguments.revoked.iter().map(of).collect::<Result<Vec<_>, _>>()?;
     // From here on nobody else adds to the list that is read.
     let file = ReplacedFile::begin(&arguments.out)?;
-    let existing = match arguments.out.try_exists() {
-        Ok(false) => None,
-        _ => Some(signed(arguments, encoded("CERTIFICATE", authority.der()).as_bytes(), now)?),
+    let existing = match (arguments.new, arguments.out.try_exists()) {
+        (true, Ok(false)) => None,
+        (true, _) => {
+            return Err(format!("{shown} is there already, and goes on: leave --new out, or name another file").into());
+        }
+        // Whoever stood on a list that is gone would be admitted again.
+        (false, Ok(false)) => {
+            return Err(format!(
+                "there is no {shown}, and whoever stands on a list that was lost would be admitted again: bring the list back or look \
+                 at the name; only the first list of a CA is made with --new"
+            )
+            .into());
+        }
+        (false, _) => Some(signed(arguments, encoded("CERTIFICATE", authority.der()).as_bytes(), now)?),
     };
     let mut draft = existing.as_ref().map_or_else(ListDraft::first, ListDraft::following);
+    let mut done = Vec::new();
     for Revoked { serial, kind, shown: certificate } in &all {
         if let (Some(SignedList { list, .. }), Some(kind)) = (&existing, *kind)
             && !list.tells_of(kind)
@@ -157,7 +172,7 @@ fn update(arguments: &Arguments, authority: &IssuingAuthority, now: UnixTime) ->
                 let since = minute(entry.revoked);
                 warn(&format!("{certificate} is on the list since {since}, and its entry stays as it is"));
             }
-            None => say(wrapped(&format!("revoked: {certificate}, serial {serial}"), 2))?,
+            None => done.push(format!("revoked: {certificate}, serial {serial}")),
         }
     }
     let life = DAY.as_secs().saturating_mul(u64::from(arguments.days));
@@ -167,6 +182,10 @@ fn update(arguments: &Arguments, authority: &IssuingAuthority, now: UnixTime) ->
     let is_der = existing.as_ref().is_some_and(|existing| existing.list.place.line.is_none());
     let contents = if is_der { der } else { encoded("X509 CRL", &der).as_bytes().to_vec() };
     file.replace(&contents)?;
+    // Not before it is so; and who cannot be told is no reason to leave anybody admitted.
+    for words in done {
+        say(wrapped(&words, 2))?;
+    }
     let (number, revoked) = (draft.number(), draft.revoked());
     let words = format!(
         "{shown}: list {number} of {}, {revoked} revoked, expires at {}; make the next one before",

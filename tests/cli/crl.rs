@@ -59,7 +59,7 @@ fn with_certificates(names: &[&str]) -> Desk {
 #[test]
 fn a_list_is_made_and_continued_and_openssl_and_java_agree() {
     let desk = with_certificates(&["one", "two", "three"]);
-    let words = crl(&desk, &[]);
+    let words = crl(&desk, &["--new"]);
     assert!(
         words.contains("ca.crl: list 1 of O=issuer-host tests,C=FR,CN=Customer CA")
             && words.contains("crl = [\"ca.crl\"]"),
@@ -95,9 +95,38 @@ fn a_list_is_made_and_continued_and_openssl_and_java_agree() {
 }
 
 #[test]
+fn a_list_that_is_gone_is_not_begun_anew_nor_one_that_is_there() {
+    let desk = with_certificates(&["one"]);
+    is_refused(&desk, &[], "there is no ca.crl, and whoever stands on a list that was lost would be admitted again");
+    is_refused(&desk, &["--revoke", "one.pem"], "there is no ca.crl");
+    crl(&desk, &["--new", "--revoke", "one.pem"]);
+    is_refused(&desk, &["--new"], "ca.crl is there already");
+    crl(&desk, &[]);
+    assert_eq!((&list(&desk)["number"], list(&desk)["revoked"].as_array().unwrap().len()), (&"2".into(), 1));
+}
+
+#[test]
+fn who_is_revoked_is_told_after_it_is_so_and_though_nobody_can_be_told() {
+    let desk = with_certificates(&["one"]);
+    crl(&desk, &["--new"]);
+    let revoke = ["crl", "--ca", "ca.pem", "--ca-key", "ca-key.pem", "--out", "ca.crl", "--revoke", "one.pem"];
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_issuer-host"));
+    let output = command.args(revoke).current_dir(desk.path()).stdout(full).output().unwrap();
+    assert_eq!(list(&desk)["revoked"].as_array().unwrap().len(), 1, "{}", text_of(&output));
+
+    fs::create_dir(desk.path().join(".ca.crl.new")).unwrap();
+    desk.request("two", P256, "/O=Thales/CN=two");
+    desk.sign("two", &["--days", "30"]);
+    let output = try_crl(&desk, &["--revoke", "two.pem"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text_of(&output));
+    assert!(!text_of(&output).contains("revoked:"), "{}", text_of(&output));
+}
+
+#[test]
 fn who_is_on_the_list_stays_as_he_is() {
     let desk = with_certificates(&["one"]);
-    crl(&desk, &["--revoke", "one.pem", "--reason", "keyCompromise"]);
+    crl(&desk, &["--new", "--revoke", "one.pem", "--reason", "keyCompromise"]);
     let before = list(&desk)["revoked"].clone();
     let words = crl(&desk, &["--revoke", "one.pem", "--reason", "superseded"]);
     assert!(words.contains("CN=one,O=Thales is on the list since"), "{words}");
@@ -108,7 +137,7 @@ fn who_is_on_the_list_stays_as_he_is() {
 #[test]
 fn a_list_that_is_der_stays_der() {
     let desk = with_certificates(&["one"]);
-    crl(&desk, &[]);
+    crl(&desk, &["--new"]);
     let der = der(&desk.read("ca.crl"));
     fs::write(desk.path().join("ca.crl"), der).unwrap();
     crl(&desk, &["--revoke", "one.pem"]);
@@ -120,7 +149,7 @@ fn a_list_that_is_der_stays_der() {
 #[test]
 fn what_cannot_be_revoked_is_told_and_changes_nothing() {
     let desk = with_certificates(&["one"]);
-    crl(&desk, &["--revoke", "one.pem"]);
+    crl(&desk, &["--new", "--revoke", "one.pem"]);
     let strange = Authority::root("Strange CA").client("strange");
     desk.write("strange.pem", &strange.chain_pem());
     is_refused(&desk, &["--revoke", "strange.pem"], "was issued by O=issuer-host tests,C=FR,CN=Strange CA");
@@ -157,15 +186,15 @@ fn a_list_that_is_not_the_ca_s_is_neither_continued_nor_overwritten() {
 #[test]
 fn a_ca_that_may_not_sign_lists_is_refused() {
     let without = Spec::authority("Odd CA").with(|params| params.key_usages = vec![KeyUsagePurpose::KeyCertSign]);
-    is_refused(&Desk::of(Authority::root_of(without)), &[], "its keyUsage lacks cRLSign");
+    is_refused(&Desk::of(Authority::root_of(without)), &["--new"], "its keyUsage lacks cRLSign");
     let any = Spec::authority("Odd CA").with(|params| params.key_usages = Vec::new());
-    crl(&Desk::of(Authority::root_of(any)), &[]);
+    crl(&Desk::of(Authority::root_of(any)), &["--new"]);
 }
 
 #[test]
 fn from_a_request_to_a_server_that_admits_its_certificate_until_it_is_revoked() {
     let desk = with_certificates(&["thales", "other"]);
-    crl(&desk, &["--days", "1"]);
+    crl(&desk, &["--new", "--days", "1"]);
     let operator = Operator::new();
     let shared = operator.directory.path();
     for name in ["ca.pem", "ca.crl"] {
