@@ -44,8 +44,15 @@ impl ReplacedFile {
     }
 
     fn write(beside: &Path, path: &Path, contents: &[u8]) -> std::io::Result<()> {
-        // What a command that was killed has left is nobody's: the directory is ours.
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(beside)?;
+        // What a command that was killed has left is nobody's: the directory is ours. But the name can be foretold, and what somebody
+        // else has put there, a link for example, is never written through.
+        match std::fs::remove_file(beside) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(MODE).custom_flags(libc::O_NOFOLLOW);
+        let mut file = options.open(beside)?;
         if let Ok(replaced) = path.metadata() {
             file.set_permissions(replaced.permissions())?;
         }
@@ -100,6 +107,22 @@ mod tests {
         replace(&link, b"two");
         assert!(link.symlink_metadata().unwrap().is_symlink());
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
+    }
+
+    #[test]
+    fn a_link_at_the_name_of_the_new_file_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        std::fs::write(at("ca.crl"), b"one").unwrap();
+        std::fs::write(at("victim"), b"as it was").unwrap();
+        for target in ["victim", "nowhere"] {
+            symlink(target, at(".ca.crl.new")).unwrap();
+            replace(&at("ca.crl"), b"two");
+            assert!(!at("ca.crl").symlink_metadata().unwrap().is_symlink(), "{target}");
+            assert_eq!(std::fs::read(at("ca.crl")).unwrap(), b"two");
+            assert_eq!(std::fs::read(at("victim")).unwrap(), b"as it was");
+            assert!(!at("nowhere").exists());
+        }
     }
 
     #[test]
