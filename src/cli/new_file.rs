@@ -1,6 +1,6 @@
 //! Files that a command makes: never in the place of another, and keys for their owner alone.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -30,10 +30,17 @@ pub(super) fn write_new(path: &Path, contents: &[u8], readers: Readers) -> Resul
             format!("cannot write {shown}: {error}")
         }
     })?;
-    file.write_all(contents).and_then(|()| file.sync_all()).map_err(|error| {
+    let written = file.write_all(contents).and_then(|()| file.sync_all()).and_then(|()| sync_directory_of(path));
+    written.map_err(|error| {
         let _ = std::fs::remove_file(path);
         format!("cannot write {shown}: {error}").into()
     })
+}
+
+/// Makes the name of a file durable, which its own `sync_all` does not.
+fn sync_directory_of(path: &Path) -> std::io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(parent)?.sync_all()
 }
 
 #[cfg(test)]
