@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use rustls_pki_types::UnixTime;
+use rustls_pki_types::{CertificateDer, UnixTime};
 use serde_json::json;
 
 use super::authority::{AuthorityFiles, warn};
@@ -210,35 +210,82 @@ fn revoked(given: &str, authority: &IssuingAuthority) -> Result<Revoked, Error> 
         }
         return Ok(Revoked { serial, kind: None, shown: "the certificate".to_owned() });
     }
-    let certificates = located_certificates(&read(&path)?).map_err(|error| format!("{given}: {error}"))?;
-    let (_, der) = certificates.first().ok_or_else(|| format!("{given}: there is no certificate in it"))?;
-    let facts = CertificateFacts::from_der(der).map_err(|error| format!("{given}: {error}"))?;
+    let (der, facts, place) = of_file(given, &read(&path)?, authority)?;
+    let serial = SerialNumber::of_certificate(&der).ok_or_else(|| {
+        format!("{given}: the serial number of {} is zero or has more than 20 octets; no list can hold it", facts.subject)
+    })?;
+    let kind = if facts.is_ca { ListScope::Authorities } else { ListScope::EndEntities };
+    Ok(Revoked { serial, kind: Some(kind), shown: format!("{}{place}", facts.subject) })
+}
+
+/// A certificate, what it says, and, where there are others beside it, which one it is.
+type Chosen = (CertificateDer<'static>, CertificateFacts, String);
+
+/// The certificate of a file; of several the one that the CA has issued, where only one is.
+fn of_file(given: &str, pem: &[u8], authority: &IssuingAuthority) -> Result<Chosen, Error> {
+    let told = |error: &dyn std::fmt::Display| format!("{given}: {error}");
+    let mut all = Vec::new();
+    for (line, der) in located_certificates(pem).map_err(|error| told(&error))? {
+        let facts = CertificateFacts::from_der(&der).map_err(|error| told(&format_args!("line {line}: {error}")))?;
+        all.push((line, der, facts));
+    }
+    let count = all.len();
+    if count > 1 {
+        all.retain(|(_, der, facts)| is_issued(der, facts, authority));
+    }
+    let ca = &authority.facts().subject;
+    match <[_; 1]>::try_from(all) {
+        Ok([(_, der, facts)]) if count == 1 => {
+            of_authority(given, &der, &facts, authority)?;
+            Ok((der, facts, String::new()))
+        }
+        Ok([(line, der, facts)]) => {
+            Ok((der, facts, format!(" (line {line} of {given}, the one of its {count} that the CA has issued)")))
+        }
+        Err(_) if count == 0 => Err(format!("{given}: there is no certificate in it").into()),
+        Err(none) if none.is_empty() => {
+            Err(format!("{given}: none of the {count} certificates in it was issued by {ca}").into())
+        }
+        Err(several) => {
+            let several: Vec<String> =
+                several.iter().map(|(line, _, facts)| format!("{} (line {line})", facts.subject)).collect();
+            Err(format!(
+                "{given}: {} of the {count} certificates in it were issued by {ca}: {}; give each that is to be revoked a file of its own",
+                several.len(),
+                several.join(", ")
+            )
+            .into())
+        }
+    }
+}
+
+/// Whether the CA has issued it, and it is not the CA itself.
+fn is_issued(der: &[u8], facts: &CertificateFacts, authority: &IssuingAuthority) -> bool {
+    facts.public_key_der != authority.facts().public_key_der
+        && issuance(der, facts, authority.facts()) == Issuance::Proven
+}
+
+/// Why the only certificate of a file is not the CA's to revoke, if it is not.
+fn of_authority(given: &str, der: &[u8], facts: &CertificateFacts, authority: &IssuingAuthority) -> Result<(), Error> {
     if facts.public_key_der == authority.facts().public_key_der {
         return Err(own_list(given));
     }
-    match issuance(der, &facts, authority.facts()) {
-        Issuance::Proven => {}
-        Issuance::OtherIssuer => {
-            return Err(format!(
-                "{given}: {} was issued by {}, and not by {}, whose list tells of its own certificates alone",
-                facts.subject,
-                facts.issuer,
-                authority.facts().subject
-            )
-            .into());
-        }
-        Issuance::BadSignature | Issuance::UnsupportedAlgorithm => {
-            return Err(format!(
-                "{given}: {} bears the name of {} as its issuer, but not the signature of its key",
-                facts.subject,
-                authority.facts().subject
-            )
-            .into());
-        }
+    match issuance(der, facts, authority.facts()) {
+        Issuance::Proven => Ok(()),
+        Issuance::OtherIssuer => Err(format!(
+            "{given}: {} was issued by {}, and not by {}, whose list tells of its own certificates alone",
+            facts.subject,
+            facts.issuer,
+            authority.facts().subject
+        )
+        .into()),
+        Issuance::BadSignature | Issuance::UnsupportedAlgorithm => Err(format!(
+            "{given}: {} bears the name of {} as its issuer, but not the signature of its key",
+            facts.subject,
+            authority.facts().subject
+        )
+        .into()),
     }
-    let serial = SerialNumber::from_hex(&facts.serial).map_err(|error| format!("{given}: {error}"))?;
-    let kind = if facts.is_ca { ListScope::Authorities } else { ListScope::EndEntities };
-    Ok(Revoked { serial, kind: Some(kind), shown: facts.subject })
 }
 
 fn own_list(given: &str) -> Error {

@@ -164,6 +164,37 @@ fn what_cannot_be_revoked_is_told_and_changes_nothing() {
 }
 
 #[test]
+fn a_certificate_with_a_negative_serial_number_is_revoked_for_whoever_verifies() {
+    let desk = with_certificates(&["one"]);
+    let fixed = ["x509", "-req", "-in", "one.csr", "-CA", "ca.pem", "-CAkey", "ca-key.pem", "-days", "30"];
+    desk.tool("openssl", &[&fixed[..], &["-set_serial", "-5", "-out", "negative.pem"]].concat());
+    crl(&desk, &["--new"]);
+    let verify = ["verify", "-crl_check", "-CAfile", "ca.pem", "-CRLfile", "ca.crl", "negative.pem"];
+    desk.tool("openssl", &verify);
+    crl(&desk, &["--revoke", "negative.pem"]);
+    assert!(text_of(&desk.try_tool("openssl", &verify)).contains("certificate revoked"));
+}
+
+#[test]
+fn of_a_file_with_several_certificates_the_one_that_the_ca_has_issued_is_revoked() {
+    let desk = with_certificates(&["one", "two"]);
+    crl(&desk, &["--new"]);
+    let strange = Authority::root("Strange CA").client("strange").chain_pem();
+    let [one, two, ca] = ["one.pem", "two.pem", "ca.pem"].map(|name| desk.read(name));
+    desk.write("both.pem", &format!("{one}{two}"));
+    is_refused(&desk, &["--revoke", "both.pem"], "both.pem: 2 of the 2 certificates in it were issued by");
+    desk.write("none.pem", &format!("{ca}{strange}"));
+    is_refused(&desk, &["--revoke", "none.pem"], "certificates in it was issued by O=issuer-host tests");
+    desk.write("chain.pem", &format!("{strange}{two}{ca}"));
+    let words = crl(&desk, &["--revoke", "chain.pem"]);
+    assert!(words.contains("revoked: CN=two,O=Thales (line ") && words.contains(" of chain.pem, the one of"), "{words}");
+    let serial = desk.tool("openssl", &["x509", "-in", "two.pem", "-noout", "-serial"]);
+    let serial = serial.trim().strip_prefix("serial=").unwrap().to_lowercase();
+    assert_eq!(list(&desk)["revoked"].as_array().unwrap().len(), 1);
+    assert_eq!(list(&desk)["revoked"][0]["serial"], serial);
+}
+
+#[test]
 fn a_list_that_is_not_the_ca_s_is_neither_continued_nor_overwritten() {
     let desk = with_certificates(&["one"]);
     let week = time::Duration::days(7);

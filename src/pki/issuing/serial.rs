@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
+
 use crate::pki::der;
 use crate::pki::facts::serial;
 
@@ -10,7 +13,10 @@ const LONGEST: usize = 20;
 /// Of a serial number that nobody can foresee.
 const RANDOM_OCTETS: usize = 16;
 
-/// A positive serial number of at most 20 octets; prints as lower-case hexadecimal digits.
+/// A serial number of at most 20 octets, as the content of its INTEGER; prints as lower-case hexadecimal digits, without zeros in front.
+///
+/// It is positive, unless a certificate has another one: whoever compares the octets of a certificate with those of a list's entry, as
+/// servers do, finds it only where both are the same.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SerialNumber(Vec<u8>);
 
@@ -20,6 +26,15 @@ pub struct SerialNumber(Vec<u8>);
 pub struct SerialNumberError(String);
 
 impl SerialNumber {
+    /// That of a certificate (DER), octet by octet; None where it is none, or its serial number is zero or too long.
+    #[must_use]
+    pub fn of_certificate(der: &[u8]) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let content = certificate.raw_serial();
+        Self::from_content(content)?;
+        Some(Self(content.to_vec()))
+    }
+
     /// 128 bits that nobody can foresee; None where the machine has no randomness.
     #[must_use]
     pub fn random() -> Option<Self> {
@@ -48,17 +63,16 @@ impl SerialNumber {
         Self::from_content(&octets).ok_or_else(refused)
     }
 
-    /// The serial number of a certificate or of an entry of a list: big-endian, with or without zeros in front. None for zero and for
-    /// what is too long.
+    /// The positive number with these digits: big-endian, with or without zeros in front. None for zero and for what is too long.
     #[must_use]
     pub fn from_content(octets: &[u8]) -> Option<Self> {
         let digits: Vec<u8> = octets.iter().copied().skip_while(|&byte| byte == 0).collect();
-        (1..=LONGEST).contains(&digits.len()).then_some(Self(digits))
+        (1..=LONGEST).contains(&digits.len()).then(|| Self(der::unsigned_content(&digits)))
     }
 
     /// The DER of its INTEGER.
     pub(crate) fn der(&self) -> Vec<u8> {
-        der::unsigned(&self.0)
+        der::element(der::INTEGER, &self.0)
     }
 }
 

@@ -92,8 +92,9 @@ impl ListDraft {
         reason: Option<RevocationReason>,
         now: UnixTime,
     ) -> Result<Option<&ListEntry>, TimeError> {
-        let written = serial.to_string();
-        if let Some(position) = self.entries.iter().position(|entry| entry.serial == written) {
+        // Octet by octet, as servers look for it: a negative number has the digits of a positive one.
+        let serial_der = serial.der();
+        if let Some(position) = self.entries.iter().position(|entry| entry.is_of(&serial_der)) {
             return Ok(self.entries.get(position));
         }
         let reason_der = reason.map(|reason| {
@@ -101,9 +102,9 @@ impl ListDraft {
             der::element(der::SEQUENCE, &der::extension(REASON_CODE, false, &code))
         });
         let time = der::time(now).ok_or(TimeError)?;
-        let der = der::constructed(der::SEQUENCE, &[&serial.der(), &time, &reason_der.unwrap_or_default()]);
+        let der = der::constructed(der::SEQUENCE, &[&serial_der, &time, &reason_der.unwrap_or_default()]);
         self.entries.push(ListEntry {
-            serial: written,
+            serial: serial.to_string(),
             revoked: now,
             reason: reason.map(|reason| reason_name(reason.code())),
             der,

@@ -41,6 +41,13 @@ pub struct ListEntry {
     pub(super) der: Vec<u8>,
 }
 
+impl ListEntry {
+    /// Whether it is that of the certificate with this serial number (the DER of its INTEGER).
+    pub(super) fn is_of(&self, serial_der: &[u8]) -> bool {
+        der::content(&self.der).is_some_and(|inside| inside.starts_with(serial_der))
+    }
+}
+
 impl SignedList {
     /// Reads the one list of a file. It has to be signed by one of `authorities` (PEM), CA certificates.
     ///

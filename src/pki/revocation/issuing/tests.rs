@@ -68,6 +68,29 @@ fn the_next_list_has_every_entry_and_the_next_number_and_may_follow_in_the_serve
 }
 
 #[test]
+fn a_negative_serial_number_is_written_as_the_certificate_has_it_and_is_not_the_positive_one_of_its_digits() {
+    let root = Minted::self_signed(ca("root"));
+    let mut params = client("leaf");
+    params.serial_number = Some(rcgen::SerialNumber::from_slice(&[0x7b, 0x21, 0x22, 0x23]));
+    let mut der = root.issue(params).der.to_vec();
+    let place = der.windows(4).position(|octets| octets == [0x7b, 0x21, 0x22, 0x23]).unwrap();
+    der[place] = 0xfb;
+    let negative = SerialNumber::of_certificate(&der).unwrap();
+    let positive = SerialNumber::from_hex("fb212223").unwrap();
+    assert_eq!((negative.to_string(), negative == positive), (positive.to_string(), false));
+    let mut draft = ListDraft::first();
+    assert_eq!(draft.revoke(&positive, None, now()), Ok(None));
+    assert_eq!(draft.revoke(&negative, None, now()), Ok(None));
+    let list = sign(&draft, &root);
+    for serial in [&[2, 5, 0, 0xfb, 0x21, 0x22, 0x23][..], &[2, 4, 0xfb, 0x21, 0x22, 0x23]] {
+        assert!(list.windows(serial.len()).any(|octets| octets == serial), "{serial:?}");
+    }
+    let mut next = ListDraft::following(&read(&list, &root).unwrap());
+    assert!(next.revoke(&negative, None, now()).unwrap().is_some() && next.revoked() == 2);
+    assert_eq!(SerialNumber::of_certificate(b"none"), None);
+}
+
+#[test]
 fn what_another_tool_wrote_into_a_list_goes_on_octet_by_octet() {
     let root = Minted::self_signed(ca("root"));
     // An invalidityDate, which we do not write, and which has to stay.
