@@ -1,20 +1,17 @@
 //! The files of a customer's own CA.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rustls_pki_types::UnixTime;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::color::{WARNING, styled};
+use super::private_key::warn_of_readers;
 use super::tls_files::read;
 use super::wrapping::wrapped;
 use super::{Error, complain, passphrase};
 use crate::pki::issuing::{Issues, IssuingAuthority};
 use crate::pki::pem::{self, StoredKey};
-
-/// Group and others.
-const NOT_THE_OWNER: u32 = 0o077;
 
 /// Where the CA is.
 #[derive(Clone, Debug, clap::Args)]
@@ -58,13 +55,6 @@ fn private_key(path: &Path, passphrase_file: Option<&Path>) -> Result<Zeroizing<
         clear.zeroize();
         return Ok(Zeroizing::new(text.as_bytes().to_vec()));
     }
-    if let Ok(metadata) = path.metadata()
-        && metadata.permissions().mode() & NOT_THE_OWNER != 0
-    {
-        let shown = path.display();
-        warn(&format!(
-            "others than its owner may read {shown}, and whoever has it can let anybody in; chmod 600 {shown}"
-        ));
-    }
+    warn_of_readers(path, "whoever has it can let anybody in");
     Ok(key)
 }
