@@ -26,8 +26,8 @@ pub const ITERATIONS: NonZeroU32 = match NonZeroU32::new(600_000) {
     Some(iterations) => iterations,
     None => NonZeroU32::MIN,
 };
-/// More rounds than these, minutes of them, are a damaged or hostile file.
-const MOST_ITERATIONS: u32 = 100_000_000;
+/// More rounds than these, which take seconds, are a damaged or hostile file.
+const MOST_ITERATIONS: u32 = 10_000_000;
 /// Octets of a new salt: what NIST SP 800-132 section 5.1 asks for at least.
 const SALT_LENGTH: usize = 16;
 /// Octets of an initialisation vector of AES-CBC.
@@ -83,6 +83,17 @@ pub enum EncryptedKeyError {
         line: usize,
         /// The algorithm.
         what: String,
+    },
+    /// More rounds than anybody waits for.
+    #[error(
+        "line {line}: the key is encrypted with {iterations} rounds of PBKDF2, and more than {MOST_ITERATIONS} are not worked off; if \
+         it is yours, encrypt it anew with `openssl pkcs8 -topk8 -v2 aes-256-cbc -iter {ITERATIONS} -in FILE -out CONVERTED`"
+    )]
+    TooManyRounds {
+        /// Line of the BEGIN.
+        line: usize,
+        /// The rounds.
+        iterations: NonZeroU32,
     },
     /// The passphrase is another one, or the key is damaged: which of them can't be told.
     #[error("line {line}: the passphrase does not open the key")]

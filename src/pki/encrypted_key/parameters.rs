@@ -76,7 +76,7 @@ impl<'a> Parameters<'a> {
         }
         let iterations = NonZeroU32::new(derivation.iterations).ok_or_else(malformed)?;
         if iterations.get() > MOST_ITERATIONS {
-            return Err(unsupported(format!("{iterations} rounds of PBKDF2")));
+            return Err(EncryptedKeyError::TooManyRounds { line, iterations });
         }
         Ok((Self { prf, iterations, salt: derivation.salt, cipher, vector }, read.text))
     }

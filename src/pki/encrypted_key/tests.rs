@@ -72,7 +72,11 @@ fn parameters_that_make_no_sense_are_refused_before_any_work_is_done() {
         let algorithm = parameters::encoded(&[7; 16], NonZeroU32::new(rounds).unwrap(), &[7; 16]);
         EncryptedKey::at_line(3, der::sequence(&[&algorithm, &der::octet_string(&[7; 16])])).decrypt(&passphrase("x"))
     };
-    assert!(matches!(with_rounds(u32::MAX), Err(EncryptedKeyError::Unsupported { line: 3, .. })));
+    for rounds in [10_000_001, u32::MAX] {
+        let refused = with_rounds(rounds).unwrap_err();
+        assert!(matches!(refused, EncryptedKeyError::TooManyRounds { line: 3, .. }), "{refused}");
+        assert!(refused.to_string().contains("-iter 600000 "), "{refused}");
+    }
     assert_eq!(with_rounds(1).unwrap_err(), EncryptedKeyError::WrongPassphrase { line: 3 }, "control");
     for der in [vec![], vec![0x30, 0], vec![0x30, 2, 0x30, 0], vec![7; 40]] {
         let refused = EncryptedKey::at_line(3, der).decrypt(&passphrase("x")).unwrap_err();
