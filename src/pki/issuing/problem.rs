@@ -101,6 +101,11 @@ pub enum RequestError {
     /// Several requests.
     #[error("line {0}: a second request; give each a file of its own")]
     Several(usize),
+    /// Longer than any request.
+    #[error(
+        "the request has {0} octets, and none is longer than 16384: its subject or what it asks for beyond is far too long; ask for another one"
+    )]
+    TooLong(usize),
     /// Not a request.
     #[error(
         "this is not a certificate signing request (PKCS#10); the file is damaged or another one, ask for it again"

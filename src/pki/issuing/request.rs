@@ -12,6 +12,9 @@ use crate::pki::facts::{PublicKey, public_key};
 use crate::pki::pem::{Label, PemError, blocks};
 use crate::pki::signature::{Issuance, signed_with};
 
+/// Octets of DER; an RSA key with 8192 bits and a long subject make 3,000.
+const LONGEST_REQUEST: usize = 16 << 10;
+
 /// A request whose sender has the key in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateRequest {
@@ -30,6 +33,9 @@ impl CertificateRequest {
     /// 8192 bits, EC on P-256 or P-384.
     pub fn from_bytes(file: &[u8]) -> Result<Self, RequestError> {
         let der = request_der(file)?;
+        if der.len() > LONGEST_REQUEST {
+            return Err(RequestError::TooLong(der.len()));
+        }
         let Ok(([], request)) = X509CertificationRequest::from_der(&der) else { return Err(RequestError::Malformed) };
         let info = &request.certification_request_info;
         let subject_der = info.subject.as_raw().to_vec();

@@ -71,6 +71,19 @@ fn what_a_request_asks_for_is_named_and_not_taken_over() {
 }
 
 #[test]
+fn a_request_that_is_far_too_long_is_told_as_such() {
+    let of = |length: usize| {
+        let mut params = subject();
+        params.distinguished_name.push(DnType::OrganizationalUnitName, "x".repeat(length));
+        CertificateRequest::from_bytes(request_with(&params, &PKCS_ECDSA_P256_SHA256).as_bytes())
+    };
+    let refused = of(70_000).unwrap_err();
+    assert!(matches!(refused, RequestError::TooLong(70_000..)), "{refused}");
+    assert!(matches!(of(16_384).unwrap_err(), RequestError::TooLong(_)));
+    issue(&authority(&Minted::self_signed(ca("root"))), &of(15_000).unwrap()).unwrap();
+}
+
+#[test]
 fn a_certificate_is_valid_no_longer_and_no_earlier_than_its_ca() {
     let root = authority(&Minted::self_signed(valid(ca("root"), 2030, 2031)));
     let short = Validity::within(&root, 30, now());
