@@ -12,7 +12,7 @@ use crate::files;
 use crate::pki::facts::PublicKey;
 use crate::pki::subject::Part;
 use crate::pki::{CertificateFacts, KeyKind, KeyPair, Request, Subject, pem};
-use crate::thales::client_identity::{CommonName, EnvironmentCode, Holder, Identifier, Service};
+use crate::thales::client_identity::{CommonName, EnvironmentCode, Holder, Identifier, Service, check_renewed};
 
 mod words;
 
@@ -106,6 +106,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let (subject, common_name) = match renewed {
         Some(subject) => {
             let name = CommonName::of_subject(arguments.product, &subject, &public_key).map_err(refused)?;
+            check_renewed(&subject).map_err(refused)?;
             (subject, name)
         }
         None => arguments.new_subject(&public_key)?,
@@ -132,7 +133,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         key_file: files.key(),
         encrypted: passphrase.is_some(),
         made: Made::Request(files.made()),
-        warnings: words::warnings(arguments.product, default_tail, &subject),
+        warnings: words::warnings(arguments.product, default_tail),
         next: words::next(arguments.product),
     }
     .say(arguments.format)?;

@@ -169,6 +169,15 @@ impl Subject {
         &self.der
     }
 
+    /// Looks at the texts of these parts as [`of`](Self::of) does, wherever they came from.
+    ///
+    /// # Errors
+    /// [`SubjectError`] for the first text that can't stand there.
+    pub fn check(&self, parts: &[Part]) -> Result<(), SubjectError> {
+        let texts = |&part: &Part| self.texts(part).into_iter().map(move |text| (part, text));
+        parts.iter().flat_map(texts).try_for_each(|(part, text)| check(part, &text))
+    }
+
     /// The texts of a part, in their order.
     #[must_use]
     pub fn texts(&self, part: Part) -> Vec<String> {

@@ -165,6 +165,27 @@ impl Holder<'_> {
     }
 }
 
+/// Whether a subject that there is already, for a renewal, has what a new one must have: C, ST, L, O and OU, and nothing in them or
+/// in the CN that could not stand in a new one (I3). What the CN has to look like, [`CommonName::of_subject`] tells.
+///
+/// # Errors
+/// [`Refusal::Missing`] or [`Refusal::Subject`].
+pub fn check_renewed(subject: &Subject) -> Result<(), Refusal> {
+    const PARTS: [Part; 6] = [
+        Part::Country,
+        Part::State,
+        Part::Locality,
+        Part::Organization,
+        Part::OrganizationalUnit,
+        Part::CommonName,
+    ];
+    let missing: Vec<Part> = PARTS.into_iter().filter(|part| subject.texts(*part).is_empty()).collect();
+    if !missing.is_empty() {
+        return Err(Refusal::Missing(missing));
+    }
+    Ok(subject.check(&PARTS)?)
+}
+
 /// The subject of a self-signed certificate for merchant tokenization: the CN alone, exactly as the portal gives it (I3).
 ///
 /// # Errors

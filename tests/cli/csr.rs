@@ -204,6 +204,28 @@ fn a_key_is_encrypted_as_openssl_reads_it_and_one_that_openssl_encrypted_is_used
 }
 
 #[test]
+fn a_key_that_others_may_read_is_told_of_unless_it_is_encrypted() {
+    let directory = TempDir::new().unwrap();
+    let here = directory.path();
+    fs::write(here.join("passphrase"), format!("{PASSPHRASE}\n")).unwrap();
+    succeeds(here, &xpay(&["--out-dir", "clear"]));
+    succeeds(here, &xpay(&["--passphrase-file", "passphrase", "--out-dir", "sealed"]));
+    let (clear, sealed) = ("clear/client-key.pem", "sealed/client-key.pem");
+    let told = |arguments: &[&str]| {
+        let words = succeeds(here, arguments).split_whitespace().collect::<Vec<_>>().join(" ");
+        words.contains("others than its owner may read")
+    };
+    assert!(!told(&xpay(&["--key-file", clear, "--csr", "private.csr"])), "control");
+    for key in [clear, sealed] {
+        fs::set_permissions(here.join(key), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    assert!(told(&xpay(&["--key-file", clear, "--csr", "clear.csr"])));
+    assert!(told(&["client-cert", "--common-name", "m", "--key-file", clear, "--certificate", "clear.pem"]));
+    let sealed = xpay(&["--key-file", sealed, "--passphrase-file", "passphrase", "--csr", "sealed.csr"]);
+    assert!(!told(&sealed), "nobody reads it without the passphrase");
+}
+
+#[test]
 fn without_a_terminal_nobody_is_asked_and_nothing_is_made() {
     let directory = TempDir::new().unwrap();
     let mut alone = Command::new("setsid");
@@ -232,6 +254,7 @@ fn a_renewal_takes_the_subject_octet_by_octet() {
             let name = &mut params.distinguished_name;
             name.push(DnType::LocalityName, DnValue::BmpString("Paris".try_into().unwrap()));
             name.push(DnType::OrganizationalUnitName, DnValue::PrintableString("Cards".try_into().unwrap()));
+            name.push(DnType::StateOrProvinceName, "Ile-de-France");
         }))
     };
     let old = client("TLSMA-ECDSA/TSP0001/TSH/TSP.PPR");
@@ -239,7 +262,6 @@ fn a_renewal_takes_the_subject_octet_by_octet() {
     let text = succeeds(here, &["csr", "--product", "xpay", "--renew", "old.pem", "--out-dir", "renewed"]);
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("xPay, pre-production") && words.contains("EC P-256"), "{text}");
-    assert!(words.contains("has no ST, which requirement I3 asks for"), "{text}");
     let (_, old) = x509_parser::parse_x509_certificate(old.leaf()).unwrap();
     let request = der(here, "renewed/client.csr");
     let (_, request) = X509CertificationRequest::from_der(&request).unwrap();
@@ -255,6 +277,37 @@ fn a_renewal_takes_the_subject_octet_by_octet() {
     assert!(text.contains("requirement I4") && text.contains("must begin with TLSMA-RSA/"), "{text}");
     let (code, text) = renew(&["--organization", "Other"]);
     assert_eq!(code, Some(2), "{text}");
+    let lacking = |change: fn(&mut rcgen::DistinguishedName)| {
+        let spec = Spec::client("TLSMA-ECDSA/TSP0001/TSH/TSP.PPR");
+        let old = authority.issue(spec.with(|params| {
+            let name = &mut params.distinguished_name;
+            name.push(DnType::LocalityName, "Paris");
+            name.push(DnType::StateOrProvinceName, "Ile-de-France");
+            name.push(DnType::OrganizationalUnitName, "Cards");
+            change(name);
+        }));
+        fs::write(here.join("old.pem"), old.chain_pem()).unwrap();
+        let (code, text) = renew(&[]);
+        (code, text.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    for (change, words) in [
+        ((|name| name.push(DnType::OrganizationName, " ")) as fn(&mut rcgen::DistinguishedName), "O is empty"),
+        (|name| name.push(DnType::OrganizationalUnitName, "Cards "), "OU begins or ends with a blank"),
+        (|name| assert!(name.remove(DnType::StateOrProvinceName)), "the subject has no ST:"),
+        (
+            |name| {
+                for kind in [DnType::CountryName, DnType::LocalityName, DnType::OrganizationName] {
+                    name.remove(kind);
+                }
+            },
+            "the subject has no C, L, O:",
+        ),
+    ] {
+        let (code, text) = lacking(change);
+        assert_eq!(code, Some(1), "{text}");
+        assert!(text.contains("requirement I3 (") && text.contains(words), "{words}: {text}");
+        assert!(!here.join("no").exists());
+    }
     fs::write(here.join("old.pem"), client("someone else").chain_pem()).unwrap();
     assert!(renew(&[]).1.contains("requirement I4"));
     fs::write(here.join("old.pem"), authority.pem()).unwrap();
@@ -342,7 +395,12 @@ fn the_examples_of_the_help_run_as_they_stand() {
     let directory = TempDir::new().unwrap();
     let here = directory.path();
     fs::write(here.join("passphrase.txt"), PASSPHRASE).unwrap();
-    let old = Authority::root("Thales CA").issue(Spec::client("TLSMA-ECDSA/GATEWAY01/TSH/TSP.PPR"));
+    let spec = Spec::client("TLSMA-ECDSA/GATEWAY01/TSH/TSP.PPR").with(|params| {
+        for kind in [DnType::StateOrProvinceName, DnType::LocalityName, DnType::OrganizationalUnitName] {
+            params.distinguished_name.push(kind, "Paris");
+        }
+    });
+    let old = Authority::root("Thales CA").issue(spec);
     fs::write(here.join("client.pem"), old.chain_pem()).unwrap();
     assert_eq!(run_examples(here, "csr"), 3);
     assert!(["xpay-ppr", "d1-prd", "d1-renewed"].iter().all(|made| here.join(made).join("client.csr").exists()));

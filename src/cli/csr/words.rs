@@ -1,11 +1,9 @@
 //! What is said of a request beside its facts.
 
-use crate::pki::Subject;
-use crate::pki::subject::Part;
 use crate::thales::client_identity::Service;
 
 /// What deserves a look.
-pub(super) fn warnings(service: Service, default_tail: bool, subject: &Subject) -> Vec<String> {
+pub(super) fn warnings(service: Service, default_tail: bool) -> Vec<String> {
     let mut warnings = Vec::new();
     if service == Service::D1 && default_tail {
         warnings.push(
@@ -13,15 +11,6 @@ pub(super) fn warnings(service: Service, default_tail: bool, subject: &Subject) 
              Compare it with the one that the portal shows, and where it differs say so with --cn-template."
                 .to_owned(),
         );
-    }
-    let parts = [Part::Country, Part::State, Part::Locality, Part::Organization, Part::OrganizationalUnit];
-    let missing: Vec<&str> = parts.into_iter().filter(|part| subject.texts(*part).is_empty()).map(Part::name).collect();
-    if !missing.is_empty() {
-        warnings.push(format!(
-            "the subject of the certificate that is renewed has no {}, which requirement I3 asks for; ask Thales whether it \
-             may stay so, or make a request with a subject of its own.",
-            missing.join(", ")
-        ));
     }
     warnings
 }

@@ -17,6 +17,9 @@ pub enum Refusal {
     /// A part of the subject that can't be (I3; I4 for the CN).
     #[error("{0}")]
     Subject(#[from] SubjectError),
+    /// A subject to be renewed that lacks what has to be there (I3).
+    #[error("the subject has no {}: make a request with a subject of its own, without --renew", names(.0))]
+    Missing(Vec<Part>),
     /// A subject without a CN, or with several (I4).
     #[error("the subject has {0} common names; it must have one")]
     CommonNames(usize),
@@ -71,7 +74,7 @@ impl Refusal {
         match self {
             Self::Key { .. } => Requirement::I2,
             Self::Subject(error) if error.part() == Some(Part::CommonName) => Requirement::I4,
-            Self::Subject(_) => Requirement::I3,
+            Self::Subject(_) | Self::Missing(_) => Requirement::I3,
             Self::CommonNames(_) | Self::CommonName { .. } | Self::Template(_) | Self::Identifier { .. } => {
                 Requirement::I4
             }
@@ -84,6 +87,11 @@ impl Refusal {
 fn accepted(service: Service) -> String {
     let kinds: Vec<String> = service.keys().iter().map(|kind| kind.public_key().to_string()).collect();
     kinds.join(" or ")
+}
+
+fn names(parts: &[Part]) -> String {
+    let names: Vec<&str> = parts.iter().map(|part| part.name()).collect();
+    names.join(", ")
 }
 
 /// In quotes, with what can't be seen escaped.
