@@ -212,7 +212,10 @@ fn revoked(given: &str, authority: &IssuingAuthority) -> Result<Revoked, Error> 
     }
     let (der, facts, place) = of_file(given, &read(&path)?, authority)?;
     let serial = SerialNumber::of_certificate(&der).ok_or_else(|| {
-        format!("{given}: the serial number of {} is zero or has more than 20 octets; no list can hold it", facts.subject)
+        format!(
+            "{given}: the serial number of {} is zero or has more than 20 octets; no list can hold it",
+            facts.subject
+        )
     })?;
     let kind = if facts.is_ca { ListScope::Authorities } else { ListScope::EndEntities };
     Ok(Revoked { serial, kind: Some(kind), shown: format!("{}{place}", facts.subject) })

@@ -58,6 +58,24 @@ pub fn attributes(name_der: &[u8]) -> Vec<Attribute> {
     parts.iter().flatten().map(|raw| Attribute { kind: raw.kind(), value: text(raw) }).collect()
 }
 
+/// Whether two X.509 Names (DER) are one: RFC 5280 section 7.1 looks neither at case nor at the kind of string, and takes several blanks
+/// for one, and those around a text for none. What is no text, or no Name, is compared octet by octet.
+pub(crate) fn is_same_name(one: &[u8], other: &[u8]) -> bool {
+    let comparable = |name_der| {
+        let parts = parse(name_der)?.into_iter().map(|part| {
+            let mut part: Vec<_> = part.iter().map(|raw| (raw.oid.as_bytes().to_vec(), raw.comparable())).collect();
+            // A part is a set.
+            part.sort();
+            part
+        });
+        Some(parts.collect::<Vec<_>>())
+    };
+    match (comparable(one), comparable(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => one == other,
+    }
+}
+
 /// Text for printing: the octets outside printable ASCII, white space, and the marks that lists are made with (`,` `;`
 /// `"` `\`) are written as `\XX`.
 pub(crate) fn printable(text: &[u8]) -> String {
@@ -124,6 +142,14 @@ impl RawAttribute<'_> {
         }
     }
 
+    /// Equal for two values that mean the same.
+    fn comparable(&self) -> Comparable {
+        let Some(text) = self.decoded() else { return Comparable::Octets(self.value_der.to_vec()) };
+        // There and back: some letters, such as the sharp s, have no case of their own but the other one's.
+        let folded = String::from_utf8_lossy(&text).to_uppercase().to_lowercase();
+        Comparable::Text(folded.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
     fn write(&self, out: &mut Bounded) {
         let kind = self.kind();
         out.push(&kind);
@@ -146,6 +172,13 @@ impl RawAttribute<'_> {
             }
         }
     }
+}
+
+/// A value of an attribute for comparison.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Comparable {
+    Text(String),
+    Octets(Vec<u8>),
 }
 
 /// Text that is cut between two pieces, never inside one.

@@ -171,14 +171,8 @@ impl Holder<'_> {
 /// # Errors
 /// [`Refusal::Missing`] or [`Refusal::Subject`].
 pub fn check_renewed(subject: &Subject) -> Result<(), Refusal> {
-    const PARTS: [Part; 6] = [
-        Part::Country,
-        Part::State,
-        Part::Locality,
-        Part::Organization,
-        Part::OrganizationalUnit,
-        Part::CommonName,
-    ];
+    const PARTS: [Part; 6] =
+        [Part::Country, Part::State, Part::Locality, Part::Organization, Part::OrganizationalUnit, Part::CommonName];
     let missing: Vec<Part> = PARTS.into_iter().filter(|part| subject.texts(*part).is_empty()).collect();
     if !missing.is_empty() {
         return Err(Refusal::Missing(missing));

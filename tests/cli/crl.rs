@@ -187,7 +187,10 @@ fn of_a_file_with_several_certificates_the_one_that_the_ca_has_issued_is_revoked
     is_refused(&desk, &["--revoke", "none.pem"], "certificates in it was issued by O=issuer-host tests");
     desk.write("chain.pem", &format!("{strange}{two}{ca}"));
     let words = crl(&desk, &["--revoke", "chain.pem"]);
-    assert!(words.contains("revoked: CN=two,O=Thales (line ") && words.contains(" of chain.pem, the one of"), "{words}");
+    assert!(
+        words.contains("revoked: CN=two,O=Thales (line ") && words.contains(" of chain.pem, the one of"),
+        "{words}"
+    );
     let serial = desk.tool("openssl", &["x509", "-in", "two.pem", "-noout", "-serial"]);
     let serial = serial.trim().strip_prefix("serial=").unwrap().to_lowercase();
     assert_eq!(list(&desk)["revoked"].as_array().unwrap().len(), 1);

@@ -71,6 +71,33 @@ fn what_a_request_asks_for_is_named_and_not_taken_over() {
 }
 
 #[test]
+fn the_name_of_the_ca_is_its_own_in_any_case_and_kind_of_string() {
+    use rcgen::{DistinguishedName, DnValue};
+    let authority = authority(&Minted::self_signed(ca("Stra\u{df}e  root")));
+    let issued = |organization: DnValue, name: DnValue| {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::OrganizationName, organization);
+        params.distinguished_name.push(DnType::CommonName, name);
+        let request = request_with(&params, &PKCS_ECDSA_P256_SHA256);
+        issue(&authority, &CertificateRequest::from_bytes(request.as_bytes()).unwrap())
+    };
+    let utf8 = |text: &str| DnValue::Utf8String(text.to_owned());
+    for (organization, name) in [
+        (utf8("TEST"), utf8("STRASSE ROOT")),
+        (
+            DnValue::PrintableString("Test".try_into().unwrap()),
+            DnValue::BmpString("Stra\u{df}e root".try_into().unwrap()),
+        ),
+        (utf8(" test"), utf8("stra\u{df}e root ")),
+    ] {
+        assert!(matches!(issued(organization, name), Err(IssuingError::OwnRequest { .. })));
+    }
+    issued(utf8("Test"), utf8("Stra\u{df}eroot")).unwrap();
+    issued(utf8("Stra\u{df}e root"), utf8("Test")).unwrap();
+}
+
+#[test]
 fn a_request_that_is_far_too_long_is_told_as_such() {
     let of = |length: usize| {
         let mut params = subject();
