@@ -27,6 +27,7 @@ mod replaced_file;
 mod sample_pki;
 mod serve;
 mod sign;
+mod subject_pattern;
 mod tls_files;
 mod wrapping;
 

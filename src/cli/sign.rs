@@ -1,6 +1,5 @@
 //! `issuer-host sign`: the customer's own CA signs the request that Thales generates (O7).
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,15 +7,15 @@ use rustls_pki_types::CertificateDer;
 
 use super::authority::{AuthorityFiles, warn};
 use super::new_file::{Readers, write_new};
+use super::subject_pattern::allowing;
 use super::tls_files::read;
 use super::wrapping::wrapped;
 use super::{Error, say};
 use crate::pki::CertificateFacts;
-use crate::pki::distinguished_name::attributes;
 use crate::pki::facts::minute;
 use crate::pki::issuing::{CertificateRequest, Issues, IssuingAuthority, SerialNumber, Validity};
 use crate::pki::pem;
-use crate::tls::{SubjectRules, now};
+use crate::tls::now;
 
 /// How long a certificate is valid unless it is said: two years, what Thales allows a certificate that it pins (I6).
 const DEFAULT_DAYS: u32 = 730;
@@ -24,8 +23,6 @@ const DEFAULT_DAYS: u32 = 730;
 const MOST_DAYS: i64 = 36_525;
 /// Where the words of a line begin.
 const MARGIN: usize = 13;
-/// The attributes that tell one holder from another, and stay when a certificate is renewed.
-const TELLING: [&str; 3] = ["CN", "O", "OU"];
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -119,70 +116,16 @@ fn tell(
         "",
         "Whoever this CA has signed, and will sign, is admitted: use a CA for this alone. Where it signs others too,",
     )?;
-    match pattern(&facts.subject_der) {
-        Some(pattern) => {
+    match allowing(&facts.subject_der) {
+        Ok(setting) => {
             line("", "narrow the door in the configuration:")?;
-            say(format_args!("{:MARGIN$}client_subject.allow = [{}]", "", toml_edit::Value::from(pattern)))?;
+            say(format_args!("{:MARGIN$}{setting}", ""))?;
         }
-        None => line("", "narrow the door by client_subject in the configuration.")?,
+        Err(reason) => {
+            let words =
+                format!("narrow the door by client_subject in the configuration; no line is given here: {reason}.");
+            line("", &words)?;
+        }
     }
     Ok(())
-}
-
-/// A pattern of `client_subject` that admits this subject (DER), and no other holder's; None where none can be written.
-fn pattern(subject_der: &[u8]) -> Option<String> {
-    let attributes = attributes(subject_der);
-    let mut pattern = String::new();
-    for kind in TELLING {
-        let mut of_kind = attributes.iter().filter(|attribute| attribute.kind == kind);
-        // A pattern has to match each attribute of its kind, so one value cannot stand for two.
-        if let (Some(attribute), None) = (of_kind.next(), of_kind.next()) {
-            let separator = if pattern.is_empty() { "" } else { ", " };
-            let value = attribute.value.replace('\\', "\\\\").replace(',', "\\,");
-            let _ = write!(pattern, "{separator}{kind}={value}");
-        }
-    }
-    // It is printed, and whoever sent the request chose what stands in it.
-    let is_plain = pattern.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
-    let rules = SubjectRules::new(&[&pattern], &[]).ok().filter(|_| is_plain)?;
-    rules.admit(subject_der).then_some(pattern)
-}
-
-#[cfg(test)]
-mod tests {
-    use rcgen::{CertificateParams, KeyPair};
-    use rcgen::{DistinguishedName, DnType};
-
-    use super::*;
-
-    fn subject(attributes: &[(DnType, &str)]) -> Vec<u8> {
-        let mut params = CertificateParams::default();
-        params.distinguished_name = DistinguishedName::new();
-        for (kind, value) in attributes {
-            params.distinguished_name.push(kind.clone(), *value);
-        }
-        let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
-        CertificateFacts::from_der(certificate.der()).unwrap().subject_der
-    }
-
-    #[test]
-    fn the_pattern_admits_the_subject_and_not_another_of_the_same_ca() {
-        let own = subject(&[
-            (DnType::CountryName, "FR"),
-            (DnType::OrganizationName, "Thales, \\DIS"),
-            (DnType::CommonName, "a"),
-        ]);
-        let pattern = pattern(&own).unwrap();
-        assert_eq!(pattern, "CN=a, O=Thales\\, \\\\DIS");
-        let rules = SubjectRules::new(&[&pattern], &[]).unwrap();
-        assert!(rules.admit(&own));
-        assert!(!rules.admit(&subject(&[(DnType::OrganizationName, "Thales, \\DIS"), (DnType::CommonName, "b")])));
-    }
-
-    #[test]
-    fn a_subject_without_telling_attributes_or_with_strange_characters_has_no_pattern() {
-        assert_eq!(pattern(&subject(&[(DnType::CommonName, "a\u{202e}b")])), None);
-        assert_eq!(pattern(&subject(&[(DnType::CommonName, "a\u{1b}[2Jb")])), None);
-        assert_eq!(pattern(&subject(&[(DnType::CountryName, "FR")])), None);
-    }
 }

@@ -107,8 +107,9 @@ impl Operator {
 #[test]
 fn a_sound_configuration_is_all_green_and_strictly_so() {
     let operator = ready();
-    let own = Authority::root("Thales Customers").client("TLSMA-ECDSA/1234567890/TSH/TSP.PPR");
-    operator.write("own.pem", &own.chain_pem());
+    let customers = Authority::root("Thales Customers");
+    let own = customers.client("TLSMA-ECDSA/1234567890/TSH/TSP.PPR");
+    operator.write("own.pem", &(own.chain_pem() + &customers.pem()));
     assert_eq!(operator.shortcomings(&["--strict", "--own-client-certificate", "own.pem"]), "exit code 0");
     let report: Value = serde_json::from_slice(&operator.report(&[]).stdout).unwrap();
     let lines = report["environments"][0]["lines"].as_array().unwrap();

@@ -52,7 +52,12 @@ fn told(line: &Line) -> String {
             paragraphs.push((format!("To do: {}", finding.to_do), MARGIN + 2));
         }
     }
-    let paragraph = |(words, margin): (String, usize)| wrapped(&format!("{:MARGIN$}{words}", ""), margin);
+    let paragraph = |(words, margin): (String, usize)| {
+        // What stands in a line of its own is to be copied as it is.
+        let (words, setting) = words.split_once('\n').unwrap_or((&words, ""));
+        let setting = if setting.is_empty() { String::new() } else { format!("\n{:margin$}{setting}", "") };
+        wrapped(&format!("{:MARGIN$}{words}", ""), margin) + &setting
+    };
     let text = paragraphs.into_iter().map(paragraph).collect::<Vec<_>>().join("\n");
     // The styles are put in last: they take no columns.
     let (style, word) = match status {

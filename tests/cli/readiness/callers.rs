@@ -94,10 +94,49 @@ fn the_client_ca_admits_the_customer_itself() {
     operator.write("old.pem", &operator.clients.issue(Spec::client("former").expired()).chain_pem());
     let arguments = ["--own-client-certificate", "own.pem", "--own-client-certificate", "old.pem"];
     insta::assert_snapshot!(operator.shortcomings(&arguments));
-    // What is said to be done about it helps.
-    let deny = "client_subject.deny = [\"CN=TLSMA-ECDSA/1234567890/TSH/TSP.PPR\"]\nprivate_key";
-    operator.edit("private_key", deny);
-    assert_eq!(operator.shortcomings(&["--strict", "--own-client-certificate", "own.pem"]), "exit code 0");
+}
+
+#[test]
+fn the_line_that_keeps_the_customer_out_does_so_as_it_is_printed() {
+    for name in
+        ["TLSMA-ECDSA/1234567890/TSH/TSP.PPR", "Bank, \\ of 'blanks' and a name that is so long that it fills a line"]
+    {
+        let operator = ready();
+        operator.write("own.pem", &(operator.clients.client(name).chain_pem() + &operator.clients.pem()));
+        let arguments = ["check", "--config", "issuer-host.toml", "--own-client-certificate", "own.pem"];
+        let output = super::run(operator.directory.path(), &arguments);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        let line = text.lines().map(str::trim).find(|line| line.starts_with("client_subject.deny")).unwrap();
+        operator.edit("private_key", &format!("{line}\nprivate_key"));
+        assert_eq!(
+            operator.shortcomings(&["--strict", "--own-client-certificate", "own.pem"]),
+            "exit code 0",
+            "{line}"
+        );
+    }
+    let operator = ready();
+    operator.write("own.pem", &operator.clients.client("bank-*").chain_pem());
+    let told = operator.shortcomings(&["--own-client-certificate", "own.pem"]);
+    assert!(told.contains("no line is given here: the subject has a * in it") && !told.contains("bank-*\"]"), "{told}");
+}
+
+#[test]
+fn a_certificate_of_one_s_own_proves_nothing_without_its_cas_or_a_revocation_list() {
+    let operator = ready();
+    let own = operator.clients.intermediate_of(lasting("Customers")).client("bank");
+    let arguments = ["--own-client-certificate", "own.pem"];
+    operator.write("own.pem", &own.leaf_only().chain_pem());
+    let told = operator.shortcomings(&arguments);
+    assert!(told.contains("O5 warn") && told.contains("Give the file with all its CAs"), "{told}");
+    operator.write("own.pem", &own.chain_pem());
+    let told = operator.shortcomings(&arguments);
+    assert!(told.contains("O5 fail") && told.contains("passes for Thales"), "control: {told}");
+
+    operator.edit("private_key", "crl = [\"a.crl\"]\nprivate_key");
+    operator.write("a.crl", &operator.clients.crl(1, &[], time::Duration::days(30)));
+    let told = operator.shortcomings(&arguments);
+    assert!(told.contains("O5 warn") && told.contains("the revocation status of the path is not known"), "{told}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use rustls_pki_types::CertificateDer;
 use super::Findings;
 use crate::cli::check::examined::Examined;
 use crate::cli::check::report::Finding;
-use crate::pki::distinguished_name::attributes;
+use crate::cli::subject_pattern::denying;
 use crate::pki::{CertificateFacts, pem};
 use crate::settings::PemSource;
 use crate::thales::Requirement;
@@ -32,6 +32,19 @@ impl OwnCertificate {
         let leaf = chain.first().ok_or_else(|| format!("{shown}: there is no certificate in it"))?;
         let facts = CertificateFacts::from_der(leaf).map_err(|error| format!("{shown}: {error}"))?;
         Ok(Self { path: path.to_owned(), chain, facts })
+    }
+
+    /// Whether the file leads from the certificate up to a root, by the names.
+    fn is_whole(&self) -> bool {
+        let all: Vec<_> = self.chain.iter().filter_map(|der| CertificateFacts::from_der(der).ok()).collect();
+        let mut top = &self.facts;
+        for _ in 0..all.len() {
+            let Some(issuer) = all.iter().find(|facts| !top.self_issued && facts.subject_der == top.issuer_der) else {
+                break;
+            };
+            top = issuer;
+        }
+        top.self_issued
     }
 }
 
@@ -62,18 +75,32 @@ fn judged(judge: &Judge, own: &OwnCertificate, environment: &Examined<'_>) -> Fi
             format!("your own client certificate {shown} is kept out by its dates alone: {refusal}"),
             "Give the certificate that is in use.",
         ),
+        // The CA that is missing may well be one of client_ca's: whoever shows the whole chain would get in.
+        Err(Refusal::UnknownIssuer) if !own.is_whole() => Finding::warn(
+            format!(
+                "whether client_ca admits your own client certificate {shown} cannot be told: the CAs above it are missing"
+            ),
+            "Give the file with all its CAs, the root as well.",
+        ),
+        Err(
+            refusal @ (Refusal::RevocationUnknown
+            | Refusal::RevocationListExpired
+            | Refusal::TooExpensive
+            | Refusal::ChainTooLong { .. }),
+        ) => Finding::warn(
+            format!("your own client certificate {shown} is kept out, but not for good: {refusal}"),
+            "Mend that, and check again.",
+        ),
         Err(refusal) => Finding::pass(format!("your own client certificate {shown} is not admitted: {refusal}")),
     }
 }
 
 /// Never by key, serial or digest: the next certificate has the same subject (I6).
 fn remedy(facts: &CertificateFacts) -> String {
-    let subject = attributes(&facts.subject_der);
-    let Some(name) = subject.iter().find(|attribute| attribute.kind == "CN") else {
-        return "Name its subject in client_subject.deny, or Thales' in client_subject.allow.".to_owned();
-    };
-    let value: String =
-        name.value.chars().flat_map(|c| matches!(c, ',' | '\\').then_some('\\').into_iter().chain([c])).collect();
-    let pattern = crate::pki::distinguished_name::printable(format!("CN={value}").as_bytes());
-    format!("Set client_subject.deny = [{pattern:?}], or name Thales' subject in client_subject.allow.")
+    match denying(&facts.subject_der) {
+        Ok(setting) => format!("Name Thales' subject in client_subject.allow, or keep this one out:\n{setting}"),
+        Err(reason) => format!(
+            "Name Thales' subject in client_subject.allow, or its own in client_subject.deny; no line is given here: {reason}."
+        ),
+    }
 }
