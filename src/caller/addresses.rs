@@ -15,7 +15,7 @@ pub fn is_private(address: IpAddr) -> bool {
 fn is_private_v4(v4: Ipv4Addr) -> bool {
     match v4.octets() {
         // "This" network; the shared space of carriers; that for measurements, which proxies make up addresses from; reserved.
-        [0, ..] | [100, 64..=127, ..] | [198, 18 | 19, ..] | [240..=255, ..] => true,
+        [0 | 240..=255, ..] | [100, 64..=127, ..] | [198, 18 | 19, ..] => true,
         _ => v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_multicast(),
     }
 }

@@ -45,11 +45,12 @@ pub(super) struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   issuer-host chain > chain.pem
-  issuer-host chain --certificate-chain server.pem ca-bundle.pem --leaf > chain.pem
+  issuer-host chain --leaf --certificate-chain server.pem ca.pem > chain.pem
   issuer-host chain --environment preprod --endorsed --out endorsed.pem
-  issuer-host chain --certificate-chain server.pem root.pem --trust-store --out trust-store.pem
+  issuer-host chain --trust-store --out trust-store.pem \\
+      --certificate-chain server.pem root.pem
 
-The certificates go to standard output, and words about them to standard error.";
+The certificates go to standard output, words about them to standard error.";
 
 /// The files of one server.
 struct Source {

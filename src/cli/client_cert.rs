@@ -28,7 +28,7 @@ Examples:
     issuer-host client-cert --common-name merchant-0001 --out-dir sandbox
 
   For one year, on P-384, the key encrypted:
-    issuer-host client-cert --common-name merchant-0001 --key p384 --days 365 \\
+    issuer-host client-cert --common-name merchant-1 --key p384 --days 365 \\
       --passphrase-file passphrase.txt \\
       --certificate merchant.pem --key-out merchant-key.pem
 

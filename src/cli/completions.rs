@@ -10,8 +10,9 @@ use super::Error;
 
 const EXAMPLES: &str = "\
 Examples:
-  # bash, for this user, from the next shell on
-  issuer-host completions bash > ~/.local/share/bash-completion/completions/issuer-host
+  # bash, from the next shell on
+  issuer-host completions bash \\
+      > ~/.local/share/bash-completion/completions/issuer-host
 
   # zsh, in a directory of $fpath
   issuer-host completions zsh > ~/.zfunc/_issuer-host

@@ -65,11 +65,12 @@ pub(super) struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   issuer-host crl --ca ca.pem --ca-key ca-key.pem --out ca.crl --new
-  issuer-host crl --ca ca.pem --ca-key ca-key.pem --out ca.crl --revoke old.pem --reason superseded
+  issuer-host crl --ca ca.pem --ca-key ca-key.pem --out ca.crl \\
+      --revoke old.pem --reason superseded
   issuer-host crl --ca ca.pem --out ca.crl --list
 
-The server takes it as crl = [\"ca.crl\"], and sees each new one without a restart. Renew it before it
-expires, from a timer for example.";
+The server takes it as crl = [\"ca.crl\"], and sees each new one without a
+restart. Renew it before it expires, from a timer for example.";
 
 /// The reasons of RFC 5280 that may stand in a list for good.
 #[derive(Clone, Copy, Debug, ValueEnum)]

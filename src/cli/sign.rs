@@ -42,8 +42,10 @@ pub(super) struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  issuer-host sign --ca ca.pem --ca-key ca-key.pem --csr thales.csr --out thales-client.pem
-  issuer-host sign --ca ca.pem --ca-key ca-key.pem --csr thales.csr --out thales-client.pem --days 365";
+  issuer-host sign --ca ca.pem --ca-key ca-key.pem --csr thales.csr \\
+      --out thales-client.pem
+  issuer-host sign --ca ca.pem --ca-key ca-key.pem --csr thales.csr \\
+      --out thales-client.pem --days 365";
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let now = now();

@@ -69,6 +69,16 @@ fn each_command_has_examples_and_its_own_parser_takes_them() {
 }
 
 #[test]
+fn no_example_is_broken_by_a_terminal_of_eighty_columns() {
+    for (path, command) in commands() {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        for line in help.lines() {
+            assert!(line.chars().count() <= 79, "{path}: {line}");
+        }
+    }
+}
+
+#[test]
 fn an_example_that_nobody_could_run_would_be_found() {
     let line = "  issuer-host inbox list --states 'dead' | jq .";
     assert_eq!(words(line), ["issuer-host", "inbox", "list", "--states", "dead"]);

@@ -60,8 +60,7 @@ impl Outcome {
 
     pub(super) fn of(answered: Result<StatusCode, Failure>) -> Self {
         match answered {
-            Ok(status) => Self::Answered(status),
-            Err(Failure::AnswerTooLong { status, .. }) => Self::Answered(status),
+            Ok(status) | Err(Failure::AnswerTooLong { status, .. }) => Self::Answered(status),
             Err(failure) if failure.is_refusal() => Self::Refused(failure),
             Err(failure) => Self::Unclear(failure),
         }

@@ -103,18 +103,31 @@ pub(super) struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  issuer-host call https://localhost:8443 tsh notifyVirtualCardChange --server-ca certs-sample/server-ca.pem \\
-      --client-certificate certs-sample/client-a-chain.pem --client-key certs-sample/client-a-key.pem
-  issuer-host call https://issuer.example --all cof --api-key-file api-key.txt --hostile \\
-      --client-certificate thales.pem --client-key thales-key.pem
-  issuer-host call https://issuer.example d1 notifyCardOperations --token-client thales --token-secret-file secret.txt \\
-      --client-certificate thales.pem --client-key thales-key.pem --retry --retry-for 5m
-  issuer-host call https://localhost:8443 tsh notifyVirtualCardChange --server-ca certs-sample/server-ca.pem \\
-      --client-certificate certs-sample/client-a-chain.pem --client-key certs-sample/client-a-key.pem \\
+  issuer-host call https://localhost:8443 tsh notifyVirtualCardChange \\
+      --server-ca certs-sample/server-ca.pem --issuer-id ISSUER0001 \\
+      --client-certificate certs-sample/client-a-chain.pem \\
+      --client-key certs-sample/client-a-key.pem
+
+  # every call of a product, and some that must be refused
+  issuer-host call https://issuer.example --all cof --hostile \\
+      --api-key-file api-key.txt \\
+      --client-certificate caller.pem --client-key caller-key.pem
+
+  # with a token from the server's own token endpoint, again as D1 does
+  issuer-host call https://issuer.example d1 notifyCardOperations \\
+      --token-client thales --token-secret-file secret.txt \\
+      --client-certificate caller.pem --client-key caller-key.pem \\
+      --retry --retry-for 5m
+
+  # a load
+  issuer-host call https://localhost:8443 tsh notifyVirtualCardChange \\
+      --server-ca certs-sample/server-ca.pem --issuer-id ISSUER0001 \\
+      --client-certificate certs-sample/client-a-chain.pem \\
+      --client-key certs-sample/client-a-key.pem \\
       --mode keepalive --connections 10 --rate 100 --duration 30s
 
-Exit code: 0 = every call was answered as Thales expects; 1 = one was not; 2 = the arguments make no sense.
-Of a load the first answer of each connection is judged in full, and the others by their status.";
+Exit codes: 0 every call was answered as Thales expects; 1 one was not, or what
+was given cannot be used; 2 the arguments make no sense.";
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let operations = match operations(arguments) {

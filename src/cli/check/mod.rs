@@ -46,16 +46,19 @@ pub(super) struct Arguments {
 }
 
 const EXAMPLES: &str = "\
-Exit codes: 0 as it should be, 1 a requirement is not met (with --strict: or a warning), 78 a server would not start.
+Exit codes: 0 as it should be; 1 a requirement is not met, or with --strict
+something deserves a look; 78 a server would not start.
 
 Examples:
   issuer-host check --config issuer-host.toml
   issuer-host check --config issuer-host.toml --details
-  issuer-host check --config issuer-host.toml --strict --own-client-certificate tls/client.pem
+  issuer-host check --config issuer-host.toml --strict \\
+      --own-client-certificate tls/client.pem
   issuer-host check --config issuer-host.toml --format json
 
   # a running server, from outside, as Thales meets it
-  issuer-host check --live tsh-pp.bank.example:443 --client-certificate client.pem --client-key client-key.pem";
+  issuer-host check --live tsh-pp.bank.example:443 \\
+      --client-certificate client.pem --client-key client-key.pem";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Format {

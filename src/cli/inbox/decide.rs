@@ -17,7 +17,8 @@ Examples:
   issuer-host inbox replay 0193b0a5-7c1e-7a3f-9a52-5d1f3a2b4c6d
 
   # all that was given up on while the backend was wrong
-  issuer-host inbox replay --state dead --since 2026-11-22T08:00:00Z --until 2026-11-22T09:30:00Z";
+  issuer-host inbox replay --state dead --since 2026-11-22T08:00:00Z \\
+      --until 2026-11-22T09:30:00Z";
 
 /// Of `discard`.
 pub(super) const DISCARD_EXAMPLES: &str = "\

@@ -17,7 +17,8 @@ Examples:
   issuer-host inbox list --state dead --since 1day
 
   # how many wait, of each operation
-  issuer-host inbox list --state pending --limit 100000 --format json | jq -r .operation | sort | uniq -c";
+  issuer-host inbox list --state pending --limit 100000 --format json \\
+      | jq -r .operation | sort | uniq -c";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]

@@ -10,7 +10,7 @@ use crate::inbox::store::Filter;
 
 const EXAMPLES: &str = "\
 Examples:
-  # after the new key was put first in the key file, and the server has taken it
+  # once the new key stands first in the key file, and the server has it
   issuer-host inbox rekey --config issuer-host.toml";
 
 #[derive(Debug, clap::Args)]

@@ -90,22 +90,28 @@ impl OtherServer {
                     let leaf = tls.peer_certificates().and_then(|chain| chain.first());
                     let welcome = honest.is_none() || leaf == honest.as_ref();
                     let (h2, nobody) = (tls.alpn_protocol() == Some(b"h2"), leaf.is_none());
-                    let cut = &Notify::new();
-                    let service = service_fn(move |request: Request<Incoming>| async move {
-                        if match clients {
-                            Clients::UnaskedAndCutOff => true,
-                            Clients::CutOffWithoutOne => nobody,
-                            Clients::CutOffWithoutOneAtTheRoot => nobody && request.uri().path() == "/",
-                            _ => false,
-                        } {
-                            cut.notify_one();
-                            std::future::pending::<()>().await;
-                        }
-                        let status = if welcome { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };
-                        let mut response = Response::new(Full::new(Bytes::new()));
-                        *response.status_mut() = status;
-                        Ok::<_, Infallible>(response)
-                    });
+                    let cut = Arc::new(Notify::new());
+                    let service = {
+                        let cut = Arc::clone(&cut);
+                        service_fn(move |request: Request<Incoming>| {
+                            let cut = Arc::clone(&cut);
+                            async move {
+                                if match clients {
+                                    Clients::UnaskedAndCutOff => true,
+                                    Clients::CutOffWithoutOne => nobody,
+                                    Clients::CutOffWithoutOneAtTheRoot => nobody && request.uri().path() == "/",
+                                    _ => false,
+                                } {
+                                    cut.notify_one();
+                                    std::future::pending::<()>().await;
+                                }
+                                let status = if welcome { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };
+                                let mut response = Response::new(Full::new(Bytes::new()));
+                                *response.status_mut() = status;
+                                Ok::<_, Infallible>(response)
+                            }
+                        })
+                    };
                     // Callers that go away are nothing to this server.
                     let io = TokioIo::new(stream);
                     let serving = async {
