@@ -7,6 +7,7 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use super::CertificateFacts;
 use super::pem::{located_certificates, private_key};
 use super::public_roots::public_roots_of;
+use super::server_path;
 use super::signature::{Issuance, issuance};
 
 mod problem;
@@ -90,6 +91,7 @@ impl ServerChain {
             missing_issuer = None;
         }
         check(&path, now, &mut warnings)?;
+        check_path(&path, now)?;
         let left_out = |link: &&ChainLink| ChainWarning::Stranger { place: link.place.clone() };
         warnings.extend(strangers.iter().map(left_out));
         let begins_with_leaf = is_leaf(first);
@@ -246,6 +248,19 @@ fn check(path: &[&ChainLink], now: UnixTime, warnings: &mut Vec<ChainWarning>) -
         }
     }
     Ok(())
+}
+
+/// Whether callers that go up to the topmost CA take the path.
+fn check_path(path: &[&ChainLink], now: UnixTime) -> Result<(), ChainError> {
+    let leaf = path.first().filter(|link| is_leaf(link));
+    let authorities: Vec<_> = path.iter().skip(usize::from(leaf.is_some())).collect();
+    let certificates: Vec<_> = authorities.iter().map(|link| (&link.der, &link.facts)).collect();
+    let dates: Vec<_> = path.iter().map(|link| &link.facts).collect();
+    let problem = server_path::problem(leaf.map(|link| &link.der), &certificates, &dates, now);
+    match problem.and_then(|(index, problem)| Some((authorities.get(index)?, problem))) {
+        Some((link, problem)) => Err(ChainError::Path { place: link.place.clone(), problem }),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

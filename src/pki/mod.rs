@@ -18,6 +18,7 @@ pub mod revocation;
 pub mod sample;
 pub mod self_signed;
 pub mod server_credential;
+pub mod server_path;
 pub(crate) mod signature;
 mod signing;
 pub mod subject;

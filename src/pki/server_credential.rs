@@ -12,6 +12,7 @@ use zeroize::Zeroize as _;
 use super::CertificateFacts;
 use super::facts::PublicKey;
 use super::pem::{located_certificates, private_key};
+use super::server_path::{self, PathProblem};
 use super::signature::{Issuance, issuance};
 use super::trust_anchors::{Place, is_sample, joined};
 
@@ -112,6 +113,15 @@ impl ServerCredential {
     #[must_use]
     pub fn certified_key(&self) -> Arc<CertifiedKey> {
         Arc::clone(&self.certified_key)
+    }
+
+    /// The CA of the chain that may not issue what is below it. Callers refuse the chain; it is served all the same.
+    #[must_use]
+    pub fn path_problem(&self, now: UnixTime) -> Option<(&CertificateFacts, PathProblem)> {
+        let dates: Vec<_> = self.facts.iter().collect();
+        let authorities: Vec<_> = self.chain().iter().zip(&self.facts).skip(1).collect();
+        let (index, problem) = server_path::problem(self.chain().first(), &authorities, &dates, now)?;
+        Some((self.facts.get(index + 1)?, problem))
     }
 
     /// What each certificate of the chain says, leaf first.
@@ -270,6 +280,22 @@ fn broken_link(last: &Link, links: &[Link]) -> Option<CredentialProblem> {
         Issuance::UnsupportedAlgorithm => Some(CredentialProblem::SignatureAlgorithm { place: place() }),
         Issuance::Proven | Issuance::OtherIssuer => None,
     })
+}
+
+/// Whether callers that go up to the topmost CA take the path.
+fn check_path(leaf: &Link, links: &[Link], now: UnixTime, problems: &mut Vec<CredentialProblem>) {
+    let (path, _) = path_from(leaf, links);
+    let authorities: Vec<&&Link> = path.iter().skip(1).collect();
+    // What is no CA at all has been told.
+    if leaf.facts.is_ca || !authorities.iter().all(|link| link.may_sign_certificates()) {
+        return;
+    }
+    let certificates: Vec<_> = authorities.iter().map(|link| (&link.der, &link.facts)).collect();
+    let dates: Vec<_> = path.iter().map(|link| &link.facts).collect();
+    let problem = server_path::problem(Some(&leaf.der), &certificates, &dates, now);
+    problems.extend(problem.and_then(|(index, problem)| {
+        Some(CredentialProblem::Path { place: authorities.get(index)?.place.clone(), problem })
+    }));
 }
 
 fn check_validity(

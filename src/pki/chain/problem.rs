@@ -7,6 +7,7 @@ use rustls_pki_types::UnixTime;
 
 use crate::pki::facts::{FactsError, minute};
 use crate::pki::pem::PemError;
+use crate::pki::server_path::PathProblem;
 use crate::pki::trust_anchors::joined;
 
 /// Thales is told before a CA changes (O10), and that takes a while.
@@ -175,6 +176,15 @@ pub enum ChainError {
     IssuerNotCa {
         /// Which one.
         place: ChainPlace,
+    },
+    /// A CA that may not issue what is below it.
+    #[error("{place} {problem}")]
+    Path {
+        /// The CA.
+        place: ChainPlace,
+        /// Why not.
+        #[source]
+        problem: PathProblem,
     },
     /// A CA that has expired, or is not valid yet.
     #[error(

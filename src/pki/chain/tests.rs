@@ -128,6 +128,25 @@ fn who_bears_a_name_without_its_key_or_right_is_refused() {
 }
 
 #[test]
+fn a_ca_that_may_not_issue_what_is_below_it_is_refused_with_and_without_a_leaf() {
+    let root = Minted::self_signed(ca("root"));
+    for (most, refused) in [(0, true), (1, false)] {
+        let mut policy = ca("policy");
+        policy.is_ca = IsCa::Ca(rcgen::BasicConstraints::Constrained(most));
+        let policy = root.issue(policy);
+        let issuing = policy.issue(ca("issuing"));
+        let leaf = issuing.issue(server("leaf", &["issuer.test"]));
+        for certificates in [&[&leaf, &issuing, &policy, &root][..], &[&leaf, &issuing, &policy], &[&issuing, &policy]]
+        {
+            match assemble(certificates) {
+                Err(ChainError::Path { place, .. }) => assert!(refused && place.subject == "CN=policy,O=Test"),
+                other => assert!(!refused && other.is_ok(), "{other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn a_private_key_is_refused_and_never_quoted() {
     let Minted { pem, key_pem, .. } = Minted::self_signed(ca("root"));
     let secret = key_pem.lines().nth(1).unwrap();

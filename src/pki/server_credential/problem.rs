@@ -4,6 +4,7 @@ use rustls_pki_types::UnixTime;
 
 use crate::pki::facts::{FactsError, PublicKey, minute};
 use crate::pki::pem::PemError;
+use crate::pki::server_path::PathProblem;
 use crate::pki::trust_anchors::{Place, joined};
 
 /// Something that an operator should know and that stops nothing.
@@ -150,6 +151,15 @@ pub enum CredentialProblem {
     IssuerNotCa {
         /// Which one.
         place: Place,
+    },
+    /// A CA that may not issue what is below it; told of what a server sent, and no reason to send nothing.
+    #[error("{place} {problem}")]
+    Path {
+        /// The CA.
+        place: Place,
+        /// Why not.
+        #[source]
+        problem: PathProblem,
     },
     /// The host can't stand in a certificate.
     #[error("host {host:?} is neither a DNS name nor an IP address; give it without scheme, port or path")]

@@ -2,7 +2,9 @@
 
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-use super::{CredentialProblem, CredentialWarning, Link, check_chain, check_leaf, check_validity, links_of};
+use super::{
+    CredentialProblem, CredentialWarning, Link, check_chain, check_leaf, check_path, check_validity, links_of,
+};
 use crate::pki::CertificateFacts;
 
 /// What can be said of a chain that a server sent.
@@ -25,6 +27,7 @@ impl ServedChain {
         let links = links_of(chain.iter().map(|der| (0, der.clone())), &mut problems);
         if let Some(leaf) = links.first() {
             check_chain(leaf, &links, &mut problems, &mut warnings);
+            check_path(leaf, &links, now, &mut problems);
             check_validity(&links, now, &mut problems, &mut warnings);
             check_leaf(leaf, host, &mut problems);
         }
@@ -62,6 +65,22 @@ mod tests {
         assert!(matches!(stranger.problems[..], [CredentialProblem::Stranger { .. }]), "{stranger:?}");
         let other = judged(&[&leaf, &issuing, &first], "other.bank.example");
         assert!(matches!(other.problems[..], [CredentialProblem::OtherHost { .. }]), "{other:?}");
+    }
+
+    #[test]
+    fn a_ca_that_may_not_issue_what_is_below_it_is_told_once() {
+        let root = Minted::self_signed(ca("root"));
+        let judged = |length, names: [&str; 2]| {
+            let mut params = ca("first");
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(length));
+            let first = root.issue(params);
+            let issuing = first.issue(ca("issuing"));
+            let leaf = issuing.issue(server(names[0], &[names[1]]));
+            ServedChain::judge(&[leaf.der, issuing.der, first.der], Some(HOST), now()).problems
+        };
+        assert!(judged(1, ["leaf", HOST]).is_empty(), "control");
+        let problems = judged(0, ["leaf", HOST]);
+        assert!(matches!(&problems[..], [CredentialProblem::Path { place, .. }] if place.number == 3), "{problems:?}");
     }
 
     #[test]

@@ -119,3 +119,46 @@ fn an_endorsed_ca_has_expired() {
     operator.write("endorsed.pem", &(operator.servers.pem() + &former.pem()));
     insta::assert_snapshot!(operator.shortcomings(&[]));
 }
+
+#[test]
+fn a_ca_of_the_chain_may_not_issue_what_is_below_it() {
+    use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, NameConstraints};
+    let excluded = |host: &str| NameConstraints {
+        permitted_subtrees: Vec::new(),
+        excluded_subtrees: vec![GeneralSubtree::DnsName(host.to_owned())],
+    };
+    for (spec, words) in [
+        (
+            lasting("First CA").with(|params| params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0))),
+            "allows no more than 0 CAs below it (pathlen), and there are 1",
+        ),
+        (
+            lasting("First CA").with(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]),
+            "may not issue servers' certificates",
+        ),
+        (
+            lasting("First CA").with(|params| params.name_constraints = Some(excluded("bank.test"))),
+            "may not issue a certificate for these names",
+        ),
+        (lasting("First CA").with(|params| params.name_constraints = Some(excluded("other.test"))), ""),
+    ] {
+        let operator = ready();
+        let first = operator.servers.intermediate_of(spec);
+        let second = first.intermediate_of(lasting("Second CA"));
+        operator.show(&second.issue(Spec::server(HOST)));
+        // Where the endorsed chain is a root alone, the server itself looks at the path; here Thales pins the CA below it.
+        operator.write("endorsed.pem", &(operator.servers.pem() + &first.pem() + &second.pem()));
+        let told = operator.shortcomings(&["--strict"]);
+        let chain = super::run(operator.directory.path(), &["chain", "--config", "issuer-host.toml"]);
+        if words.is_empty() {
+            assert_eq!(told, "exit code 0", "control");
+            assert_eq!(chain.status.code(), Some(0), "control: {}", super::text_of(&chain));
+            continue;
+        }
+        assert!(told.starts_with("exit code 1\npreprod O8 fail\n") && told.contains(words), "{told}");
+        assert!(told.contains("CN=First CA") && told.matches("fail: ").count() == 1, "{told}");
+        let text = super::text_of(&chain).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(words) && chain.stdout.is_empty(), "{text}");
+        assert_eq!(chain.status.code(), Some(1), "{text}");
+    }
+}

@@ -18,6 +18,7 @@ enum Topic {
     Key,
 }
 
+const RIGHT_CA: &str = "Ask the CA for the right chain, or take a certificate of a CA that may issue it.";
 const WHOLE_CHAIN: &str = "Serve the whole CUSTOMER_TLS_SERVER_CERTIFICATE_CHAIN: the server's own certificate first, each \
                            followed by its issuer; the root can stay out.";
 
@@ -34,7 +35,10 @@ fn line(topic: Topic, seen: &ChainSeen, options: &InspectionOptions) -> Told {
     let problems: Vec<String> =
         seen.served.problems.iter().map(problem).filter(|(about, _)| *about == topic).map(|(_, words)| words).collect();
     if !problems.is_empty() {
-        return Finding::fail(sentences(&problems), to_do(topic)).on(Requirement::O8);
+        let of_path = |problem: &CredentialProblem| matches!(problem, CredentialProblem::Path { .. });
+        let is_of_path = topic == Topic::Order && seen.served.problems.iter().any(of_path);
+        let to_do = if is_of_path { RIGHT_CA } else { to_do(topic) };
+        return Finding::fail(sentences(&problems), to_do).on(Requirement::O8);
     }
     if topic == Topic::Order
         && let Some(alone) = alone_and_unknown(seen)
@@ -131,6 +135,12 @@ fn problem(problem: &CredentialProblem) -> (Topic, String) {
         }
         CredentialProblem::IssuerNotCa { place } => {
             (Topic::Order, format!("{} issued the one before it, and is no CA", at(place)))
+        }
+        CredentialProblem::Path { place, problem } => {
+            // What to do about it is said once.
+            let words = problem.to_string();
+            let found = words.split_once(';').map_or(words.as_str(), |(found, _)| found);
+            (Topic::Order, format!("{} {found}", at(place)))
         }
         CredentialProblem::Unreadable { place, error } => (Topic::Order, format!("{}: {error}", at(place))),
         CredentialProblem::OtherHost { host, names, .. } => {

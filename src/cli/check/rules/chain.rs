@@ -3,9 +3,9 @@
 use super::Findings;
 use super::life::{ending, until};
 use crate::cli::check::examined::Examined;
-use crate::cli::check::report::Finding;
-use crate::pki::CertificateFacts;
+use crate::cli::check::report::{Finding, Status};
 use crate::pki::public_roots::public_root_of_chain;
+use crate::pki::{CertificateFacts, EndorsementProblem};
 use crate::thales::Requirement;
 
 pub(super) fn findings(environment: &Examined<'_>) -> Findings {
@@ -13,6 +13,7 @@ pub(super) fn findings(environment: &Examined<'_>) -> Findings {
         return Vec::new();
     };
     let mut findings = vec![complete(leaf, authorities, environment).on(Requirement::O8)];
+    findings.extend(path(environment).map(|finding| finding.on(Requirement::O8)));
     let renew = "Renew it; under another CA only after Thales was told (O10).";
     findings.extend(
         ending("the server's certificate", leaf, environment.now, renew).map(|finding| finding.on(Requirement::O8)),
@@ -39,6 +40,15 @@ fn complete(leaf: &CertificateFacts, authorities: &[CertificateFacts], environme
     let issuer = if ends.self_issued { String::new() } else { format!(", issued by {}", ends.issuer) };
     let held = until(leaf, environment.now);
     Finding::pass(format!("{certificates}{issuer}; the key ({}) belongs to it; {held}", leaf.key))
+}
+
+/// A CA that may not issue what is below it, unless the endorsed chain was found not to match, which tells of it as well.
+fn path(environment: &Examined<'_>) -> Option<Finding> {
+    let (authority, problem) = environment.credential.as_ref()?.path_problem(environment.now)?;
+    let problems = environment.material.as_ref().err().map(|error| error.0.as_slice()).unwrap_or_default();
+    let is_told = problems.iter().any(|problem| problem.problem.is::<EndorsementProblem>());
+    let found = format!("the server's CA {} {problem}", authority.subject);
+    (!is_told).then(|| Finding::told(Status::Fail, &found))
 }
 
 fn covered(environment: &Examined<'_>, leaf: &CertificateFacts) -> Option<Finding> {
