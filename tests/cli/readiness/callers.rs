@@ -133,7 +133,7 @@ fn a_certificate_of_one_s_own_proves_nothing_without_its_cas_or_a_revocation_lis
     let told = operator.shortcomings(&arguments);
     assert!(told.contains("O5 fail") && told.contains("passes for Thales"), "control: {told}");
 
-    operator.edit("private_key", "crl = [\"a.crl\"]\nprivate_key");
+    operator.edit("private_key", "crl = [\"a.crl\"]\nrevocation = \"require\"\nprivate_key");
     operator.write("a.crl", &operator.clients.crl(1, &[], time::Duration::days(30)));
     let told = operator.shortcomings(&arguments);
     assert!(told.contains("O5 warn") && told.contains("the revocation status of the path is not known"), "{told}");

@@ -79,6 +79,14 @@ fn nobody_asks_for_a_token_and_the_backend_has_to() {
 }
 
 #[test]
+fn a_tenant_of_d1_without_tokens_is_looked_at() {
+    let operator = ready();
+    operator.edit("product = \"tsh\"", "product = \"d1\"");
+    insta::assert_snapshot!(operator.shortcomings(&[]));
+    assert_eq!(operator.report(&["--strict"]).status.code(), Some(1));
+}
+
+#[test]
 fn every_api_key_has_expired() {
     let expires = "expires = \"2020-01-01T00:00:00Z\"";
     let operator = with_api_key(&format!("[environments.preprod.api_keys.old]\nkey_file = \"api-key\"\n{expires}"));

@@ -92,6 +92,37 @@ fn the_key_that_signs_tokens_is_the_same() {
 }
 
 #[test]
+fn what_the_backend_is_shown_is_the_same() {
+    let operator = two();
+    for (at, environment) in ["preprod", "production"].iter().enumerate() {
+        let key = operator.clients.issue(Spec::client(environment).valid(-1, 3650));
+        operator.write(&format!("{environment}-client.pem"), &key.chain_pem());
+        operator.write(&format!("{environment}-key.pem"), &key.key_pem());
+        operator.write(&format!("{environment}.creds"), environment);
+        let more = format!(
+            "client_certificate = \"{environment}-client.pem\"\nclient_key = \"{environment}-key.pem\"\n\
+             events_url = \"tls://nats-{at}.bank.test:4222\"\nevents_subject = \"thales\"\n\
+             events_credentials = \"{environment}.creds\""
+        );
+        let url = format!("url = \"http://127.0.0.1:808{at}\"");
+        operator.edit(&url, &format!("url = \"https://backend-{at}.bank.test\"\n{more}"));
+    }
+    let told = operator.shortcomings(&[]);
+    assert!(!told.contains("O11"), "control: {told}");
+    for file in ["client.pem", "key.pem"] {
+        let [first, second] = ["preprod", "production"].map(|environment| format!("{environment}-{file}"));
+        let text = std::fs::read_to_string(operator.directory.path().join(first)).unwrap();
+        operator.write(&second, &text);
+    }
+    operator.write("production.creds", "preprod\n");
+    let told = operator.shortcomings(&[]);
+    for name in ["backend.client_key", "backend.events_credentials"] {
+        let words = format!("fail: {name} is the same as {name} of production: who has the one has the other");
+        assert!(told.contains("preprod O11 fail") && told.contains(&words), "{words}: {told}");
+    }
+}
+
+#[test]
 fn the_backend_is_the_same() {
     let operator = two();
     operator.edit(":8081", ":8080");

@@ -8,7 +8,7 @@ use crate::auth::secret::LiveSecret;
 use crate::cli::check::examined::{Examined, Whole};
 use crate::cli::check::report::Finding;
 use crate::pki::identity::Fingerprint;
-use crate::pki::pem;
+use crate::pki::{CertificateFacts, pem};
 use crate::settings::{EnvironmentSettings, PemSource, SecretSource, TokenClientSettings, TokenIssuerSettings};
 use crate::thales::{Product, Requirement};
 
@@ -49,8 +49,10 @@ fn tokens(whole: &Whole<'_>, required: bool) -> Vec<Finding> {
         return vec![if required {
             missing(whole, "d1-ecom: no bearer token (OAuth 2.0) is asked for", to_do)
         } else {
-            Finding::pass(
-                "d1: no bearer token is asked for; where Thales set your tenant up with OAuth 2.0, write a table tokens",
+            // Only Thales knows: it is set up for each tenant.
+            Finding::warn(
+                "d1: no bearer token (OAuth 2.0) is asked for; Thales shows one where it set your tenant up so",
+                "Where Thales set your tenant up with OAuth 2.0, write a table tokens.",
             )
         }];
     };
@@ -154,9 +156,20 @@ fn named(settings: &EnvironmentSettings) -> Vec<(String, [u8; 32])> {
             add("tokens.signing_key".to_owned(), Some(*Fingerprint::of(block.der()).as_bytes()));
         }
     }
-    if let Some(secret) = &settings.backend.events.signing_secret {
+    let backend = &settings.backend;
+    if let Some(secret) = &backend.events.signing_secret {
         add("backend.signing_secret".to_owned(), digest(secret));
     }
+    // The public key tells, in whatever form the private one is kept.
+    let certificates = backend.client_credential.as_ref().and_then(|credential| credential.certificate.read().ok());
+    let leaf = certificates.and_then(|text| pem::certificates(&text).ok()?.into_iter().next());
+    let facts = leaf.and_then(|der| CertificateFacts::from_der(&der).ok());
+    add("backend.client_key".to_owned(), facts.map(|facts| *Fingerprint::of(&facts.public_key_der).as_bytes()));
+    let credentials = backend.events.credentials.as_ref().and_then(|path| PemSource::File(path.clone()).read().ok());
+    add(
+        "backend.events_credentials".to_owned(),
+        credentials.map(|text| *Fingerprint::of(text.trim_ascii()).as_bytes()),
+    );
     named
 }
 
