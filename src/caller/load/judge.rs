@@ -16,6 +16,7 @@ pub struct Judge(Arc<Problem>);
 
 impl Judge {
     /// `problem` says what is wrong with an answer; `None` = nothing.
+    #[must_use]
     pub fn new(problem: impl Fn(StatusCode, &HeaderMap, &[u8]) -> Option<String> + Send + Sync + 'static) -> Self {
         Self(Arc::new(problem))
     }

@@ -61,6 +61,7 @@ async fn every_call_of_cof_is_answered_as_thales_expects_with_its_key() {
 
 #[tokio::test]
 async fn every_call_of_d1_carries_a_token_that_is_obtained_first_and_once() {
+    const REMARK: &str = "carry no access token";
     let key = TokenKey::new();
     let files = token_door::own_files(&key);
     let door = door(r#"["d1", "d1-ecom"]"#, token_door::OWN_TOKENS, files).await;
@@ -80,7 +81,6 @@ async fn every_call_of_d1_carries_a_token_that_is_obtained_first_and_once() {
     let finished = call(&door, &[&["--all", "d1-ecom"][..], &client].concat()).await;
     assert!(went_well(&finished).contains("3 of 3"), "{}", finished.text());
     // A single call obtains one as well; without a client the server refuses it, and one is told why.
-    const REMARK: &str = "carry no access token";
     for (words, remarked) in [
         (&["--all", "d1-ecom"][..], true),
         (&["--all", "d1"], true),
