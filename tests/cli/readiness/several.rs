@@ -91,6 +91,17 @@ fn the_key_that_signs_tokens_is_the_same() {
     insta::assert_snapshot!(operator.shortcomings(&[]));
 }
 
+/// Keys of NATS users that everybody can make: thirty-two ones, and thirty-two twos.
+const SEEDS: [&str; 2] = [
+    "SUAACAIBAEAQCAIBAEAQCAIBAEAQCAIBAEAQCAIBAEAQCAIBAEAQCAN7EY",
+    "SUAAEAQCAIBAEAQCAIBAEAQCAIBAEAQCAIBAEAQCAIBAEAQCAIBAEAT6EE",
+];
+
+fn nats_credentials(seed: &str) -> String {
+    let block = |label: &str, body: &str| format!("-----BEGIN {label}-----\n{body}\n------END {label}------\n\n");
+    block("NATS USER JWT", "sample") + &block("USER NKEY SEED", seed)
+}
+
 #[test]
 fn what_the_backend_is_shown_is_the_same() {
     let operator = two();
@@ -98,7 +109,7 @@ fn what_the_backend_is_shown_is_the_same() {
         let key = operator.clients.issue(Spec::client(environment).valid(-1, 3650));
         operator.write(&format!("{environment}-client.pem"), &key.chain_pem());
         operator.write(&format!("{environment}-key.pem"), &key.key_pem());
-        operator.write(&format!("{environment}.creds"), environment);
+        operator.write(&format!("{environment}.creds"), &nats_credentials(SEEDS[at]));
         let more = format!(
             "client_certificate = \"{environment}-client.pem\"\nclient_key = \"{environment}-key.pem\"\n\
              events_url = \"tls://nats-{at}.bank.test:4222\"\nevents_subject = \"thales\"\n\
@@ -114,7 +125,7 @@ fn what_the_backend_is_shown_is_the_same() {
         let text = std::fs::read_to_string(operator.directory.path().join(first)).unwrap();
         operator.write(&second, &text);
     }
-    operator.write("production.creds", "preprod\n");
+    operator.write("production.creds", &nats_credentials(SEEDS[0]));
     let told = operator.shortcomings(&[]);
     for name in ["backend.client_key", "backend.events_credentials"] {
         let words = format!("fail: {name} is the same as {name} of production: who has the one has the other");

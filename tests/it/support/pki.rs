@@ -64,7 +64,7 @@ impl Spec {
         params.distinguished_name.push(DnType::OrganizationName, "issuer-host tests");
         params.distinguished_name.push(DnType::CommonName, name);
         params.use_authority_key_identifier_extension = true;
-        Self { params, algorithm: &PKCS_ECDSA_P256_SHA256 }.valid(-1, 90)
+        Self { params, algorithm: &PKCS_ECDSA_P256_SHA256 }.valid(-1, 400)
     }
 
     pub(crate) fn key(mut self, algorithm: &'static SignatureAlgorithm) -> Self {

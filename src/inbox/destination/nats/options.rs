@@ -132,6 +132,8 @@ impl Connection {
         let login = match (credentials, &first.login) {
             (Some(_), Some(_)) => return Err(NatsError::TwoCredentials),
             (Some(file), None) => {
+                // The last line has to have an end, which whoever read the file has taken off.
+                let file = Zeroizing::new(format!("{}\n", file.trim_end()));
                 ConnectOptions::with_credentials(&file).map_err(|_| NatsError::Credentials)?;
                 Login::File(file)
             }
