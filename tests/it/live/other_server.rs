@@ -17,6 +17,7 @@ use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig, WebPkiClient
 use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, UnixTime};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -85,7 +86,15 @@ impl OtherServer {
                 let (socket, _) = listener.accept().await.unwrap();
                 let (acceptor, honest) = (acceptor.clone(), honest.clone());
                 tokio::spawn(async move {
-                    let Ok(stream) = acceptor.accept(socket).await else { return };
+                    let stream = match acceptor.accept(socket).into_fallible().await {
+                        Ok(stream) => stream,
+                        Err((_, mut socket)) => {
+                            // A close with something unread is a reset, which may overtake the alert.
+                            let _ = socket.shutdown().await;
+                            let _ = tokio::io::copy(&mut socket, &mut tokio::io::sink()).await;
+                            return;
+                        }
+                    };
                     let tls = stream.get_ref().1;
                     let leaf = tls.peer_certificates().and_then(|chain| chain.first());
                     let welcome = honest.is_none() || leaf == honest.as_ref();
