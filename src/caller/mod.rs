@@ -1,6 +1,6 @@
 //! A caller of an ISSUER_HOST, or of Thales: TCP, TLS with a client certificate, HTTP/1.1 or HTTP/2, and what was seen on the way.
 //!
-//! What the toolkit's commands share. The server's own calls to backends are in [`outgoing`](crate::outgoing).
+//! What the toolkit's commands share. The server's own calls to backends are in `outgoing`.
 
 pub mod addresses;
 mod connection;
