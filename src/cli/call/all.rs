@@ -41,9 +41,7 @@ pub(super) async fn run(
             let went_well = round.call(operation, event.clone(), None).await?;
             // A repeat is the same event with the same ids. It tells little where the first one was not taken.
             if operation.kind == Kind::Notification && went_well {
-                round
-                    .call(operation, event, Some("the same event once more: acknowledged alike, dealt with once"))
-                    .await?;
+                round.call(operation, event, Some("the same event once more, to be acknowledged alike")).await?;
             }
         }
         // The last one is a notification, where the product has any.
