@@ -1,11 +1,12 @@
 //! Whether the load of `issuer-host call` is ever the bottleneck: CPU of the caller and of the server for each call.
 //!
 //! The real library answers in a process of its own, on one core, with an `axum` handler of one line: a server that does more makes the
-//! ratio better. The caller runs on another core. `cargo bench --bench caller` runs all of it; `-- --quick` shows that it works. Linux
+//! ratio better. The caller runs on another core. Beside it, a caller in C: `openssl s_time`, against the same server. `cargo bench --bench caller` runs all of it; `-- --quick` shows that it works. Linux
 //! only.
 
 #[path = "../door/median.rs"]
 mod median;
+mod openssl;
 #[path = "../trust/pki.rs"]
 #[allow(dead_code, reason = "another benchmark uses the rest")]
 mod pki;
@@ -161,7 +162,8 @@ fn measure(address: SocketAddr, server_pid: u32, quick: bool, only: Option<&str>
         "{:<26}{:>10}{:>12}{:>12}{:>9}{:>11}{:>11}",
         "", "calls/s", "server us", "caller us", "ratio", "p50 us", "p99 us"
     );
-    for row in ROWS.iter().filter(|row| only.is_none_or(|only| row.name.contains(only))) {
+    let wanted = |name: &str| only.is_none_or(|only| name.contains(only));
+    for row in ROWS.iter().filter(|row| wanted(row.name)) {
         let options = CallerOptions {
             credential: Some(credential.clone()),
             versions: row.versions,
@@ -183,6 +185,24 @@ fn measure(address: SocketAddr, server_pid: u32, quick: bool, only: Option<&str>
             middle(|round| round.server / round.caller),
             middle(|round| round.p50),
             middle(|round| round.p99),
+        );
+    }
+    let trust = pki.join("openssl-trust.pem");
+    std::fs::write(&trust, [read("server-ca.pem")?, read("client-chain.pem")?, read("client-ca.pem")?].concat())?;
+    for (name, version) in [("openssl s_time, TLS 1.3", "-tls1_3"), ("openssl s_time, TLS 1.2", "-tls1_2")]
+        .into_iter()
+        .filter(|(name, _)| wanted(name))
+    {
+        let rounds = (0..if quick { 1 } else { 5 })
+            .map(|_| openssl::connections(address, server_pid, &pki, &trust, version, if quick { 1 } else { 4 }))
+            .collect::<Result<Vec<_>, _>>()?;
+        let middle = |figure: fn(&openssl::Opened) -> f64| median(rounds.iter().map(figure));
+        println!(
+            "{name:<26}{:>10.0}{:>12.1}{:>12.1}{:>9.2}",
+            middle(|round| round.rate),
+            middle(|round| round.server),
+            middle(|round| round.caller),
+            middle(|round| round.server / round.caller),
         );
     }
     Ok(())
