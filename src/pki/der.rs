@@ -6,13 +6,13 @@
 use rustls_pki_types::UnixTime;
 use time::OffsetDateTime;
 use time::macros::format_description;
-use x509_parser::asn1_rs::{Any, FromDer as _};
+use x509_parser::asn1_rs::{Any, Class, FromDer as _, Tag};
 
-pub(crate) const BOOLEAN_TRUE: [u8; 3] = [1, 1, 0xff];
+const BOOLEAN_TRUE: [u8; 3] = [1, 1, 0xff];
 pub(crate) const INTEGER: u8 = 0x02;
 pub(crate) const BIT_STRING: u8 = 0x03;
-pub(crate) const OCTET_STRING: u8 = 0x04;
-pub(crate) const OID: u8 = 0x06;
+const OCTET_STRING: u8 = 0x04;
+const OID: u8 = 0x06;
 pub(crate) const ENUMERATED: u8 = 0x0a;
 pub(crate) const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
@@ -39,14 +39,9 @@ pub(crate) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     written
 }
 
-/// The constructed element of `parts`.
-pub(crate) fn constructed(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
-    element(tag, &parts.concat())
-}
-
 /// SEQUENCE of elements.
 pub(crate) fn sequence(elements: &[&[u8]]) -> Vec<u8> {
-    constructed(SEQUENCE, elements)
+    element(SEQUENCE, &elements.concat())
 }
 
 /// SET of one element.
@@ -81,7 +76,7 @@ pub(crate) fn unsigned_content(magnitude: &[u8]) -> Vec<u8> {
 
 /// A BIT STRING of whole octets.
 pub(crate) fn bit_string(octets: &[u8]) -> Vec<u8> {
-    constructed(BIT_STRING, &[&[0], octets])
+    element(BIT_STRING, &[&[0], octets].concat())
 }
 
 /// A `Time` of RFC 5280: whole seconds, UTC. None beyond the year 9999.
@@ -100,12 +95,12 @@ pub(crate) fn time(time: UnixTime) -> Option<Vec<u8>> {
 /// An extension of the arc id-ce, 2.5.29 (RFC 5280 section 4.2).
 pub(crate) fn extension(number: u8, critical: bool, value: &[u8]) -> Vec<u8> {
     let critical: &[u8] = if critical { &BOOLEAN_TRUE } else { &[] };
-    constructed(SEQUENCE, &[&extension_oid(number), critical, &element(OCTET_STRING, value)])
+    sequence(&[&extension_oid(number), critical, &octet_string(value)])
 }
 
 /// The OBJECT IDENTIFIER 2.5.29 and `number`.
 pub(crate) fn extension_oid(number: u8) -> Vec<u8> {
-    element(OID, &[0x55, 0x1d, number])
+    object_identifier(&[0x55, 0x1d, number])
 }
 
 /// The elements that `content` is made of, each with its header; None where it is not made of elements.
@@ -122,6 +117,12 @@ pub(crate) fn elements(mut content: &[u8]) -> Option<Vec<&[u8]>> {
 /// What is inside the first element of `encoded`.
 pub(crate) fn content(encoded: &[u8]) -> Option<&[u8]> {
     Any::from_der(encoded).ok().map(|(_, any)| any.data)
+}
+
+/// What follows the first element of `encoded`, and that element's content; None where it is another than `tag`.
+pub(crate) fn first(encoded: &[u8], tag: Tag) -> Option<(&[u8], &[u8])> {
+    let (rest, any) = Any::from_der(encoded).ok()?;
+    (any.class() == Class::Universal && any.tag() == tag).then_some((rest, any.data))
 }
 
 #[cfg(test)]
@@ -159,6 +160,14 @@ mod tests {
         assert_eq!(at(2_524_607_999).unwrap()[2..], *b"491231235959Z");
         assert_eq!(at(2_524_608_000).unwrap()[2..], *b"20500101000000Z");
         assert_eq!(at(u64::MAX), None);
+    }
+
+    #[test]
+    fn the_first_element_is_taken_for_what_it_is_and_for_nothing_else() {
+        let row = [octet_string(b"first"), unsigned(&[5])].concat();
+        assert_eq!(first(&row, Tag::OctetString), Some((&unsigned(&[5])[..], &b"first"[..])));
+        assert_eq!(first(&row, Tag::Integer), None);
+        assert_eq!(first(&element(0x84, b"first"), Tag::OctetString), None, "of another class");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Certificates and keys: bytes in, types out. Knows no tokio and no file system.
 
 pub mod chain;
+mod client_certificate;
 pub(crate) mod der;
 pub mod distinguished_name;
 pub mod encrypted_key;
@@ -8,6 +9,7 @@ pub mod endorsed_chain;
 pub mod facts;
 pub mod identity;
 pub mod issuing;
+mod key_identifier;
 pub mod key_pair;
 #[cfg(test)]
 pub(crate) mod minting;
@@ -23,6 +25,7 @@ pub(crate) mod signature;
 mod signing;
 pub mod subject;
 pub mod trust_anchors;
+pub mod validity;
 
 pub use encrypted_key::{EncryptedKey, Passphrase};
 pub use endorsed_chain::{EndorsedChain, EndorsedChainError, EndorsementProblem};
@@ -36,3 +39,4 @@ pub use self_signed::SelfSigned;
 pub use server_credential::{ServerCredential, ServerCredentialError};
 pub use subject::Subject;
 pub use trust_anchors::{Anchor, AnchorRules, TrustAnchors, TrustAnchorsError};
+pub use validity::Validity;

@@ -2,11 +2,10 @@
 
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage};
-use x509_parser::asn1_rs::{Any, FromDer as _, Sequence, ToDer as _};
 
-use super::CertificateFacts;
 use super::distinguished_name::rfc4514;
 use super::signature::{Issuance, issuance, signed_with};
+use super::{CertificateFacts, der};
 
 /// For each certificate (its DER and facts) the name of the root in Mozilla's list that it is or chains to by verified
 /// signatures, directly or through other certificates of the slice; None for a private one.
@@ -21,8 +20,7 @@ pub fn public_roots_of(certificates: &[(&[u8], &CertificateFacts)]) -> Vec<Optio
 /// Whether a subject (RFC 4514) is that of a root in Mozilla's list. A name is no proof of anything; it is enough for a warning.
 #[must_use]
 pub fn is_name_of_public_root(subject: &str) -> bool {
-    let name = |root: &TrustAnchor<'_>| sequence(&root.subject).map(|der| rfc4514(&der));
-    webpki_roots::TLS_SERVER_ROOTS.iter().any(|root| name(root).as_deref() == Some(subject))
+    webpki_roots::TLS_SERVER_ROOTS.iter().any(|root| name(root) == subject)
 }
 
 /// The name of the root in Mozilla's list that a server's chain (leaf first) leads to by a path that holds at `now`; None where there is
@@ -37,7 +35,7 @@ fn root_of_chain(chain: &[CertificateDer<'_>], roots: &[TrustAnchor<'_>], now: U
     let leaf = EndEntityCert::try_from(leaf).ok()?;
     let usage = KeyUsage::server_auth();
     let path = leaf.verify_for_usage(ALL_VERIFICATION_ALGS, roots, intermediates, now, usage, None, None).ok()?;
-    Some(rfc4514(&sequence(&path.anchor().subject)?))
+    Some(name(path.anchor()))
 }
 
 fn roots_of(certificates: &[(&[u8], &CertificateFacts)], roots: &[TrustAnchor<'_>]) -> Vec<Option<String>> {
@@ -65,26 +63,22 @@ fn roots_of(certificates: &[(&[u8], &CertificateFacts)], roots: &[TrustAnchor<'_
     }
 }
 
+/// Its subject, RFC 4514. webpki keeps names and keys without the header of their SEQUENCE.
+fn name(root: &TrustAnchor<'_>) -> String {
+    rfc4514(&der::sequence(&[&root.subject]))
+}
+
 fn direct_root(der: &[u8], facts: &CertificateFacts, roots: &[TrustAnchor<'_>]) -> Option<String> {
-    // webpki keeps names and keys without the header of their SEQUENCE.
-    let subject = content(&facts.subject_der)?;
-    let issuer = content(&facts.issuer_der)?;
-    let key = content(&facts.public_key_der)?;
+    let subject = der::content(&facts.subject_der)?;
+    let issuer = der::content(&facts.issuer_der)?;
+    let key = der::content(&facts.public_key_der)?;
     let is_root = |root: &&TrustAnchor<'_>| *root.subject == *subject && *root.subject_public_key_info == *key;
     let signed = |root: &&TrustAnchor<'_>| {
-        let public_key = || sequence(&root.subject_public_key_info);
-        *root.subject == *issuer && public_key().is_some_and(|key| signed_with(der, &key) == Issuance::Proven)
+        let public_key_der = || der::sequence(&[&root.subject_public_key_info]);
+        *root.subject == *issuer && signed_with(der, &public_key_der()) == Issuance::Proven
     };
     let root = roots.iter().find(is_root).or_else(|| roots.iter().find(signed))?;
-    Some(rfc4514(&sequence(&root.subject)?))
-}
-
-fn content(der: &[u8]) -> Option<&[u8]> {
-    Any::from_der(der).ok().map(|(_, any)| any.data)
-}
-
-fn sequence(content: &[u8]) -> Option<Vec<u8>> {
-    Sequence::new(content.into()).to_der_vec().ok()
+    Some(name(root))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Requests for certificates: PKCS#10 (RFC 2986).
 
 use super::key_pair::{KeyPair, KeyPairError};
+use super::signature::signed_form;
 use super::subject::Subject;
 use super::{der, pem};
 
@@ -27,8 +28,7 @@ impl Request {
         /// `[0] IMPLICIT SET OF Attribute`, which may be empty but not left out.
         const NO_ATTRIBUTES: [u8; 2] = [0xa0, 0];
         let information = der::sequence(&[&VERSION_1, subject.der(), key.public_key_der(), &NO_ATTRIBUTES]);
-        let signature = der::bit_string(&key.sign(&information)?);
-        Ok(Self { der: der::sequence(&[&information, key.signature_algorithm_der(), &signature]) })
+        Ok(Self { der: signed_form(&information, key.signature_algorithm_der(), &key.sign(&information)?) })
     }
 
     /// The DER.

@@ -4,7 +4,7 @@ use rustls_pki_types::SubjectPublicKeyInfoDer;
 use webpki::{ALL_VERIFICATION_ALGS, RawPublicKeyEntity};
 use x509_parser::asn1_rs::{Any, FromDer as _};
 
-use super::CertificateFacts;
+use super::{CertificateFacts, der};
 
 /// Whether one certificate was issued by the holder of another name and key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,12 @@ pub(crate) fn is_of_known_algorithm(signed: &[u8]) -> bool {
     Signed::parse(signed).is_some_and(|signed| {
         ALL_VERIFICATION_ALGS.iter().any(|algorithm| algorithm.signature_alg_id().as_ref() == signed.algorithm)
     })
+}
+
+/// The outer form: what was signed, the algorithm (the DER of its `AlgorithmIdentifier`) and the signature. Requests for certificates
+/// have it too (RFC 2986 section 4.2).
+pub(crate) fn signed_form(message: &[u8], algorithm: &[u8], signature: &[u8]) -> Vec<u8> {
+    der::sequence(&[message, algorithm, &der::bit_string(signature)])
 }
 
 /// Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue BIT STRING } (RFC 5280 sections 4.1

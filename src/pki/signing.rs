@@ -9,6 +9,7 @@ use rustls::sign::{Signer, SigningKey};
 use rustls_pki_types::{AlgorithmIdentifier, PrivateKeyDer, alg_id};
 
 use super::der;
+use super::signature::signed_form;
 
 /// The kinds of keys that sign, each with the hash that belongs to its strength, and how the algorithm is called in X.509. SHA-1 is none
 /// of them, and for RSA it is PKCS#1 v1.5: PSS signatures of CAs are still refused by some software.
@@ -40,7 +41,7 @@ impl DocumentSigner {
     pub(crate) fn new(key: &PrivateKeyDer<'_>) -> Option<Self> {
         let key = any_supported_type(key).ok()?;
         let (scheme, algorithm) = SCHEMES.into_iter().find(|(scheme, _)| key.choose_scheme(&[*scheme]).is_some())?;
-        Some(Self { key, scheme, algorithm: der::element(der::SEQUENCE, algorithm.as_ref()) })
+        Some(Self { key, scheme, algorithm: der::sequence(&[algorithm.as_ref()]) })
     }
 
     /// Whether it is the key of a `SubjectPublicKeyInfo` (DER).
@@ -57,7 +58,7 @@ impl DocumentSigner {
     /// SEQUENCE { `to_be_signed`, signatureAlgorithm, signatureValue }; None where the machine has no randomness.
     pub(crate) fn signed(&self, to_be_signed: &[u8]) -> Option<Vec<u8>> {
         let signature = self.signer()?.sign(to_be_signed).ok()?;
-        Some(der::constructed(der::SEQUENCE, &[to_be_signed, &self.algorithm, &der::bit_string(&signature)]))
+        Some(signed_form(to_be_signed, &self.algorithm, &signature))
     }
 
     fn signer(&self) -> Option<Box<dyn Signer>> {

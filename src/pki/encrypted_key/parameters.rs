@@ -1,6 +1,6 @@
 //! What stands in front of an encrypted key: how it was encrypted (RFC 8018 appendix A).
 
-use x509_parser::asn1_rs::{Any, Class, FromDer as _, Oid, Tag};
+use x509_parser::asn1_rs::{Any, FromDer as _, Oid, Tag};
 
 use super::{
     AES_128, AES_192, AES_256, Cipher, Derivation, EncryptedKeyError, MOST_ITERATIONS, NonZeroU32, PBKDF2_HMAC_SHA1,
@@ -69,7 +69,7 @@ impl<'a> Parameters<'a> {
             AES_256_CBC => &AES_256,
             other => return Err(unsupported(format!("the cipher {}", named(other)))),
         };
-        let (rest, vector) = element(schemes.cipher.1, Tag::OctetString).ok_or_else(malformed)?;
+        let (rest, vector) = der::first(schemes.cipher.1, Tag::OctetString).ok_or_else(malformed)?;
         let vector = vector.try_into().ok().filter(|_| rest.is_empty()).ok_or_else(malformed)?;
         if derivation.key_length.is_some_and(|length| length != key_length(cipher)) {
             return Err(malformed());
@@ -93,7 +93,7 @@ pub(super) fn key_length(cipher: &'static Cipher) -> usize {
 
 /// Whether these octets are one SEQUENCE, as every PKCS#8 key is.
 pub(super) fn is_one_sequence(octets: &[u8]) -> bool {
-    element(octets, Tag::Sequence).is_some_and(|(rest, _)| rest.is_empty())
+    der::first(octets, Tag::Sequence).is_some_and(|(rest, _)| rest.is_empty())
 }
 
 /// An OID and the octets of its parameters.
@@ -107,16 +107,16 @@ struct Encoded<'a> {
 
 impl<'a> Encoded<'a> {
     fn read(key: &'a [u8]) -> Option<Self> {
-        let (rest, key) = element(key, Tag::Sequence)?;
+        let (rest, key) = der::first(key, Tag::Sequence)?;
         rest.is_empty().then_some(())?;
         let (key, scheme) = algorithm(key)?;
-        let (rest, text) = element(key, Tag::OctetString)?;
+        let (rest, text) = der::first(key, Tag::OctetString)?;
         rest.is_empty().then_some(Self { scheme, text })
     }
 
     /// PBES2-params ::= SEQUENCE { keyDerivationFunc, encryptionScheme }.
     fn schemes(&self) -> Option<Schemes<'a>> {
-        let (rest, parameters) = element(self.scheme.1, Tag::Sequence)?;
+        let (rest, parameters) = der::first(self.scheme.1, Tag::Sequence)?;
         rest.is_empty().then_some(())?;
         let (parameters, derivation) = algorithm(parameters)?;
         let (rest, cipher) = algorithm(parameters)?;
@@ -139,9 +139,9 @@ struct Pbkdf2<'a> {
 
 impl<'a> Pbkdf2<'a> {
     fn read(parameters: &'a [u8]) -> Option<Self> {
-        let (rest, parameters) = element(parameters, Tag::Sequence)?;
+        let (rest, parameters) = der::first(parameters, Tag::Sequence)?;
         rest.is_empty().then_some(())?;
-        let (parameters, salt) = element(parameters, Tag::OctetString)?;
+        let (parameters, salt) = der::first(parameters, Tag::OctetString)?;
         let (mut parameters, iterations) = number(parameters)?;
         let mut key_length = None;
         if let Some((rest, length)) = number(parameters) {
@@ -158,8 +158,8 @@ impl<'a> Pbkdf2<'a> {
 
 /// `AlgorithmIdentifier ::= SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL }`, and what follows it.
 fn algorithm(input: &[u8]) -> Option<(&[u8], Algorithm<'_>)> {
-    let (rest, content) = element(input, Tag::Sequence)?;
-    let (parameters, oid) = element(content, Tag::Oid)?;
+    let (rest, content) = der::first(input, Tag::Sequence)?;
+    let (parameters, oid) = der::first(content, Tag::Oid)?;
     Some((rest, (oid, parameters)))
 }
 
@@ -167,12 +167,6 @@ fn algorithm(input: &[u8]) -> Option<(&[u8], Algorithm<'_>)> {
 fn number(input: &[u8]) -> Option<(&[u8], u32)> {
     let (rest, any) = Any::from_der(input).ok()?;
     Some((rest, any.u32().ok()?))
-}
-
-/// What follows the first element of `input`, and that element's content.
-fn element(input: &[u8], tag: Tag) -> Option<(&[u8], &[u8])> {
-    let (rest, any) = Any::from_der(input).ok()?;
-    (any.class() == Class::Universal && any.tag() == tag).then_some((rest, any.data))
 }
 
 /// The name by which people look for it, else the dotted OID.

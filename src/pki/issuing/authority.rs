@@ -3,22 +3,15 @@
 use std::fmt;
 
 use rustls_pki_types::{CertificateDer, UnixTime};
-use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::ParsedExtension;
-use x509_parser::prelude::FromDer as _;
-use x509_parser::x509::SubjectPublicKeyInfo;
 use zeroize::Zeroize as _;
 
 use super::problem::AuthorityError;
-use crate::pki::CertificateFacts;
 use crate::pki::pem::{located_certificates, private_key};
 use crate::pki::public_roots::public_roots_of;
 use crate::pki::signature::{Issuance, issuance};
 use crate::pki::signing::DocumentSigner;
 use crate::pki::trust_anchors::Place;
-
-/// An identifier of a key has 160 bits (RFC 7093 section 2).
-const KEY_IDENTIFIER_OCTETS: usize = 20;
+use crate::pki::{CertificateFacts, key_identifier};
 
 /// What a CA is to sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +65,8 @@ impl IssuingAuthority {
         check(certificate, issues, now)?;
         not_public(certificate, &located)?;
         Ok(Self {
-            key_identifier: subject_key_identifier(&certificate.der)
-                .unwrap_or_else(|| key_identifier(&certificate.facts.public_key_der)),
+            key_identifier: key_identifier::in_certificate(&certificate.der)
+                .unwrap_or_else(|| key_identifier::sha256(&certificate.facts.public_key_der)),
             intermediates: intermediates(certificate, &located),
             alone: located.len() == 1,
             certificate: certificate.clone(),
@@ -115,19 +108,10 @@ impl IssuingAuthority {
         &self.signer
     }
 
+    /// The identifier of its key, which what it signs repeats.
     pub(crate) fn key_identifier(&self) -> &[u8] {
         &self.key_identifier
     }
-}
-
-/// The identifier of a key (the DER of a `SubjectPublicKeyInfo`): the first 160 bits of the SHA-256 of its bits (RFC 7093 section 2,
-/// method 1).
-pub(crate) fn key_identifier(public_key_der: &[u8]) -> Vec<u8> {
-    // What the parser refuses has its identifier too: of all there is.
-    let parsed = SubjectPublicKeyInfo::from_der(public_key_der);
-    let bits = parsed.map_or_else(|_| public_key_der.into(), |(_, key)| key.subject_public_key.data);
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &bits);
-    digest.as_ref().iter().copied().take(KEY_IDENTIFIER_OCTETS).collect()
 }
 
 fn located(pem: &[u8]) -> Result<Vec<Located>, AuthorityError> {
@@ -197,15 +181,6 @@ fn intermediates(certificate: &Located, located: &[Located]) -> Vec<CertificateD
         last = located.iter().find(is_next);
     }
     path.into_iter().map(|one| one.der.clone()).collect()
-}
-
-/// The identifier that a certificate has for its own key; what it issues must repeat it (RFC 5280 section 4.2.1.1).
-fn subject_key_identifier(der: &[u8]) -> Option<Vec<u8>> {
-    let (_, certificate) = X509Certificate::from_der(der).ok()?;
-    certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
-        ParsedExtension::SubjectKeyIdentifier(identifier) => Some(identifier.0.to_vec()),
-        _ => None,
-    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use super::*;
 use crate::pki::der;
-use crate::pki::signature::{Issuance, signed_with};
+use crate::pki::signature::{Issuance, signed_form, signed_with};
 
 const KINDS: [KeyKind; 3] = [KeyKind::P256, KeyKind::P384, KeyKind::Rsa2048];
 
@@ -27,8 +27,7 @@ fn signatures_verify_with_the_public_key_and_with_no_other() {
     let message = der::sequence(&[&der::octet_string(b"signed")]);
     for kind in KINDS {
         let (key, other) = (KeyPair::generate(kind).unwrap(), KeyPair::generate(kind).unwrap());
-        let signature = der::bit_string(&key.sign(&message).unwrap());
-        let signed = der::sequence(&[&message, key.signature_algorithm_der(), &signature]);
+        let signed = signed_form(&message, key.signature_algorithm_der(), &key.sign(&message).unwrap());
         assert_eq!(signed_with(&signed, key.public_key_der()), Issuance::Proven, "{kind:?}");
         assert_eq!(signed_with(&signed, other.public_key_der()), Issuance::BadSignature, "{kind:?}");
     }

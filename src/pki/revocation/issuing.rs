@@ -5,8 +5,8 @@ use std::time::Duration;
 use rustls_pki_types::UnixTime;
 use x509_parser::num_bigint::BigUint;
 
-use crate::pki::der;
 use crate::pki::issuing::{IssuingAuthority, SerialNumber};
+use crate::pki::{der, key_identifier};
 
 mod signed_list;
 
@@ -14,12 +14,12 @@ pub use signed_list::{ListEntry, SignedList, SignedListError};
 
 /// Version 2 (RFC 5280 section 5.1.2.1).
 const VERSION_2: [u8; 3] = [der::INTEGER, 1, 1];
+/// The explicit tag of the extensions.
+const EXTENSIONS: u8 = 0xa0;
 /// cRLNumber, below id-ce (RFC 5280 section 5.2.3).
 const CRL_NUMBER: u8 = 20;
 /// reasonCode, below id-ce (RFC 5280 section 5.3.1).
 const REASON_CODE: u8 = 21;
-/// authorityKeyIdentifier, below id-ce (RFC 5280 section 5.2.1).
-const AUTHORITY_KEY_IDENTIFIER: u8 = 35;
 
 /// Why a certificate is revoked (RFC 5280 section 5.3.1). certificateHold and removeFromCRL are none of them: what is on a list stays
 /// there.
@@ -99,10 +99,10 @@ impl ListDraft {
         }
         let reason_der = reason.map(|reason| {
             let code = der::element(der::ENUMERATED, &[reason.code()]);
-            der::element(der::SEQUENCE, &der::extension(REASON_CODE, false, &code))
+            der::sequence(&[&der::extension(REASON_CODE, false, &code)])
         });
         let time = der::time(now).ok_or(TimeError)?;
-        let der = der::constructed(der::SEQUENCE, &[&serial_der, &time, &reason_der.unwrap_or_default()]);
+        let der = der::sequence(&[&serial_der, &time, &reason_der.unwrap_or_default()]);
         self.entries.push(ListEntry {
             serial: serial.to_string(),
             revoked: now,
@@ -138,23 +138,22 @@ impl ListDraft {
         let this_update = this_update.ok_or(TimeError)?;
         let next_update = next_update.ok_or(TimeError)?;
         // An empty list has no such element (RFC 5280 section 5.1.2.6).
-        let entries: Vec<u8> = self.entries.iter().flat_map(|entry| entry.der.iter().copied()).collect();
-        let revoked = if entries.is_empty() { Vec::new() } else { der::element(der::SEQUENCE, &entries) };
+        let entries: Vec<&[u8]> = self.entries.iter().map(|entry| entry.der.as_slice()).collect();
+        let revoked = if entries.is_empty() { Vec::new() } else { der::sequence(&entries) };
         let number = der::unsigned(&self.number.to_bytes_be());
-        let mut extensions = vec![authority.key_identifier_extension(), der::extension(CRL_NUMBER, false, &number)];
-        extensions.extend(self.extensions.iter().cloned());
-        let to_be_signed = der::constructed(
-            der::SEQUENCE,
-            &[
-                &VERSION_2,
-                authority.signer().algorithm(),
-                &authority.facts().subject_der,
-                &this_update,
-                &next_update,
-                &revoked,
-                &der::element(0xa0, &der::element(der::SEQUENCE, &extensions.concat())),
-            ],
-        );
+        let authority_key = key_identifier::of_authority(authority.key_identifier());
+        let number = der::extension(CRL_NUMBER, false, &number);
+        let mut extensions = vec![authority_key.as_slice(), number.as_slice()];
+        extensions.extend(self.extensions.iter().map(Vec::as_slice));
+        let to_be_signed = der::sequence(&[
+            &VERSION_2,
+            authority.signer().algorithm(),
+            &authority.facts().subject_der,
+            &this_update,
+            &next_update,
+            &revoked,
+            &der::element(EXTENSIONS, &der::sequence(&extensions)),
+        ]);
         authority.signer().signed(&to_be_signed).ok_or(ListSigningError::Signing)
     }
 }

@@ -5,9 +5,10 @@ use x509_parser::num_bigint::BigUint;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::revocation_list::{CertificateRevocationList, RevokedCertificate};
 
-use super::{AUTHORITY_KEY_IDENTIFIER, CRL_NUMBER, reason_name};
+use super::{CRL_NUMBER, reason_name};
 use crate::pki::der;
 use crate::pki::facts::{serial, unix_time};
+use crate::pki::key_identifier::AUTHORITY_KEY_IDENTIFIER;
 use crate::pki::revocation::{
     CrlFile, ListProblem, ListRefusal, ListWarning, RevocationList, RevocationLists, RevocationListsError,
     encoded_lists,
