@@ -67,6 +67,14 @@ impl Service {
         }
     }
 
+    /// The same in words: `EC P-256 or RSA with 4096 bits`.
+    #[must_use]
+    pub fn key_names(self) -> String {
+        let mut names: Vec<String> = self.keys().iter().map(|kind| kind.public_key().to_string()).collect();
+        let last = names.pop().unwrap_or_default();
+        if names.is_empty() { last } else { format!("{} or {last}", names.join(", ")) }
+    }
+
     /// Whether it takes a key (I2).
     ///
     /// # Errors
@@ -93,6 +101,9 @@ pub enum EnvironmentCode {
 }
 
 impl EnvironmentCode {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::PreProduction, Self::Production];
+
     /// `PPR` or `PRD`.
     #[must_use]
     pub const fn code(self) -> &'static str {

@@ -4,6 +4,8 @@ mod client_certificate;
 
 use std::fmt;
 
+use super::client_identity::{EnvironmentCode, Service};
+
 pub use client_certificate::{Concern, Gravity};
 
 /// A family of Thales' services that customers call.
@@ -98,6 +100,16 @@ impl InboundProduct {
         }
     }
 
+    /// The service that the customer's certificate is for.
+    #[must_use]
+    pub const fn service(self) -> Service {
+        match self {
+            Self::XPay => Service::Xpay,
+            Self::D1 => Service::D1,
+            Self::Merchant => Service::MerchantTokenization,
+        }
+    }
+
     /// The environments that it has.
     pub fn environments(self) -> impl Iterator<Item = InboundEnvironment> {
         ENDPOINTS.iter().filter(move |endpoint| endpoint.product == self).map(|endpoint| endpoint.environment)
@@ -127,10 +139,10 @@ impl InboundEnvironment {
 
     /// What stands for it at the end of a client certificate's common name (I5); the sandbox has no such code.
     #[must_use]
-    pub const fn code(self) -> Option<&'static str> {
+    pub const fn code(self) -> Option<EnvironmentCode> {
         match self {
-            Self::Preprod => Some("PPR"),
-            Self::Production => Some("PRD"),
+            Self::Preprod => Some(EnvironmentCode::PreProduction),
+            Self::Production => Some(EnvironmentCode::Production),
             Self::Sandbox => None,
         }
     }
@@ -146,21 +158,13 @@ impl NamedServerCa {
 
 impl fmt::Display for InboundProduct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::XPay => "xPay",
-            Self::D1 => "D1",
-            Self::Merchant => "merchant tokenization",
-        })
+        f.write_str(self.service().title())
     }
 }
 
 impl fmt::Display for InboundEnvironment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Preprod => "pre-production",
-            Self::Production => "production",
-            Self::Sandbox => "sandbox",
-        })
+        f.write_str(self.code().map_or("sandbox", EnvironmentCode::title))
     }
 }
 

@@ -51,6 +51,12 @@ impl CommonName {
         PATTERN
     }
 
+    /// What every CN begins with, for a key of this kind: the algorithm is told there (I4).
+    #[must_use]
+    pub fn beginning(key: &PublicKey) -> String {
+        format!("TLSMA-{}/", algorithm(key))
+    }
+
     /// Fills a template: `{algorithm}` is RSA or ECDSA as the key is, `{id}` the identifier, `{env}` the code.
     ///
     /// # Errors
@@ -62,14 +68,14 @@ impl CommonName {
         identifier: &Identifier,
         environment: EnvironmentCode,
     ) -> Result<Self, Refusal> {
-        let algorithm = algorithm(service, key)?;
+        service.admits(key)?;
         let mut text = String::new();
         let mut rest = template;
         while let Some((before, behind)) = rest.split_once('{') {
             text.push_str(before);
             let (placeholder, after) = behind.split_once('}').unwrap_or((behind, ""));
             text.push_str(match placeholder {
-                "algorithm" => algorithm,
+                "algorithm" => algorithm(key),
                 "id" => identifier.as_str(),
                 "env" => environment.code(),
                 other => return Err(Refusal::Template(other.to_owned())),
@@ -102,9 +108,9 @@ impl CommonName {
     }
 
     fn checked(service: Service, text: String, key: &PublicKey) -> Result<Self, Refusal> {
-        let algorithm = algorithm(service, key)?;
+        service.admits(key)?;
         let refused = |problem: String| Err(Refusal::CommonName { common_name: text.clone(), problem });
-        let start = format!("TLSMA-{algorithm}/");
+        let start = Self::beginning(key);
         let Some(rest) = text.strip_prefix(&start) else {
             return refused(format!("must begin with {start} for a key of the kind {key}"));
         };
@@ -136,12 +142,10 @@ impl CommonName {
     }
 }
 
-/// `RSA` or `ECDSA`, for a key that the service takes.
-fn algorithm(service: Service, key: &PublicKey) -> Result<&'static str, Refusal> {
-    service.admits(key)?;
-    Ok(if matches!(key, PublicKey::Rsa { .. }) { "RSA" } else { "ECDSA" })
+fn algorithm(key: &PublicKey) -> &'static str {
+    if matches!(key, PublicKey::Rsa { .. }) { "RSA" } else { "ECDSA" }
 }
 
 fn code(text: &str) -> Option<EnvironmentCode> {
-    [EnvironmentCode::PreProduction, EnvironmentCode::Production].into_iter().find(|found| found.code() == text)
+    EnvironmentCode::ALL.into_iter().find(|found| found.code() == text)
 }

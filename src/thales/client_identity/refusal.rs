@@ -7,7 +7,7 @@ use super::{EnvironmentCode, MOST_DAYS, Part, PublicKey, Requirement, Service, S
 #[non_exhaustive]
 pub enum Refusal {
     /// A key of another kind or strength (I2).
-    #[error("{service} refuses {key}: take {}", accepted(*.service))]
+    #[error("{service} refuses {key}: take {}", .service.key_names())]
     Key {
         /// The service.
         service: Service,
@@ -82,11 +82,6 @@ impl Refusal {
             Self::Validity { .. } => Requirement::I6,
         }
     }
-}
-
-fn accepted(service: Service) -> String {
-    let kinds: Vec<String> = service.keys().iter().map(|kind| kind.public_key().to_string()).collect();
-    kinds.join(" or ")
 }
 
 fn names(parts: &[Part]) -> String {

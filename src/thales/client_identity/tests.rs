@@ -24,6 +24,7 @@ fn each_service_takes_its_own_kinds_of_keys() {
     }
     let refusal = Service::D1.admits(&key(KeyKind::Rsa2048)).unwrap_err().to_string();
     assert_eq!(refusal, "D1 refuses RSA with 2048 bits: take EC P-256 or RSA with 4096 bits");
+    assert_eq!(Service::MerchantTokenization.key_names(), "EC P-256, EC P-384 or RSA with 2048 bits");
 }
 
 #[test]

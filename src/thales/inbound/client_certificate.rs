@@ -9,14 +9,15 @@ use crate::pki::CertificateFacts;
 use crate::pki::distinguished_name::{attributes, printable};
 use crate::pki::facts::{PublicKey, minute};
 use crate::thales::Requirement;
+use crate::thales::client_identity::{CommonName, EnvironmentCode, MOST_DAYS};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// An operator is warned this long before a certificate expires: to renew one takes Thales' cooperation.
 const EXPIRY_WARNING: Duration = Duration::from_secs(30 * DAY.as_secs());
 
-/// Two years at most (I6), one of which may be a leap year.
-const MERCHANT_VALIDITY: Duration = Duration::from_secs(731 * DAY.as_secs());
+/// Two years at most (I6), one of which may be a leap year here: whoever else made it may count so.
+const MERCHANT_VALIDITY: Duration = Duration::from_secs((MOST_DAYS + 1) * DAY.as_secs());
 
 /// Something about a client certificate that somebody has to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,17 +132,10 @@ fn issuer(facts: &CertificateFacts, product: InboundProduct) -> Option<Concern> 
 }
 
 fn key(key: &PublicKey, product: InboundProduct) -> Option<Concern> {
-    let (good, kinds) = match product {
-        InboundProduct::XPay | InboundProduct::D1 => {
-            (matches!(key, PublicKey::Rsa { bits: 4096 } | PublicKey::P256), "RSA with 4096 bits or EC P-256")
-        }
-        InboundProduct::Merchant => (
-            matches!(key, PublicKey::P256 | PublicKey::P384 | PublicKey::Rsa { bits: 2048 }),
-            "EC P-256, EC P-384 or RSA with 2048 bits",
-        ),
-    };
-    let found = || format!("its key is {key}; {product} takes {kinds}");
-    (!good).then(|| failure(Requirement::I2, found(), "make a new key of that kind, and a new certificate for it"))
+    let service = product.service();
+    let found = || format!("its key is {key}; {service} takes {}", service.key_names());
+    let to_do = "make a new key of that kind, and a new certificate for it";
+    service.admits(key).is_err().then(|| failure(Requirement::I2, found(), to_do))
 }
 
 /// `TLSMA-RSA/<id>/TSH/TSP.PPR` and the like (I4, I5). Of D1 the beginning alone is published; the merchant's is as the portal says.
@@ -159,8 +153,8 @@ fn common_name(
     let name = subject.iter().find(|attribute| attribute.kind == "CN").map(|attribute| attribute.value.as_str());
     let name = name.unwrap_or_default();
     let shown = if name.is_empty() { "missing".to_owned() } else { printable(name.as_bytes()) };
-    let beginning = if matches!(facts.key, PublicKey::Rsa { .. }) { "TLSMA-RSA/" } else { "TLSMA-ECDSA/" };
-    let rest = name.strip_prefix(beginning);
+    let beginning = CommonName::beginning(&facts.key);
+    let rest = name.strip_prefix(&beginning);
     let complete = rest.is_some_and(|rest| match product {
         InboundProduct::XPay => rest.split_once("/TSH/").is_some_and(|(id, _)| !id.is_empty() && !id.contains('/')),
         _ => !rest.is_empty(),
@@ -171,11 +165,10 @@ fn common_name(
         concerns.push(failure(Requirement::I4, found, TO_DO));
         return;
     }
-    let codes = [InboundEnvironment::Preprod, InboundEnvironment::Production];
-    let told = codes.into_iter().find(|one| one.code().is_some_and(|code| name.ends_with(&format!(".{code}"))));
+    let told = EnvironmentCode::ALL.into_iter().find(|one| name.ends_with(&format!(".{}", one.code())));
     match (told, environment) {
-        (Some(told), Some(environment)) if told != environment => {
-            let found = format!("its CN {shown} is for {told}, and the host that is called is {environment}");
+        (Some(told), Some(environment)) if environment.code() != Some(told) => {
+            let found = format!("its CN {shown} is for {}, and the host that is called is {environment}", told.title());
             concerns.push(failure(Requirement::I5, found, "call the other host, or show the other certificate"));
         }
         (None, _) if product == InboundProduct::XPay => {

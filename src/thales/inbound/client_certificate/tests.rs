@@ -60,7 +60,12 @@ fn a_certificate_out_of_its_time_is_refused_and_one_that_ends_soon_is_warned_of(
 fn keys_that_a_product_does_not_take_are_refused() {
     let p384 =
         Minted::self_signed(ca("Thales CA")).issue_for(client("TLSMA-ECDSA/TSP1/TSH/TSP.PPR"), &PKCS_ECDSA_P384_SHA384);
-    only(&said(&p384, XPAY, PREPROD), "I2", Gravity::Failure, "its key is EC P-384; xPay takes RSA with 4096 bits or");
+    only(
+        &said(&p384, XPAY, PREPROD),
+        "I2",
+        Gravity::Failure,
+        "its key is EC P-384; xPay takes EC P-256 or RSA with 4096 bits",
+    );
     let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
     let own = Minted::self_signed_with(valid(client("merchant-1"), 2029, 2031), key);
     assert_eq!(said(&own, MERCHANT, SANDBOX), [], "control");
