@@ -39,7 +39,7 @@ pub(crate) struct ClientCertificate<'a> {
 impl ClientCertificate<'_> {
     /// What is signed (RFC 5280 section 4.1.2) with an algorithm (the DER of its `AlgorithmIdentifier`); None where the validity can't be
     /// written.
-    pub(crate) fn to_be_signed(&self, algorithm: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn to_be_signed(self, algorithm: &[u8]) -> Option<Vec<u8>> {
         // cA is FALSE by default, and DER leaves defaults out.
         let no_ca = der::sequence(&[]);
         let client_auth = der::sequence(&[&der::object_identifier(&CLIENT_AUTH)]);
