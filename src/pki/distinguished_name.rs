@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use x509_parser::asn1_rs::{Any, Class, FromDer as _, Oid, Tag};
 
+use super::der;
+
 /// The longest text that [`rfc4514`] makes, in characters. A longer name is cut there and ends in [`CUT`].
 pub const MAX_LENGTH: usize = 1024;
 
@@ -229,16 +231,16 @@ fn escaped_octet(byte: u8) -> String {
 
 /// Name ::= SEQUENCE OF (SET OF (SEQUENCE { OID, ANY })).
 fn parse(name_der: &[u8]) -> Option<Vec<Vec<RawAttribute<'_>>>> {
-    let (rest, name) = element(name_der, Tag::Sequence)?;
+    let (rest, name) = der::first(name_der, Tag::Sequence)?;
     rest.is_empty().then_some(())?;
     let mut parts = Vec::new();
     let mut sets = name;
     while !sets.is_empty() {
-        let (rest, mut set) = element(sets, Tag::Set)?;
+        let (rest, mut set) = der::first(sets, Tag::Set)?;
         sets = rest;
         let mut part = Vec::new();
         while !set.is_empty() {
-            let (rest, pair) = element(set, Tag::Sequence)?;
+            let (rest, pair) = der::first(set, Tag::Sequence)?;
             set = rest;
             let (value_der, oid) = Any::from_der(pair).ok()?;
             (oid.class() == Class::Universal && oid.tag() == Tag::Oid).then_some(())?;
@@ -249,12 +251,6 @@ fn parse(name_der: &[u8]) -> Option<Vec<Vec<RawAttribute<'_>>>> {
         parts.push(part);
     }
     Some(parts)
-}
-
-/// What follows the first element of `input`, and that element's content.
-fn element(input: &[u8], tag: Tag) -> Option<(&[u8], &[u8])> {
-    let (rest, any) = Any::from_der(input).ok()?;
-    (any.class() == Class::Universal && any.tag() == tag).then_some((rest, any.data))
 }
 
 /// The short names of RFC 4514 section 3 and those of RFC 4519, RFC 2985, EV and eIDAS certificates that people know.
