@@ -4,7 +4,7 @@ use rcgen::SanType;
 use rustls::HandshakeKind;
 
 use crate::support::hello::{FirstAnswer, Hello, UNRECOGNIZED_NAME};
-use crate::support::neighbours::call;
+use crate::support::neighbours::{ONE_LISTENER, call};
 use crate::support::{
     Authority, Caller, Door, HOST, Neighbour, Neighbours, Pki, Refusal, Returning, Setup, Spec, eventually,
 };
@@ -13,7 +13,6 @@ const EXACT: &str = "tsh.bank.test";
 const WILDCARD: &str = "*.bank.test";
 /// A name that the wildcard stands for.
 const OTHER: &str = "d1.bank.test";
-const ONE_LISTENER: &str = r#"["127.0.0.1:0"]"#;
 
 /// An environment of one host beside one of a wildcard that covers it.
 async fn exact_beside_wildcard() -> (Neighbours, Neighbour, Neighbour) {

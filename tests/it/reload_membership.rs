@@ -3,11 +3,9 @@
 use serde_json::Value;
 
 use crate::support::hello::{FirstAnswer, Hello, UNRECOGNIZED_NAME};
-use crate::support::neighbours::call;
+use crate::support::neighbours::{ONE_LISTENER, OTHER_HOST, call};
 use crate::support::{Caller, HOST, Neighbour, Neighbours};
 
-const ONE_LISTENER: &str = r#"["127.0.0.1:0"]"#;
-const OTHER_HOST: &str = "other.bank.test";
 const NEXT_HOST: &str = "next.bank.test";
 
 /// A reload of a configuration that is refused: what is wrong with it.

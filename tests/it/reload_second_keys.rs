@@ -2,12 +2,11 @@
 
 use serde_json::Value;
 
-use crate::support::neighbours::call;
+use crate::support::neighbours::{OTHER_HOST, call};
 use crate::support::{Door, HOST, Neighbour, Neighbours, Pki, QUIET, Session, Setup, eventually, request};
 
 const FIRST: &str = "key-of-the-tests-0123456789";
 const SECOND: &str = "key-of-the-tests-9876543210";
-const OTHER_HOST: &str = "other.bank.test";
 const COF_CALL: &str = "/tsh-cof/notify-token-update";
 
 /// A door of cof whose callers show the key in `api-key.txt`.

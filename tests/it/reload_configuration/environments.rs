@@ -4,11 +4,8 @@ use serde_json::{Value, json};
 
 use super::{applied, sessions};
 use crate::support::hello::{FirstAnswer, Hello, UNRECOGNIZED_NAME};
-use crate::support::neighbours::call;
+use crate::support::neighbours::{ONE_LISTENER, OTHER_HOST, call};
 use crate::support::{Door, HOST, Neighbour, Neighbours, Pki, QUIET, Setup, Spec};
-
-const ONE_LISTENER: &str = r#"["127.0.0.1:0"]"#;
-const OTHER_HOST: &str = "other.bank.test";
 
 #[tokio::test]
 async fn another_host_is_asked_for_by_tls_and_by_every_request() {

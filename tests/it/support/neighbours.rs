@@ -6,6 +6,11 @@ use tempfile::TempDir;
 use super::door::{edit, replace, write};
 use super::{Authority, Backend, Caller, Identity, QUIET, Server, Session, Spec};
 
+/// As TOML: one socket, for every environment.
+pub(crate) const ONE_LISTENER: &str = r#"["127.0.0.1:0"]"#;
+/// The host of an environment beside that of [`HOST`](super::HOST).
+pub(crate) const OTHER_HOST: &str = "other.bank.test";
+
 /// One environment and its world.
 pub(crate) struct Neighbour {
     pub(crate) name: &'static str,
