@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CrlDistributionPoint,
-    CrlIssuingDistributionPoint, CrlScope, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, RevokedCertParams, SerialNumber, SignatureAlgorithm,
-    date_time_ymd,
+    CrlIssuingDistributionPoint, CrlScope, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PublicKeyData,
+    RevokedCertParams, SerialNumber, SignatureAlgorithm, date_time_ymd,
 };
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 
 use super::CertificateFacts;
 
@@ -127,6 +127,34 @@ pub(crate) fn scoped(
 /// The first of June 2030, 12:00 UTC.
 pub(crate) fn now() -> UnixTime {
     UnixTime::since_unix_epoch(Duration::from_secs(1_906_545_600))
+}
+
+/// A public key of which nobody here has the private one: an uncompressed point on P-384.
+struct Known(Vec<u8>);
+
+impl PublicKeyData for Known {
+    fn der_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ECDSA_P384_SHA384
+    }
+}
+
+/// A certificate with the name and key of ISRG Root X2, which Mozilla trusts, signed by a private CA.
+pub(crate) fn isrg_root_x2() -> rcgen::Certificate {
+    let mut params = ca("");
+    params.distinguished_name = DistinguishedName::new();
+    let printable = |text: &str| DnValue::PrintableString(text.try_into().unwrap());
+    params.distinguished_name.push(DnType::CountryName, printable("US"));
+    params.distinguished_name.push(DnType::OrganizationName, printable("Internet Security Research Group"));
+    params.distinguished_name.push(DnType::CommonName, printable("ISRG Root X2"));
+    let is_x2 = |root: &&TrustAnchor<'_>| root.subject.ends_with(b"ISRG Root X2");
+    let root = webpki_roots::TLS_SERVER_ROOTS.iter().find(is_x2).unwrap();
+    // The point ends the SubjectPublicKeyInfo.
+    let point = root.subject_public_key_info[root.subject_public_key_info.len() - 97..].to_vec();
+    params.signed_by(&Known(point), &Minted::self_signed(ca("private")).issuer).unwrap()
 }
 
 fn named(name: &str) -> CertificateParams {

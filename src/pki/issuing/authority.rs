@@ -185,42 +185,12 @@ fn intermediates(certificate: &Located, located: &[Located]) -> Vec<CertificateD
 
 #[cfg(test)]
 mod tests {
-    use rcgen::{
-        CertificateParams, DistinguishedName, DnType, DnValue, Issuer, KeyPair, PKCS_ECDSA_P384_SHA384, PublicKeyData,
-        SignatureAlgorithm,
-    };
-
     use super::*;
-    use crate::pki::minting::{Minted, ca};
-
-    /// A public key of which nobody here has the private one: an uncompressed point on P-384.
-    struct Known(Vec<u8>);
-
-    impl PublicKeyData for Known {
-        fn der_bytes(&self) -> &[u8] {
-            &self.0
-        }
-
-        fn algorithm(&self) -> &'static SignatureAlgorithm {
-            &PKCS_ECDSA_P384_SHA384
-        }
-    }
+    use crate::pki::minting::{Minted, ca, isrg_root_x2};
 
     #[test]
     fn a_ca_of_the_public_web_is_refused() {
-        let is_x2 = |root: &&rustls_pki_types::TrustAnchor<'_>| root.subject.ends_with(b"ISRG Root X2");
-        let root = webpki_roots::TLS_SERVER_ROOTS.iter().find(is_x2).unwrap();
-        let printable = |text: &str| DnValue::PrintableString(text.try_into().unwrap());
-        let mut params: CertificateParams = ca("");
-        params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CountryName, printable("US"));
-        params.distinguished_name.push(DnType::OrganizationName, printable("Internet Security Research Group"));
-        params.distinguished_name.push(DnType::CommonName, printable("ISRG Root X2"));
-        let point = root.subject_public_key_info[root.subject_public_key_info.len() - 97..].to_vec();
-        let (somebody, key) = (ca("somebody"), KeyPair::generate().unwrap());
-        let public = params.signed_by(&Known(point), &Issuer::from_params(&somebody, &key)).unwrap().pem();
-
-        let all = located((public + &Minted::self_signed(ca("own")).pem).as_bytes()).unwrap();
+        let all = located((isrg_root_x2().pem() + &Minted::self_signed(ca("own")).pem).as_bytes()).unwrap();
         assert!(matches!(not_public(&all[0], &all), Err(AuthorityError::Public { .. })));
         assert_eq!(not_public(&all[1], &all), Ok(()));
     }

@@ -1,7 +1,5 @@
-use rcgen::{DistinguishedName, DnType, DnValue, PublicKeyData, SignatureAlgorithm};
-
 use super::*;
-use crate::pki::minting::{Minted, ca, now, valid};
+use crate::pki::minting::{Minted, ca, isrg_root_x2, now, valid};
 use crate::pki::trust_anchors::{AnchorRefusal, AnchorRules, AnchorWarning, TrustAnchors, TrustAnchorsError};
 
 const PUBLIC: &str = "CN=public root,O=Test";
@@ -51,34 +49,6 @@ fn a_cross_signed_copy_of_a_public_root_is_public() {
     let facts = CertificateFacts::from_der(copy.der()).unwrap();
     let roots = [webpki::anchor_from_trusted_cert(&root.der).unwrap()];
     assert_eq!(roots_of(&[(copy.der(), &facts)], &roots), [Some(PUBLIC.to_owned())]);
-}
-
-/// A key of which only the public half is known.
-struct Known(Vec<u8>);
-
-impl PublicKeyData for Known {
-    fn der_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    fn algorithm(&self) -> &'static SignatureAlgorithm {
-        &rcgen::PKCS_ECDSA_P384_SHA384
-    }
-}
-
-/// A certificate with the name and key of ISRG Root X2, which Mozilla trusts, signed by a private CA.
-fn isrg_root_x2() -> rcgen::Certificate {
-    let mut params = ca("");
-    params.distinguished_name = DistinguishedName::new();
-    let printable = |text: &str| DnValue::PrintableString(text.try_into().unwrap());
-    params.distinguished_name.push(DnType::CountryName, printable("US"));
-    params.distinguished_name.push(DnType::OrganizationName, printable("Internet Security Research Group"));
-    params.distinguished_name.push(DnType::CommonName, printable("ISRG Root X2"));
-    let is_x2 = |root: &&TrustAnchor<'_>| root.subject.windows(12).any(|window| window == b"ISRG Root X2");
-    let root = webpki_roots::TLS_SERVER_ROOTS.iter().find(is_x2).unwrap();
-    // An uncompressed point on P-384 ends the SubjectPublicKeyInfo.
-    let point = root.subject_public_key_info[root.subject_public_key_info.len() - 97..].to_vec();
-    params.signed_by(&Known(point), &Minted::self_signed(ca("private")).issuer).unwrap()
 }
 
 #[test]
