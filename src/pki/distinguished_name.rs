@@ -78,12 +78,13 @@ pub(crate) fn is_same_name(one: &[u8], other: &[u8]) -> bool {
     }
 }
 
-/// Text for printing: the octets outside printable ASCII, white space, and the marks that lists are made with (`,` `;`
-/// `"` `\`) are written as `\XX`.
+/// Text for printing: the octets outside printable ASCII, a blank at either end, and the marks that lists are made with (`,` `;`
+/// `"` `\`) are written as `\XX`. The result is one line.
 pub(crate) fn printable(text: &[u8]) -> String {
     let mut out = String::with_capacity(text.len());
-    for &byte in text {
-        if byte.is_ascii_graphic() && !b",;\"\\".contains(&byte) {
+    for (index, &byte) in text.iter().enumerate() {
+        let inside = index > 0 && index + 1 < text.len();
+        if (byte.is_ascii_graphic() && !b",;\"\\".contains(&byte)) || (byte == b' ' && inside) {
             out.push(char::from(byte));
         } else {
             out.push_str(&escaped_octet(byte));

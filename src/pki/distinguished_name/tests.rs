@@ -66,6 +66,15 @@ fn special_characters_are_escaped_where_they_are_special() {
 }
 
 #[test]
+fn what_is_printed_is_one_line_with_its_blanks_and_neither_ends_an_entry_of_a_list_nor_begins_one() {
+    assert_eq!(printable(b"nginx 1.25 (a b)"), "nginx 1.25 (a b)");
+    assert_eq!(printable(b" a  b "), r"\20a  b\20");
+    assert_eq!(printable(b" "), r"\20");
+    assert_eq!(printable(b"a\tb\r\nc\x1b[2J\x7f"), r"a\09b\0D\0Ac\1B[2J\7F");
+    assert_eq!(printable("a, DNS:b;\"c\"\\ \u{202e}\u{a0}".as_bytes()), r"a\2C DNS:b\3B\22c\22\5C \E2\80\AE\C2\A0");
+}
+
+#[test]
 fn an_attribute_inside_a_value_is_no_attribute() {
     let forged = common_name(utf8("x,O=Thales"));
     assert_eq!(forged, r"CN=x\,O=Thales");
