@@ -47,9 +47,9 @@ pub(super) fn warn(words: &str) {
 /// The text of a key file; that of a key that was encrypted in clear.
 fn private_key(path: &Path, passphrase_file: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Error> {
     let key = read(path)?;
-    if let Ok(StoredKey::Encrypted(encrypted)) = pem::stored_key(&key) {
-        let passphrase = passphrase::of_key(path, passphrase_file)?;
-        let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    if let StoredKey::Encrypted(encrypted) = pem::stored_key(&key).map_err(|error| told(&error))? {
+        let passphrase = passphrase::of_key(path, passphrase_file, "--ca-key-passphrase-file")?;
         let mut clear = encrypted.decrypt(&passphrase).map_err(|error| told(&error))?;
         let text = pem::encoded("PRIVATE KEY", clear.secret_der());
         clear.zeroize();

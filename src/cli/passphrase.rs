@@ -14,6 +14,9 @@ const SHORTEST: usize = 8;
 /// Octets; OpenSSL takes no longer ones.
 const LONGEST: usize = 1024;
 
+/// The option of [`PassphraseArguments`].
+const OPTION: &str = "--passphrase-file";
+
 #[derive(Debug, clap::Args)]
 pub(super) struct PassphraseArguments {
     /// Encrypt the new key; asks for a passphrase twice, unless --passphrase-file names a file
@@ -32,7 +35,7 @@ impl PassphraseArguments {
     pub(super) fn of_new_key(&self) -> Result<Option<Passphrase>, Error> {
         let chosen = match &self.passphrase_file {
             Some(path) => from_file(path)?,
-            None if self.encrypt => asked_twice(ask)?,
+            None if self.encrypt => asked_twice(ask, OPTION)?,
             None => return Ok(None),
         };
         if chosen.len() < SHORTEST {
@@ -46,18 +49,18 @@ impl PassphraseArguments {
     /// # Errors
     /// As [`of_new_key`](Self::of_new_key).
     pub(super) fn of_existing_key(&self, key_file: &Path) -> Result<Passphrase, Error> {
-        of_key(key_file, self.passphrase_file.as_deref())
+        of_key(key_file, self.passphrase_file.as_deref(), OPTION)
     }
 }
 
-/// What opens the key in a file: the line in `passphrase_file`, else what somebody types at the terminal.
+/// What opens the key in a file: the line in `passphrase_file`, which `option` names, else what somebody types at the terminal.
 ///
 /// # Errors
 /// When the file or the answer is of no use, or there is nobody to ask.
-pub(super) fn of_key(key_file: &Path, passphrase_file: Option<&Path>) -> Result<Passphrase, Error> {
+pub(super) fn of_key(key_file: &Path, passphrase_file: Option<&Path>, option: &str) -> Result<Passphrase, Error> {
     let known = match passphrase_file {
         Some(path) => from_file(path)?,
-        None => answer(ask, &format!("Passphrase of {}: ", key_file.display()))?,
+        None => answer(ask, &format!("Passphrase of {}: ", key_file.display()), option)?,
     };
     Ok(Passphrase::new(known))
 }
@@ -87,15 +90,20 @@ fn line_of(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, &'static str> {
 }
 
 /// Asks until there is no doubt: nobody sees what is typed, and a key whose passphrase is unknown is lost.
-fn asked_twice(mut ask: impl FnMut(&str) -> io::Result<String>) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let first = answer(&mut ask, "New passphrase: ")?;
-    let second = answer(&mut ask, "The same once more: ")?;
+fn asked_twice(mut ask: impl FnMut(&str) -> io::Result<String>, option: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let first = answer(&mut ask, "New passphrase: ", option)?;
+    let second = answer(&mut ask, "The same once more: ", option)?;
     if first == second { Ok(first) } else { Err("these were two passphrases: nothing was made, try again".into()) }
 }
 
-fn answer(mut ask: impl FnMut(&str) -> io::Result<String>, question: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let answer = ask(question)
-        .map_err(|error| format!("there is no terminal to ask for a passphrase ({error}): name a --passphrase-file"))?;
+fn answer(
+    mut ask: impl FnMut(&str) -> io::Result<String>,
+    question: &str,
+    option: &str,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let answer = ask(question).map_err(|error| {
+        format!("there is no terminal to ask for a passphrase ({error}): name a file with {option}")
+    })?;
     let answer = Zeroizing::new(answer.into_bytes());
     line_of(&answer).map_err(|_| "that is no passphrase: it is empty, or too long".into())
 }
@@ -127,13 +135,13 @@ mod tests {
     fn who_is_asked_has_to_say_the_same_twice() {
         let asked = |answers: [&'static str; 2]| {
             let mut answers = answers.into_iter();
-            asked_twice(move |_| Ok(answers.next().unwrap().to_owned()))
+            asked_twice(move |_| Ok(answers.next().unwrap().to_owned()), OPTION)
         };
         assert_eq!(**asked(["open sesame", "open sesame"]).unwrap(), *b"open sesame");
         let problem = asked(["open sesame", "open Sesame"]).unwrap_err().to_string();
         assert!(problem.contains("two passphrases") && !problem.contains("esame"), "{problem}");
         assert!(asked(["", ""]).is_err());
-        let nobody = asked_twice(|_| Err(io::ErrorKind::NotFound.into())).unwrap_err().to_string();
-        assert!(nobody.contains("--passphrase-file"), "{nobody}");
+        let nobody = asked_twice(|_| Err(io::ErrorKind::NotFound.into()), "--other-file").unwrap_err().to_string();
+        assert!(nobody.contains("name a file with --other-file"), "{nobody}");
     }
 }

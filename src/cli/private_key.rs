@@ -36,7 +36,7 @@ pub(super) fn warn_of_readers(path: &Path, danger: &str) {
         && metadata.permissions().mode() & NOT_THE_OWNER != 0
     {
         let shown = path.display();
-        warn(&format!("others than its owner may read {shown}, and {danger}; chmod 600 {shown}"));
+        warn(&format!("others than its owner may read {shown}, and {danger}; `chmod 600 {shown}`"));
     }
 }
 

@@ -55,7 +55,7 @@ impl ClientFiles {
         // What is wrong with one file is not said of both.
         pem::certificates(&chain_pem).map_err(|error| format!("{}: {error}", chain.display()))?;
         pem::stored_key(&key_pem).map_err(|error| format!("{}: {error}", key.display()))?;
-        let passphrase = || passphrase::of_key(key, self.passphrase_file.as_deref());
+        let passphrase = || passphrase::of_key(key, self.passphrase_file.as_deref(), "--client-key-passphrase-file");
         ClientCredential::from_stored_pem(&chain_pem, &key_pem, passphrase)
             .map_err(|error: Error| format!("{} with {}: {error}", chain.display(), key.display()).into())
     }

@@ -70,15 +70,6 @@ pub enum KeyPairError {
     /// The file is no PEM, or does not hold exactly one private key.
     #[error(transparent)]
     Pem(#[from] pem::PemError),
-    /// A key that is encrypted as was usual before PKCS#8.
-    #[error(
-        "line {line}: the key is encrypted in the way of before PKCS#8, which is not read here; convert it with \
-         `openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE -out CONVERTED`"
-    )]
-    Traditional {
-        /// The line that says so.
-        line: usize,
-    },
     /// The key is encrypted, and was not decrypted.
     #[error(transparent)]
     Encrypted(#[from] EncryptedKeyError),
@@ -130,11 +121,7 @@ impl KeyPair {
         pem: &[u8],
         passphrase: impl FnOnce() -> Result<Passphrase, E>,
     ) -> Result<Self, E> {
-        let stored = pem::stored_key(pem).map_err(|error| match error {
-            pem::PemError::EncryptedKey { line } => KeyPairError::Traditional { line },
-            other => other.into(),
-        })?;
-        let mut der = match stored {
+        let mut der = match pem::stored_key(pem).map_err(KeyPairError::from)? {
             pem::StoredKey::Plain(der) => der,
             pem::StoredKey::Encrypted(key) => key.decrypt(&passphrase()?).map_err(KeyPairError::from)?,
         };

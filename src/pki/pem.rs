@@ -119,9 +119,12 @@ pub fn located_certificates(pem: &[u8]) -> Result<Vec<(usize, CertificateDer<'st
 /// # Errors
 /// [`PemError`] when there is anything but exactly one unencrypted private key (and its EC parameters).
 pub fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
-    match stored_key(pem)? {
-        StoredKey::Plain(key) => Ok(key),
-        StoredKey::Encrypted(key) => Err(PemError::EncryptedKey { line: key.line() }),
+    match stored_key(pem) {
+        Ok(StoredKey::Plain(key)) => Ok(key),
+        Ok(StoredKey::Encrypted(key)) => Err(PemError::EncryptedKey { line: key.line() }),
+        // Who takes no passphrase takes none for the old way either.
+        Err(PemError::TraditionalKey { line }) => Err(PemError::EncryptedKey { line }),
+        Err(error) => Err(error),
     }
 }
 
@@ -274,7 +277,7 @@ impl OpenBlock {
 
     fn push(mut self, line: &[u8], number: usize) -> Result<Self, PemError> {
         if line.starts_with(b"Proc-Type:") && line.ends_with(b"ENCRYPTED") {
-            return Err(PemError::EncryptedKey { line: number });
+            return Err(PemError::TraditionalKey { line: number });
         }
         if line.contains(&b':') {
             return Err(PemError::Header { line: number });

@@ -47,7 +47,7 @@ fn a_key_that_is_encrypted_in_the_old_way_is_refused_with_the_command_that_conve
     let pem = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n\
                -----END EC PRIVATE KEY-----\n";
     let refused = KeyPair::from_pem(pem.as_bytes(), nobody_is_asked).unwrap_err();
-    assert_eq!(refused, KeyPairError::Traditional { line: 2 });
+    assert_eq!(refused, KeyPairError::Pem(pem::PemError::TraditionalKey { line: 2 }));
     assert!(refused.to_string().contains("openssl pkcs8 -topk8"), "{refused}");
 }
 

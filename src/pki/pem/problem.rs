@@ -92,12 +92,21 @@ pub enum PemError {
         /// The header's line.
         line: usize,
     },
-    /// An encrypted private key.
+    /// An encrypted private key, where nobody can be asked for a passphrase.
     #[error(
         "line {line}: the private key is encrypted and a server has nobody to ask for the passphrase; decrypt it with \
          `openssl pkey -in FILE -out DECRYPTED` and protect the file by its permissions"
     )]
     EncryptedKey {
+        /// The line that says so.
+        line: usize,
+    },
+    /// A private key that is encrypted as was usual before PKCS#8 (RFC 1421), where a passphrase would be asked for.
+    #[error(
+        "line {line}: the private key is encrypted in the way of before PKCS#8 (Proc-Type: 4,ENCRYPTED), which is not read here; \
+         convert it with `openssl pkcs8 -topk8 -v2 aes-256-cbc -in FILE -out CONVERTED`, and name the new file"
+    )]
+    TraditionalKey {
         /// The line that says so.
         line: usize,
     },

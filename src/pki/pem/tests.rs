@@ -149,6 +149,10 @@ fn encrypted_keys_are_refused_with_the_command_that_decrypts_them() {
     let traditional = private_key(block("RSA PRIVATE KEY", body).as_bytes()).unwrap_err();
     assert_eq!(traditional, PemError::EncryptedKey { line: 2 });
     assert!(traditional.to_string().contains("decrypt it with `openssl pkey -in FILE"));
+    let asked_for = stored_key(block("RSA PRIVATE KEY", body).as_bytes()).unwrap_err();
+    assert_eq!(asked_for, PemError::TraditionalKey { line: 2 });
+    assert!(asked_for.to_string().contains("convert it with `openssl pkcs8 -topk8"), "{asked_for}");
+    assert!(!asked_for.to_string().contains("server"), "whoever is asked for a passphrase is none: {asked_for}");
 }
 
 #[test]
