@@ -53,6 +53,9 @@ pub enum ResolutionError {
     /// Not a name.
     #[error("{0:?} is not a host name")]
     NotAName(String),
+    /// A name below one that DNS never has, so that nobody is asked for it (RFC 6761 section 6.4, RFC 7686).
+    #[error("there are no names below .{0}: no name server was asked")]
+    NeverThere(&'static str),
     /// NXDOMAIN (RFC 1035 section 4.1.1).
     #[error("there is no such name (NXDOMAIN)")]
     NoSuchName,
@@ -103,11 +106,12 @@ impl Resolver {
         Ok(Self { client, servers, patience })
     }
 
-    /// Who is asked for a name: nobody for `localhost` and names below it, which are loopback by definition (RFC 6761 section 6.3).
+    /// Who is asked for a name: nobody for `localhost` and names below it, which are loopback by definition (RFC 6761 section 6.3), nor
+    /// for names that are never there.
     #[must_use]
     pub fn servers_for(&self, host: &str) -> &[SocketAddr] {
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
-        if host == "localhost" || host.ends_with(".localhost") { &[] } else { &self.servers }
+        let asked = !is_below(host, "localhost") && never_there(host).is_none();
+        if asked { &self.servers } else { &[] }
     }
 
     /// Asks for the A and the AAAA records of an absolute name.
@@ -117,6 +121,9 @@ impl Resolver {
     pub async fn resolve(&self, host: &str) -> Result<Resolution, ResolutionError> {
         let mut name = Name::from_ascii(host).map_err(|_| ResolutionError::NotAName(host.to_owned()))?;
         name.set_fqdn(true);
+        if let Some(top) = never_there(host) {
+            return Err(ResolutionError::NeverThere(top));
+        }
         let start = Instant::now();
         let (v4, v6) = tokio::join!(self.records(&name, RecordType::A), self.records(&name, RecordType::AAAA));
         let (records, half) = match (v4, v6) {
@@ -212,6 +219,16 @@ impl ResolvedName {
         self.last = Some((resolution.clone(), now));
         Ok(Current { resolution, fresh: true, left })
     }
+}
+
+/// The end of a name that DNS never has.
+fn never_there(host: &str) -> Option<&'static str> {
+    ["invalid", "onion"].into_iter().find(|top| is_below(host, top))
+}
+
+/// Whether a name is `top`, or ends with it.
+fn is_below(host: &str, top: &str) -> bool {
+    host.trim_end_matches('.').rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case(top))
 }
 
 /// One name server, at whatever port.

@@ -35,10 +35,11 @@ pub(super) fn resolved(host: &str, current: &Current, servers: &[SocketAddr], be
     let found = if *fresh {
         let (ttl, took) = (resolution.ttl.as_secs(), words::seconds(resolution.took));
         let asked = format!("TTL {ttl} s; asked {} in {took}", joined(servers));
-        let asked = if servers.is_empty() { "loopback by definition, nobody was asked".to_owned() } else { asked };
+        let itself = "every machine's name for itself: no name server was asked".to_owned();
+        let asked = if servers.is_empty() { itself } else { asked };
         format!("{addresses}; {asked}")
     } else {
-        format!("{addresses}; asked before, and good for {} s more", left.as_secs())
+        format!("{addresses}; from the last answer, which may be used for {} s more (TTL)", left.as_secs())
     };
     let mut details = Vec::new();
     if all.len() > MOST_SHOWN {

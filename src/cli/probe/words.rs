@@ -16,6 +16,7 @@ pub(super) fn resolution(error: &ResolutionError) -> &'static str {
     match error {
         ResolutionError::NoServer(_) => "name one with --dns ADDRESS, or in /etc/resolv.conf",
         ResolutionError::NotAName(_) => "write the name as Thales gives it",
+        ResolutionError::NeverThere(_) => "this is no name of the internet's: write the name as Thales gives it",
         ResolutionError::NoSuchName => {
             "is it spelt as Thales gives it? An internal name server may know internal names alone: ask a public one with --dns to \
              compare. Names of the hosts file and of search domains do not count here"
