@@ -7,12 +7,11 @@ use std::time::{Duration, SystemTime};
 use rustls_pki_types::UnixTime;
 
 use super::Error;
-use super::credential_files::CredentialFiles;
+use super::credential::{CredentialArguments, PLACE_OF_KEY};
 use super::credential_report::{CredentialReport, Format, Made, refused};
-use super::passphrase::PassphraseArguments;
-use super::private_key::{key_kind, read_key};
+use super::private_key::key_kind;
 use crate::pki::self_signed::Validity;
-use crate::pki::{CertificateFacts, KeyKind, KeyPair, SelfSigned};
+use crate::pki::{CertificateFacts, KeyKind, SelfSigned};
 use crate::thales::client_identity::{MOST_DAYS, Service, check_days, merchant_subject};
 
 /// The certificate in --out-dir.
@@ -37,32 +36,22 @@ Examples:
       --key-file sandbox/client-key.pem --certificate next.pem";
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, group = clap::ArgGroup::new("place").args(["out_dir", "certificate"]).required(true))]
 pub(super) struct Arguments {
     /// CN: exactly as the portal gives it
     #[arg(long, value_name = "NAME")]
     common_name: String,
-    /// The kind of the new key: p256 (default), p384 or rsa-2048
-    #[arg(long, value_parser = key_kind, conflicts_with = "key_file", value_name = "KIND")]
+    /// The kind of the new key: ecdsa-p256 (default), ecdsa-p384 or rsa-2048
+    #[arg(long, value_parser = key_kind, value_name = "KIND")]
     key: Option<KeyKind>,
-    /// A private key to use, in place of a new one
-    #[arg(long, value_name = "FILE")]
-    key_file: Option<PathBuf>,
     /// How long it is valid: at most 730 days, two years
     #[arg(long, default_value_t = MOST_DAYS, value_name = "DAYS")]
     days: u64,
-    /// Where to put client-cert.pem and client-key.pem
-    #[arg(long, value_name = "DIR")]
-    out_dir: Option<PathBuf>,
     /// Where to put the certificate, in place of --out-dir
-    #[arg(long, value_name = "FILE", conflicts_with = "out_dir", required_unless_present = "out_dir")]
+    #[arg(long, value_name = "FILE", requires = PLACE_OF_KEY)]
     certificate: Option<PathBuf>,
-    /// Where to put the new key, in place of --out-dir
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["out_dir", "key_file"],
-        required_unless_present_any = ["out_dir", "key_file"])]
-    key_out: Option<PathBuf>,
     #[command(flatten)]
-    passphrase: PassphraseArguments,
+    credential: CredentialArguments,
     /// How to tell what was made
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -70,34 +59,20 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let service = Service::MerchantTokenization;
-    let existing = arguments.key_file.as_deref().map(|path| read_key(path, &arguments.passphrase)).transpose()?;
-    let kind = arguments.key.unwrap_or(KeyKind::P256);
-    let public_key = existing.as_ref().map_or_else(|| kind.public_key(), |key| key.public_key().clone());
-    service.admits(&public_key).map_err(refused)?;
+    let key = arguments.credential.key(service, arguments.key.unwrap_or(KeyKind::P256))?;
     let subject = merchant_subject(&arguments.common_name).map_err(refused)?;
     let validity = validity(arguments.days, SystemTime::now())?;
-    let files = CredentialFiles::at(
-        arguments.out_dir.as_deref(),
-        CERTIFICATE,
-        arguments.certificate.as_deref(),
-        arguments.key_out.as_deref(),
-        arguments.key_file.as_deref(),
-    )?;
-    let passphrase = if existing.is_some() { None } else { arguments.passphrase.of_new_key()? };
-
-    let key = existing.map_or_else(|| KeyPair::generate(kind), Ok)?;
-    let certificate = SelfSigned::new(&subject, &key, validity)?;
+    let credential = arguments.credential.begin(key, CERTIFICATE, arguments.certificate.as_deref())?;
+    let certificate = SelfSigned::new(&subject, credential.key(), validity)?;
     let CertificateFacts { serial, sha256, .. } = CertificateFacts::from_der(certificate.der())?;
-    files.write(&certificate.to_pem(), &key, passphrase.as_ref())?;
+    credential.write(&certificate.to_pem())?;
 
     CredentialReport {
         service,
         environment: None,
         subject: &subject,
-        key: &key,
-        key_file: files.key(),
-        encrypted: passphrase.is_some(),
-        made: Made::Certificate { path: files.made(), serial, sha256, validity },
+        credential: &credential,
+        made: Made::Certificate { serial, sha256, validity },
         warnings: Vec::new(),
         next: next(),
     }

@@ -1,18 +1,19 @@
 //! What is said of a key, and of the request or certificate that was made for it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde::Serialize;
 
 use super::color::{GOOD, HEADING, WARNING, styled};
+use super::credential::Credential;
 use super::credential_files::KeyFile;
 use super::wrapping::wrapped;
 use super::{Error, say};
+use crate::pki::Subject;
 use crate::pki::facts::minute;
 use crate::pki::identity::Fingerprint;
 use crate::pki::self_signed::Validity;
-use crate::pki::{KeyPair, Subject};
 use crate::thales::client_identity::{EnvironmentCode, Refusal, Service};
 
 /// Where the value of a line begins.
@@ -35,12 +36,8 @@ pub(super) struct CredentialReport<'a> {
     pub(super) service: Service,
     pub(super) environment: Option<EnvironmentCode>,
     pub(super) subject: &'a Subject,
-    pub(super) key: &'a KeyPair,
-    pub(super) key_file: &'a KeyFile,
-    /// Whether the new key is.
-    pub(super) encrypted: bool,
-    /// The request or certificate.
-    pub(super) made: Made<'a>,
+    pub(super) credential: &'a Credential,
+    pub(super) made: Made,
     /// What deserves a look.
     pub(super) warnings: Vec<String>,
     /// What to do next.
@@ -48,22 +45,16 @@ pub(super) struct CredentialReport<'a> {
 }
 
 /// What was made for the key.
-pub(super) enum Made<'a> {
-    Request(&'a Path),
-    Certificate { path: &'a Path, serial: String, sha256: Fingerprint, validity: Validity },
+pub(super) enum Made {
+    Request,
+    Certificate { serial: String, sha256: Fingerprint, validity: Validity },
 }
 
-impl Made<'_> {
+impl Made {
     fn name(&self) -> &'static str {
         match self {
-            Self::Request(_) => "request",
+            Self::Request => "request",
             Self::Certificate { .. } => "certificate",
-        }
-    }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Request(path) | Self::Certificate { path, .. } => path,
         }
     }
 }
@@ -85,9 +76,9 @@ impl CredentialReport<'_> {
         let environment = self.environment.map(|found| format!(", {}", found.title())).unwrap_or_default();
         let (name, service) = (self.made.name(), self.service.title());
         let mut text = format!("{} a {name} for {service}{environment}\n", styled(GOOD, "Made:"));
-        line(&mut text, name, &self.made.path().display().to_string());
-        let key = match self.key_file {
-            KeyFile::New(path) if self.encrypted => {
+        line(&mut text, name, &self.credential.made().display().to_string());
+        let key = match self.credential.key_file() {
+            KeyFile::New(path) if self.credential.is_encrypted() => {
                 format!("{} (encrypted: PBKDF2-HMAC-SHA256, AES-256-CBC; mode 0600)", path.display())
             }
             KeyFile::New(path) => format!("{} (not encrypted; mode 0600)", path.display()),
@@ -98,9 +89,10 @@ impl CredentialReport<'_> {
         for piece in [label("subject").as_str(), &broken_name(&self.subject.to_string()), "\n"] {
             text.push_str(piece);
         }
-        line(&mut text, "key", &self.key.public_key().to_string());
-        line(&mut text, "  its SHA-256", &self.key.public_key_sha256().to_string());
-        line(&mut text, "signature", self.key.signature_name());
+        let key = self.credential.key();
+        line(&mut text, "key", &key.public_key().to_string());
+        line(&mut text, "  its SHA-256", &key.public_key_sha256().to_string());
+        line(&mut text, "signature", key.signature_name());
         if let Made::Certificate { serial, sha256, validity, .. } = &self.made {
             line(&mut text, "serial number", serial);
             line(&mut text, "SHA-256", &sha256.to_string());
@@ -123,7 +115,7 @@ impl CredentialReport<'_> {
 
     fn fields(&self) -> Fields {
         let (certificate_serial, certificate_sha256, not_before, not_after) = match &self.made {
-            Made::Request(_) => (None, None, None, None),
+            Made::Request => (None, None, None, None),
             Made::Certificate { serial, sha256, validity, .. } => (
                 Some(serial.clone()),
                 Some(sha256.to_string()),
@@ -131,22 +123,23 @@ impl CredentialReport<'_> {
                 Some(validity.not_after.as_secs()),
             ),
         };
-        let (key_file, key_is_new, key_is_encrypted) = match self.key_file {
-            KeyFile::New(path) => (path, true, Some(self.encrypted)),
+        let (key_file, key_is_new, key_is_encrypted) = match self.credential.key_file() {
+            KeyFile::New(path) => (path, true, Some(self.credential.is_encrypted())),
             KeyFile::Existing(path) => (path, false, None),
         };
+        let key = self.credential.key();
         Fields {
             product: self.service.name(),
             environment: self.environment.map(EnvironmentCode::code),
             made: self.made.name(),
-            file: self.made.path().to_owned(),
+            file: self.credential.made().to_owned(),
             key_file: key_file.clone(),
             key_is_new,
             key_is_encrypted,
             subject: self.subject.to_string(),
-            key: self.key.public_key().to_string(),
-            public_key_sha256: self.key.public_key_sha256().to_string(),
-            signature: self.key.signature_name(),
+            key: key.public_key().to_string(),
+            public_key_sha256: key.public_key_sha256().to_string(),
+            signature: key.signature_name(),
             certificate_serial,
             certificate_sha256,
             not_before,

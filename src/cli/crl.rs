@@ -1,25 +1,26 @@
 //! `issuer-host crl`: the revocation list of a customer's own CA.
 
+mod revoked;
+mod show;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use rustls_pki_types::{CertificateDer, UnixTime};
-use serde_json::json;
+use revoked::Revoked;
+use rustls_pki_types::UnixTime;
 
 use super::authority::{AuthorityFiles, warn};
 use super::replaced_file::ReplacedFile;
 use super::tls_files::read;
 use super::wrapping::wrapped;
 use super::{Error, say};
-use crate::pki::CertificateFacts;
 use crate::pki::facts::minute;
-use crate::pki::issuing::{Issues, IssuingAuthority, SerialNumber};
-use crate::pki::pem::{encoded, located_certificates};
+use crate::pki::issuing::{Issues, IssuingAuthority};
+use crate::pki::pem::encoded;
+use crate::pki::revocation::CrlFile;
 use crate::pki::revocation::issuing::{ListDraft, RevocationReason, SignedList};
-use crate::pki::revocation::{CrlFile, ListScope};
-use crate::pki::signature::{Issuance, issuance};
 use crate::tls::now;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -44,7 +45,7 @@ pub(super) struct Arguments {
     /// Make the first list, where there is none
     #[arg(long, conflicts_with = "list")]
     new: bool,
-    /// A certificate of your CA (PEM), or its serial number in hexadecimal digits; may be given again
+    /// A certificate of your CA (PEM), or its serial number in hexadecimal digits, a positive number always; may be given again
     #[arg(long = "revoke", value_name = "FILE|SERIAL", conflicts_with = "list")]
     revoked: Vec<String>,
     /// Why they are revoked
@@ -112,15 +113,6 @@ enum Format {
     Json,
 }
 
-/// A certificate that is to be revoked.
-struct Revoked {
-    serial: SerialNumber,
-    /// A leaf's or a CA's, where a certificate was given.
-    kind: Option<ListScope>,
-    /// What it is called in messages.
-    shown: String,
-}
-
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let now = now();
     match &arguments.ca_key {
@@ -132,14 +124,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
             };
             update(arguments, &files.load(Issues::RevocationLists, now)?, now)?;
         }
-        _ => show(arguments, now)?,
+        _ => show::show(signed(arguments, &read(&arguments.ca)?, now)?, arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn update(arguments: &Arguments, authority: &IssuingAuthority, now: UnixTime) -> Result<(), Error> {
     let shown = arguments.out.display();
-    let of = |given: &String| revoked(given, authority);
+    let of = |given: &String| Revoked::named(given, authority);
     let all = arguments.revoked.iter().map(of).collect::<Result<Vec<_>, _>>()?;
     // From here on nobody else adds to the list that is read.
     let file = ReplacedFile::begin(&arguments.out)?;
@@ -200,143 +192,10 @@ fn update(arguments: &Arguments, authority: &IssuingAuthority, now: UnixTime) ->
     Ok(())
 }
 
-/// What `--revoke` names. A file goes before a serial number.
-fn revoked(given: &str, authority: &IssuingAuthority) -> Result<Revoked, Error> {
-    let path = PathBuf::from(given);
-    if !path.exists() {
-        let serial =
-            SerialNumber::from_hex(given).map_err(|error| format!("--revoke: there is no such file, and {error}"))?;
-        if serial.to_string() == authority.facts().serial && authority.facts().self_issued {
-            return Err(own_list(given));
-        }
-        return Ok(Revoked { serial, kind: None, shown: "the certificate".to_owned() });
-    }
-    let (der, facts, place) = of_file(given, &read(&path)?, authority)?;
-    let serial = SerialNumber::of_certificate(&der).ok_or_else(|| {
-        format!(
-            "{given}: the serial number of {} is zero or has more than 20 octets; no list can hold it",
-            facts.subject
-        )
-    })?;
-    let kind = if facts.is_ca { ListScope::Authorities } else { ListScope::EndEntities };
-    Ok(Revoked { serial, kind: Some(kind), shown: format!("{}{place}", facts.subject) })
-}
-
-/// A certificate, what it says, and, where there are others beside it, which one it is.
-type Chosen = (CertificateDer<'static>, CertificateFacts, String);
-
-/// The certificate of a file; of several the one that the CA has issued, where only one is.
-fn of_file(given: &str, pem: &[u8], authority: &IssuingAuthority) -> Result<Chosen, Error> {
-    let told = |error: &dyn std::fmt::Display| format!("{given}: {error}");
-    let mut all = Vec::new();
-    for (line, der) in located_certificates(pem).map_err(|error| told(&error))? {
-        let facts = CertificateFacts::from_der(&der).map_err(|error| told(&format_args!("line {line}: {error}")))?;
-        all.push((line, der, facts));
-    }
-    let count = all.len();
-    if count > 1 {
-        all.retain(|(_, der, facts)| is_issued(der, facts, authority));
-    }
-    let ca = &authority.facts().subject;
-    match <[_; 1]>::try_from(all) {
-        Ok([(_, der, facts)]) if count == 1 => {
-            of_authority(given, &der, &facts, authority)?;
-            Ok((der, facts, String::new()))
-        }
-        Ok([(line, der, facts)]) => {
-            Ok((der, facts, format!(" (line {line} of {given}, the one of its {count} that the CA has issued)")))
-        }
-        Err(_) if count == 0 => Err(format!("{given}: there is no certificate in it").into()),
-        Err(none) if none.is_empty() => {
-            Err(format!("{given}: none of the {count} certificates in it was issued by {ca}").into())
-        }
-        Err(several) => {
-            let several: Vec<String> =
-                several.iter().map(|(line, _, facts)| format!("{} (line {line})", facts.subject)).collect();
-            Err(format!(
-                "{given}: {} of the {count} certificates in it were issued by {ca}: {}; give each that is to be revoked a file of its own",
-                several.len(),
-                several.join(", ")
-            )
-            .into())
-        }
-    }
-}
-
-/// Whether the CA has issued it, and it is not the CA itself.
-fn is_issued(der: &[u8], facts: &CertificateFacts, authority: &IssuingAuthority) -> bool {
-    facts.public_key_der != authority.facts().public_key_der
-        && issuance(der, facts, authority.facts()) == Issuance::Proven
-}
-
-/// Why the only certificate of a file is not the CA's to revoke, if it is not.
-fn of_authority(given: &str, der: &[u8], facts: &CertificateFacts, authority: &IssuingAuthority) -> Result<(), Error> {
-    if facts.public_key_der == authority.facts().public_key_der {
-        return Err(own_list(given));
-    }
-    match issuance(der, facts, authority.facts()) {
-        Issuance::Proven => Ok(()),
-        Issuance::OtherIssuer => Err(format!(
-            "{given}: {} was issued by {}, and not by {}, whose list tells of its own certificates alone",
-            facts.subject,
-            facts.issuer,
-            authority.facts().subject
-        )
-        .into()),
-        Issuance::BadSignature | Issuance::UnsupportedAlgorithm => Err(format!(
-            "{given}: {} bears the name of {} as its issuer, but not the signature of its key",
-            facts.subject,
-            authority.facts().subject
-        )
-        .into()),
-    }
-}
-
-fn own_list(given: &str) -> Error {
-    format!("{given} is the CA itself, and no CA is revoked by its own list: take it out of client_ca").into()
-}
-
 /// The list that is there, signed by one of `authorities` (PEM).
 fn signed(arguments: &Arguments, authorities: &[u8], now: UnixTime) -> Result<SignedList, Error> {
     let label = arguments.out.display().to_string();
     let bytes = read(&arguments.out)?;
     SignedList::read(&CrlFile { label: &label, bytes: &bytes }, authorities, now)
         .map_err(|error| format!("{label}: {error}").into())
-}
-
-fn show(arguments: &Arguments, now: UnixTime) -> Result<(), Error> {
-    let SignedList { list, entries, warnings, .. } = signed(arguments, &read(&arguments.ca)?, now)?;
-    for warning in warnings {
-        warn(&format!("{}: {warning}", arguments.out.display()));
-    }
-    let number = list.number.as_ref().map(ToString::to_string);
-    if arguments.format == Format::Json {
-        let entries = entries
-            .iter()
-            .map(|entry| json!({ "serial": entry.serial, "revoked": rfc3339(entry.revoked), "reason": entry.reason }));
-        let shown = json!({
-            "issuer": list.issuer,
-            "number": number,
-            "this_update": rfc3339(list.this_update),
-            "next_update": rfc3339(list.next_update),
-            "sha256": list.sha256.to_string(),
-            "revoked": entries.collect::<Vec<_>>(),
-        });
-        return Ok(say(shown)?);
-    }
-    let line = |label: &str, words: &str| say(wrapped(&format!("{label:13}{words}"), 13));
-    line("issuer", &list.issuer)?;
-    line("number", number.as_deref().unwrap_or("none"))?;
-    line("made at", &minute(list.this_update))?;
-    line("expires at", &minute(list.next_update))?;
-    line("revoked", &entries.len().to_string())?;
-    for entry in entries {
-        let reason = entry.reason.map(|reason| format!(", {reason}")).unwrap_or_default();
-        say(format_args!("  {} at {}{reason}", entry.serial, minute(entry.revoked)))?;
-    }
-    Ok(())
-}
-
-fn rfc3339(time: UnixTime) -> String {
-    humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + Duration::from_secs(time.as_secs())).to_string()
 }

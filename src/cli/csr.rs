@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::Error;
-use super::credential_files::CredentialFiles;
+use super::credential::{CredentialArguments, PLACE_OF_KEY};
 use super::credential_report::{CredentialReport, Format, Made, refused};
-use super::passphrase::PassphraseArguments;
-use super::private_key::{key_kind, read_key};
+use super::private_key::key_kind;
 use crate::files;
 use crate::pki::facts::PublicKey;
 use crate::pki::subject::Part;
-use crate::pki::{CertificateFacts, KeyKind, KeyPair, Request, Subject, pem};
+use crate::pki::{CertificateFacts, KeyKind, Request, Subject, pem};
 use crate::thales::client_identity::{CommonName, EnvironmentCode, Holder, Identifier, Service, check_renewed};
 
 mod words;
@@ -39,7 +38,7 @@ Examples:
     issuer-host csr --product d1 --renew client.pem --out-dir d1-renewed";
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, group = clap::ArgGroup::new("place").args(["out_dir", "csr"]).required(true))]
 pub(super) struct Arguments {
     /// Whom it is for: xpay (you are a token service provider), d1 (a merchant gateway)
     #[arg(long, value_parser = service, value_name = "xpay|d1")]
@@ -74,67 +73,44 @@ pub(super) struct Arguments {
     ])]
     renew: Option<PathBuf>,
     /// The kind of the new key: ecdsa-p256 (default, but in a renewal: as before) or rsa-4096
-    #[arg(long, value_parser = key_kind, conflicts_with = "key_file", value_name = "KIND")]
+    #[arg(long, value_parser = key_kind, value_name = "KIND")]
     key: Option<KeyKind>,
-    /// A private key to use, in place of a new one
-    #[arg(long, value_name = "FILE")]
-    key_file: Option<PathBuf>,
-    /// Where to put client.csr and client-key.pem
-    #[arg(long, value_name = "DIR")]
-    out_dir: Option<PathBuf>,
     /// Where to put the request, in place of --out-dir
-    #[arg(long, value_name = "FILE", conflicts_with = "out_dir", required_unless_present = "out_dir")]
+    #[arg(long, value_name = "FILE", requires = PLACE_OF_KEY)]
     csr: Option<PathBuf>,
-    /// Where to put the new key, in place of --out-dir
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["out_dir", "key_file"],
-        required_unless_present_any = ["out_dir", "key_file"])]
-    key_out: Option<PathBuf>,
     #[command(flatten)]
-    passphrase: PassphraseArguments,
+    credential: CredentialArguments,
     /// How to tell what was made
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    let service = arguments.product;
     let renewed = arguments.renew.as_deref().map(subject_of).transpose()?;
-    let existing = arguments.key_file.as_deref().map(|path| read_key(path, &arguments.passphrase)).transpose()?;
     let kind = arguments.key.unwrap_or_else(|| default_kind(renewed.as_ref()));
     // All that could be wrong is looked at before a key is made, which takes a while, and before anything is written.
-    let public_key = existing.as_ref().map_or_else(|| kind.public_key(), |key| key.public_key().clone());
-    arguments.product.admits(&public_key).map_err(refused)?;
+    let key = arguments.credential.key(service, kind)?;
     let (subject, common_name) = match renewed {
         Some(subject) => {
-            let name = CommonName::of_subject(arguments.product, &subject, &public_key).map_err(refused)?;
+            let name = CommonName::of_subject(service, &subject, &key.public_key()).map_err(refused)?;
             check_renewed(&subject).map_err(refused)?;
             (subject, name)
         }
-        None => arguments.new_subject(&public_key)?,
+        None => arguments.new_subject(&key.public_key())?,
     };
-    let files = CredentialFiles::at(
-        arguments.out_dir.as_deref(),
-        REQUEST,
-        arguments.csr.as_deref(),
-        arguments.key_out.as_deref(),
-        arguments.key_file.as_deref(),
-    )?;
-    let passphrase = if existing.is_some() { None } else { arguments.passphrase.of_new_key()? };
+    let credential = arguments.credential.begin(key, REQUEST, arguments.csr.as_deref())?;
+    let request = Request::new(&subject, credential.key())?;
+    credential.write(&request.to_pem())?;
 
-    let key = existing.map_or_else(|| KeyPair::generate(kind), Ok)?;
-    let request = Request::new(&subject, &key)?;
-    files.write(&request.to_pem(), &key, passphrase.as_ref())?;
-
-    let default_tail = arguments.renew.is_none() && arguments.cn_template == CommonName::default_template();
     CredentialReport {
-        service: arguments.product,
+        service,
         environment: common_name.environment(),
         subject: &subject,
-        key: &key,
-        key_file: files.key(),
-        encrypted: passphrase.is_some(),
-        made: Made::Request(files.made()),
-        warnings: words::warnings(arguments.product, default_tail),
-        next: words::next(arguments.product),
+        credential: &credential,
+        made: Made::Request,
+        warnings: words::warnings(service, &common_name, arguments.renew.is_some()),
+        next: words::next(service),
     }
     .say(arguments.format)?;
     Ok(ExitCode::SUCCESS)

@@ -8,6 +8,7 @@ mod client_cert;
 mod color;
 mod completions;
 mod configuration;
+mod credential;
 mod credential_files;
 mod credential_report;
 mod crl;
@@ -38,6 +39,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use color::Color;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use wrapping::wrapped;
 
 /// The exit code for a bad configuration: `EX_CONFIG` of sysexits.h.
 const EXIT_CONFIGURATION: u8 = 78;
@@ -123,7 +125,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Man(arguments) => man::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {
-        complain(format_args!("issuer-host: {error}"));
+        complain_of(error);
         ExitCode::FAILURE
     })
 }
@@ -141,7 +143,14 @@ fn complain(line: impl Display) {
     let _ = writeln!(anstream::stderr().lock(), "{line}");
 }
 
-/// What ends a command with exit code 1 and one line.
+/// Writes what ends a command to standard error, in lines of at most 100 columns.
+fn complain_of(problem: impl Display) {
+    for line in format!("issuer-host: {problem}").lines() {
+        complain(wrapped(line, 2));
+    }
+}
+
+/// What ends a command with exit code 1 and a few words.
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// The signals that ask for the end, caught from the moment that this exists.

@@ -114,19 +114,16 @@ fn tell(
     } else {
         line("client_ca", &format!("a file with nothing but {} of {ca} (O5)", authority.place()))?;
     }
-    line(
-        "",
-        "Whoever this CA has signed, and will sign, is admitted: use a CA for this alone. Where it signs others too,",
-    )?;
+    let alone =
+        "Whoever this CA has signed, and will sign, is admitted: use a CA for this alone. Where it signs others too,";
     match allowing(&facts.subject_der) {
         Ok(setting) => {
-            line("", "narrow the door in the configuration:")?;
+            line("", &format!("{alone} narrow the door in the configuration:"))?;
             say(format_args!("{:MARGIN$}{setting}", ""))?;
         }
         Err(reason) => {
-            let words =
-                format!("narrow the door by client_subject in the configuration; no line is given here: {reason}.");
-            line("", &words)?;
+            let how = "narrow the door by client_subject in the configuration; no line is given here";
+            line("", &format!("{alone} {how}: {reason}."))?;
         }
     }
     Ok(())

@@ -4,7 +4,7 @@
 const WIDTH: usize = 100;
 
 /// `line` as lines of at most 100 columns, as far as words allow; all but the first begin with `margin` blanks. Blanks between
-/// words stay as they are.
+/// words stay as they are. What stands between two backquotes is a word: a command that is to be copied.
 pub(super) fn wrapped(line: &str, margin: usize) -> String {
     let mut text = String::new();
     let mut column = 0;
@@ -12,8 +12,8 @@ pub(super) fn wrapped(line: &str, margin: usize) -> String {
     let mut rest = line;
     while !rest.is_empty() {
         let blanks = rest.len() - rest.trim_start_matches(' ').len();
-        let word_end = rest.get(blanks..).and_then(|word| word.find(' ')).map_or(rest.len(), |end| blanks + end);
-        let (piece, after) = rest.split_at(word_end);
+        let word = rest.get(blanks..).unwrap_or_default();
+        let (piece, after) = rest.split_at(blanks + length(word));
         let columns = piece.chars().count();
         if column + columns > WIDTH && !text.trim().is_empty() && blanks < columns {
             let word = piece.trim_start_matches(' ');
@@ -28,6 +28,25 @@ pub(super) fn wrapped(line: &str, margin: usize) -> String {
         rest = after;
     }
     text
+}
+
+/// How long the first word of a text is, in bytes.
+fn length(text: &str) -> usize {
+    let mut end = 0;
+    loop {
+        let rest = text.get(end..).unwrap_or_default();
+        let (blank, quote) = (rest.find(' '), rest.find('`'));
+        match (blank, quote) {
+            (Some(blank), Some(quote)) if quote < blank => {
+                let behind = quote + 1;
+                // A lone one quotes nothing.
+                let Some(closing) = rest.get(behind..).and_then(|quoted| quoted.find('`')) else { return end + blank };
+                end += behind + closing + 1;
+            }
+            (Some(blank), _) => return end + blank,
+            (None, _) => return text.len(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -46,5 +65,15 @@ mod tests {
         let long = "x".repeat(300);
         assert_eq!(wrapped(&long, 4), long);
         assert_eq!(wrapped(&format!("a {long} b"), 1), format!("a\n {long}\n b"));
+    }
+    #[test]
+    fn a_command_is_never_broken_and_a_lone_backquote_is_a_character() {
+        let command = "`openssl pkey -in FILE -out DECRYPTED`,";
+        let text = wrapped(&format!("{} {command} and {}", "x".repeat(80), "y".repeat(60)), 2);
+        assert_eq!(text, format!("{}\n  {command} and\n  {}", "x".repeat(80), "y".repeat(60)));
+        let words = ["word"; 40].join(" ");
+        assert!(wrapped(&format!("a`b {words}"), 0).lines().all(|line| line.len() <= 100));
+        assert_eq!(length("`a b``c d` e"), 10);
+        assert_eq!(length("a `b c`"), 1);
     }
 }

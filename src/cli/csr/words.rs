@@ -1,18 +1,21 @@
 //! What is said of a request beside its facts.
 
-use crate::thales::client_identity::Service;
+use crate::thales::client_identity::{CommonName, Service};
 
 /// What deserves a look.
-pub(super) fn warnings(service: Service, default_tail: bool) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if service == Service::D1 && default_tail {
-        warnings.push(
-            "of D1's common names only the beginning is published; what follows the merchantGatewayId here is xPay's. \
-             Compare it with the one that the portal shows, and where it differs say so with --cn-template."
-                .to_owned(),
-        );
+pub(super) fn warnings(service: Service, common_name: &CommonName, renewed: bool) -> Vec<String> {
+    if service != Service::D1 || !common_name.ends_as_for_xpay() {
+        return Vec::new();
     }
-    warnings
+    let what_to_do = if renewed {
+        "where it differs, or the certificate is one for xPay, make a new request with --cn-template, without --renew."
+    } else {
+        "where it differs say so with --cn-template."
+    };
+    vec![format!(
+        "of D1's common names only the beginning is published; what follows the merchantGatewayId here is xPay's. Compare it with \
+         the one that the portal shows, and {what_to_do}"
+    )]
 }
 
 /// What to do next.

@@ -19,14 +19,13 @@ use std::time::{Duration, SystemTime};
 
 use clap::ValueEnum;
 use plan::{NoPlan, Plan};
-use step::{Part, Step};
+use step::{Part, Step, Verdict};
 use steps::Probe;
 use target::{Target, checked_path};
 
 use super::color::{FAINT, HEADING, styled};
 use super::tls_files::ClientFiles;
-use super::wrapping::wrapped;
-use super::{EXIT_USAGE, Error, complain, say};
+use super::{EXIT_USAGE, Error, complain_of, say};
 use crate::thales::Requirement;
 use crate::thales::inbound::{InboundEnvironment, InboundProduct};
 use crate::tls::now;
@@ -149,7 +148,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Ok(plan) => plan,
         Err(NoPlan::File(error)) => return Err(error),
         Err(NoPlan::Usage(words)) => {
-            complain(wrapped(&format!("issuer-host: {words}"), 2));
+            complain_of(words);
             return Ok(ExitCode::from(EXIT_USAGE));
         }
     };
@@ -159,7 +158,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
 
 async fn rounds(arguments: &Arguments, plan: &Plan) -> Result<ExitCode, Error> {
     let mut probe = Probe::new(plan);
-    let mut good = 0;
+    let (mut warned, mut failed) = (0, 0);
     for number in 1..=arguments.times {
         if number > 1 {
             tokio::time::sleep(arguments.every).await;
@@ -180,12 +179,18 @@ async fn rounds(arguments: &Arguments, plan: &Plan) -> Result<ExitCode, Error> {
                 say(format_args!("\n{}", report::conclusion(&steps, &plan.target.authority())))?;
             }
         }
-        good += u32::from(!steps.iter().any(Step::failed));
+        if steps.iter().any(Step::failed) {
+            failed += 1;
+        } else if steps.iter().any(|step| step.verdict == Verdict::Warning) {
+            warned += 1;
+        }
     }
-    if arguments.times > 1 && arguments.format == Format::Text {
-        say(format_args!("\n{good} of {} rounds went through.", arguments.times))?;
+    let times = arguments.times;
+    if times > 1 && arguments.format == Format::Text {
+        let passed = times - warned - failed;
+        say(format_args!("\n{times} rounds: {passed} passed, {warned} with warnings, {failed} failed."))?;
     }
-    Ok(if good == arguments.times { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn heading(arguments: &Arguments, plan: &Plan, number: u32, at: SystemTime) -> String {

@@ -115,14 +115,14 @@ impl CommonName {
             return refused(format!("must begin with {start} for a key of the kind {key}"));
         };
         let pieces: Vec<&str> = rest.split('/').collect();
-        // One example of Thales' has TSH where the others have TSP.
-        let tail = |tail: &str| tail.strip_prefix("TSP.").or_else(|| tail.strip_prefix("TSH.")).and_then(code);
         let environment = match (service, pieces.as_slice()) {
             (_, ["", ..]) => return refused("has no identifier".to_owned()),
-            (Service::Xpay, [_, "TSH", last]) if tail(last).is_some() => tail(last),
-            (Service::Xpay, _) => {
-                return refused(format!("must be {start}<tspId>/TSH/TSP.PPR, or PRD at its end for production"));
-            }
+            (Service::Xpay, pieces) => match environment_of_xpay(pieces) {
+                None => {
+                    return refused(format!("must be {start}<tspId>/TSH/TSP.PPR, or PRD at its end for production"));
+                }
+                found => found,
+            },
             // Its tail is not published: whatever stands there after a dot or a slash is looked at.
             (_, pieces) => pieces.iter().skip(1).flat_map(|piece| piece.split('.')).find_map(code),
         };
@@ -135,10 +135,26 @@ impl CommonName {
         &self.text
     }
 
+    /// Whether what follows the identifier is what xPay publishes.
+    #[must_use]
+    pub fn ends_as_for_xpay(&self) -> bool {
+        let pieces: Vec<&str> = self.text.split('/').skip(1).collect();
+        environment_of_xpay(&pieces).is_some()
+    }
+
     /// The environment whose code it bears, where it bears one.
     #[must_use]
     pub fn environment(&self) -> Option<EnvironmentCode> {
         self.environment
+    }
+}
+
+/// The environment of a CN of xPay's, in its pieces from the identifier on.
+fn environment_of_xpay(pieces: &[&str]) -> Option<EnvironmentCode> {
+    match pieces {
+        // One example of Thales' has TSH where the others have TSP.
+        [_, "TSH", last] => last.strip_prefix("TSP.").or_else(|| last.strip_prefix("TSH.")).and_then(code),
+        _ => None,
     }
 }
 
