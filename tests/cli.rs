@@ -23,7 +23,7 @@ mod client_cert;
 #[path = "cli/crl.rs"]
 mod crl;
 
-#[path = "cli/csr.rs"]
+#[path = "cli/csr/mod.rs"]
 mod csr;
 
 #[path = "cli/dns.rs"]
@@ -35,7 +35,7 @@ mod explain;
 #[path = "cli/inbox.rs"]
 mod inbox;
 
-#[path = "cli/probe.rs"]
+#[path = "cli/probe/mod.rs"]
 mod probe;
 
 #[path = "cli/readiness.rs"]

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rcgen::KeyUsagePurpose;
 
+use super::csr::words_of;
 use super::pki::{Authority, Spec, der, pem};
 use super::sign::{Desk, P256};
 use super::{HOST, Operator, text_of};
@@ -32,7 +33,7 @@ fn crl(desk: &Desk, more: &[&str]) -> String {
 fn is_refused(desk: &Desk, more: &[&str], words: &str) {
     let before = fs::read(desk.path().join("ca.crl")).ok();
     let output = try_crl(desk, more);
-    let text = text_of(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = words_of(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains(words), "{words:?} is missing: {text}");
     assert_eq!(fs::read(desk.path().join("ca.crl")).ok(), before, "{text}");

@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose};
 use tempfile::TempDir;
 
+use super::csr::words_of;
 use super::pki::{Authority, Spec, pem};
 use super::{run, text_of};
 
@@ -97,7 +98,7 @@ pub(crate) const SUBJECT: &str = "/C=FR/O=Thales/OU=TSH/OU=Payments/CN=TLSMA-ECD
 #[track_caller]
 fn is_refused(desk: &Desk, more: &[&str], words: &str) {
     let output = desk.try_sign("thales", more);
-    let text = text_of(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = words_of(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains(words), "{words:?} is missing: {text}");
     assert!(!desk.path().join("thales.pem").exists(), "{text}");
@@ -161,6 +162,12 @@ fn the_subject_and_the_key_are_the_request_s_octet_by_octet() {
 fn it_says_what_to_send_back_and_what_to_trust() {
     let desk = Desk::new();
     desk.request("thales", P256, "/O=Thales/CN=TLSMA-ECDSA\\/0042\\/TSH");
+    let told = text_of(&desk.try_sign("thales", &[]));
+    assert!(
+        told.contains("Where\n             it signs others too, narrow the door in the configuration:\n"),
+        "{told}"
+    );
+    fs::remove_file(desk.path().join("thales.pem")).unwrap();
     let words = desk.sign("thales", &[]);
     for piece in [
         "certificate CN=TLSMA-ECDSA/0042/TSH,O=Thales",
@@ -174,7 +181,7 @@ fn it_says_what_to_send_back_and_what_to_trust() {
     assert_eq!(desk.read("thales.pem").matches("BEGIN CERTIFICATE").count(), 1);
     let again = desk.try_sign("thales", &[]);
     assert_eq!(again.status.code(), Some(1), "{}", text_of(&again));
-    assert!(text_of(&again).contains("nothing is overwritten"), "{}", text_of(&again));
+    assert!(words_of(&again).contains("nothing is overwritten"), "{}", text_of(&again));
 }
 
 #[test]

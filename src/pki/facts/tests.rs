@@ -66,7 +66,7 @@ fn alternative_names_are_printed_so_that_none_can_pass_for_two() {
     ];
     let names = Minted::self_signed(params).facts().subject_alt_names;
     let expected = [
-        r"DNS:a.example\2C\20DNS:b.example",
+        r"DNS:a.example\2C DNS:b.example",
         "URI:spiffe://thales/tsh",
         "email:ops@bank.example",
         "IP:192.0.2.7",
