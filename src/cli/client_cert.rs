@@ -9,7 +9,7 @@ use rustls_pki_types::UnixTime;
 use super::Error;
 use super::credential::{CredentialArguments, PLACE_OF_KEY};
 use super::credential_report::{CredentialReport, Format, Made, refused};
-use super::private_key::key_kind;
+use super::names::key_kinds;
 use crate::pki::self_signed::Validity;
 use crate::pki::{CertificateFacts, KeyKind, SelfSigned};
 use crate::thales::client_identity::{MOST_DAYS, Service, check_days, merchant_subject};
@@ -42,7 +42,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     common_name: String,
     /// The kind of the new key: ecdsa-p256 (default), ecdsa-p384 or rsa-2048
-    #[arg(long, value_parser = key_kind, value_name = "KIND")]
+    #[arg(long, value_parser = key_kinds(Service::MerchantTokenization), value_name = "KIND", hide_possible_values = true)]
     key: Option<KeyKind>,
     /// How long it is valid: at most 730 days, two years
     #[arg(long, default_value_t = MOST_DAYS, value_name = "DAYS")]

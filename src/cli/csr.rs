@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::Error;
 use super::credential::{CredentialArguments, PLACE_OF_KEY};
 use super::credential_report::{CredentialReport, Format, Made, refused};
-use super::private_key::key_kind;
+use super::names::{environment_codes, key_kinds, signing_services};
 use crate::files;
 use crate::pki::facts::PublicKey;
 use crate::pki::subject::Part;
@@ -41,13 +41,14 @@ Examples:
 #[command(after_help = EXAMPLES, group = clap::ArgGroup::new("place").args(["out_dir", "csr"]).required(true))]
 pub(super) struct Arguments {
     /// Whom it is for: xpay (you are a token service provider), d1 (a merchant gateway)
-    #[arg(long, value_parser = service, value_name = "xpay|d1")]
+    #[arg(long, value_parser = signing_services(), value_name = "xpay|d1", hide_possible_values = true)]
     product: Service,
     /// What Thales calls you: tspId (xPay), merchantGatewayId (D1)
     #[arg(long, required_unless_present = "renew", value_name = "ID")]
     id: Option<String>,
     /// Thales' environment: ppr (pre-production), prd (production)
-    #[arg(long, required_unless_present = "renew", value_name = "ppr|prd")]
+    #[arg(long, required_unless_present = "renew", value_parser = environment_codes(), value_name = "ppr|prd",
+        hide_possible_values = true)]
     environment: Option<String>,
     /// C: two letters
     #[arg(long, required_unless_present = "renew", value_name = "CC")]
@@ -73,7 +74,7 @@ pub(super) struct Arguments {
     ])]
     renew: Option<PathBuf>,
     /// The kind of the new key: ecdsa-p256 (default, but in a renewal: as before) or rsa-4096
-    #[arg(long, value_parser = key_kind, value_name = "KIND")]
+    #[arg(long, value_parser = key_kinds(Service::Xpay), value_name = "KIND", hide_possible_values = true)]
     key: Option<KeyKind>,
     /// Where to put the request, in place of --out-dir
     #[arg(long, value_name = "FILE", requires = PLACE_OF_KEY)]
@@ -154,16 +155,4 @@ fn subject_of(path: &Path) -> Result<Subject, Error> {
 fn default_kind(renewed: Option<&Subject>) -> KeyKind {
     let names = renewed.map(|subject| subject.texts(Part::CommonName)).unwrap_or_default();
     if names.iter().any(|name| name.starts_with("TLSMA-RSA/")) { KeyKind::Rsa4096 } else { KeyKind::P256 }
-}
-
-/// Reads a service as clap wants it: an error ends with exit code 2.
-fn service(name: &str) -> Result<Service, String> {
-    match name.to_ascii_lowercase().as_str() {
-        "xpay" => Ok(Service::Xpay),
-        "d1" => Ok(Service::D1),
-        "cof" | "merchant-tokenization" => Err("merchant tokenization signs no request (requirement I1): it takes a \
-             self-signed certificate, which `issuer-host client-cert` makes"
-            .to_owned()),
-        _ => Err("write xpay or d1".to_owned()),
-    }
 }

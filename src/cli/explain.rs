@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{Subcommand, ValueEnum};
 use layout::Layout;
 
-use super::names::Names;
+use super::names::{Names, known_product};
 use super::{EXIT_USAGE, Error, complain, say};
 use crate::thales::{Catalogue, Product, Requirement};
 
@@ -75,7 +75,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
 
 /// Reads a product as clap wants it: an error ends with exit code 2.
 fn product(name: &str) -> Result<Product, String> {
-    Product::from_name(name).map_err(|error| match Requirement::from_name(name) {
+    known_product(name).map_err(|error| match Requirement::from_name(name) {
         Ok(requirement) => {
             format!("{error}; a requirement is explained by: issuer-host explain requirement {requirement}")
         }

@@ -48,6 +48,17 @@ fn bash_completes_commands_and_options() {
     assert_eq!(completed(&["issuer-host", "serve", "--conf"]), "--config");
     assert_eq!(completed(&["issuer-host", "explain", "co"]), "cof");
     assert_eq!(completed(&["issuer-host", "client-cert", "--comm"]), "--common-name");
+    for (words, value) in [
+        (["call", "--all", "co"], "cof"),
+        (["csr", "--product", "x"], "xpay"),
+        (["csr", "--environment", "pp"], "ppr"),
+        (["csr", "--key", "r"], "rsa-4096"),
+        (["client-cert", "--key", "r"], "rsa-2048"),
+        (["probe", "--product", "x"], "xpay"),
+    ] {
+        assert_eq!(completed(&[&["issuer-host"][..], &words].concat()), value, "{words:?}");
+    }
+    assert_eq!(completed(&["issuer-host", "call", "co"]), "cof");
     assert_eq!(completed(&["issuer-host", "nothing-begins-so"]), "", "control");
 }
 

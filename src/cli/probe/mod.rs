@@ -40,10 +40,10 @@ pub(super) struct Arguments {
     #[arg(value_name = "HOST")]
     host: Option<Target>,
     /// The product that is called: whose host, whose rules for certificates
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, ignore_case = true)]
     product: Option<Product>,
     /// The environment that is called; merchant tokenization has a sandbox and a production
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, ignore_case = true)]
     environment: Option<Environment>,
     #[command(flatten)]
     client: ClientFiles,
@@ -96,19 +96,23 @@ Exit code: 0 = nothing failed, 1 = something did, 2 = wrong arguments.";
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Product {
     /// xPay enablement (TSH)
-    #[value(name = "xpay")]
+    #[value(name = "xpay", alias = "tsh")]
     XPay,
     /// eCom D1
+    #[value(alias = "d1-ecom")]
     D1,
     /// Merchant tokenization
+    #[value(aliases = ["cof", "merchant-tokenization"])]
     Merchant,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Environment {
     /// Of xPay and D1
+    #[value(aliases = ["ppr", "pre-prod", "preproduction", "pre-production"])]
     Preprod,
     /// Of all
+    #[value(aliases = ["prd", "prod"])]
     Production,
     /// Of merchant tokenization
     Sandbox,
