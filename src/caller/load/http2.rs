@@ -15,6 +15,7 @@ use tokio_rustls::client::TlsStream;
 use super::exchange::Answered;
 use super::judge::Heard;
 use super::request::Stream;
+use super::traffic::{Counted, Traffic};
 use crate::caller::overheard::{Listening, Overheard};
 use crate::caller::{Failure, Stage};
 
@@ -29,6 +30,7 @@ pub(super) struct Http2 {
 #[derive(Clone)]
 pub(super) struct Sender {
     requests: SendRequest<Bytes>,
+    traffic: Traffic,
     /// Whether the next answer is kept to be judged.
     hears: Arc<AtomicBool>,
 }
@@ -60,13 +62,14 @@ impl Http2 {
             let problem = "the server does not choose HTTP/2 (ALPN)".to_owned();
             return Err(Failure::Broken { stage: Stage::Handshake, problem });
         }
-        let overheard = Overheard::default();
+        let (overheard, traffic) = (Overheard::default(), Traffic::default());
+        let stream = Counted { stream, traffic: traffic.clone() };
         let stream = Listening { stream, overheard: overheard.clone() };
         let (requests, connection) = timeout(within, client::Builder::new().handshake(stream))
             .await
             .map_err(|_| Failure::TimedOut { stage: Stage::Exchange, after: within })?
             .map_err(|error| of_tls(&overheard).unwrap_or_else(|| Failure::of(Stage::Exchange, &error)))?;
-        let sender = Sender { requests, hears: Arc::new(AtomicBool::new(hears)) };
+        let sender = Sender { requests, traffic, hears: Arc::new(AtomicBool::new(hears)) };
         Ok(Self { sender, overheard, driver: Some(tokio::spawn(connection)) })
     }
 
@@ -145,7 +148,6 @@ pub(super) async fn exchange(sender: Sender, request: &mut Stream, within: Durat
 
 async fn unbounded(sender: Sender, request: &mut Stream) -> Result<Answered, h2::Error> {
     let (head, body) = request.next();
-    let sent = body.len() as u64;
     let mut requests = sender.requests.ready().await?;
     let (answer, mut sending) = requests.send_request(head, body.is_empty())?;
     if !body.is_empty() {
@@ -154,11 +156,9 @@ async fn unbounded(sender: Sender, request: &mut Stream) -> Result<Answered, h2:
     }
     let (head, mut body) = answer.await?.into_parts();
     let mut heard = sender.hears.swap(false, Ordering::Relaxed).then(Heard::default);
-    let mut received = 0;
     while let Some(data) = body.data().await {
         let data = data?;
         let length = data.len();
-        received += length as u64;
         if let Some(heard) = &mut heard {
             heard.hear(&data);
         }
@@ -167,5 +167,6 @@ async fn unbounded(sender: Sender, request: &mut Stream) -> Result<Answered, h2:
     if let Some(heard) = &mut heard {
         heard.headers = head.headers;
     }
+    let (sent, received) = sender.traffic.take();
     Ok(Answered { status: head.status.as_u16(), sent, received, stays: true, heard })
 }

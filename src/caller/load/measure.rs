@@ -85,9 +85,10 @@ pub struct Measures {
     pub full: u64,
     /// Resumed sessions.
     pub resumed: u64,
-    /// HTTP bytes sent: heads and bodies of HTTP/1.1, bodies of HTTP/2.
+    /// Bytes of HTTP sent inside TLS, of calls that were answered: heads and bodies of HTTP/1.1; of HTTP/2 all frames, the connection's
+    /// own among them, up to the last answer.
     pub sent: u64,
-    /// HTTP bytes received, in the same way.
+    /// Bytes of HTTP received, in the same way.
     pub received: u64,
 }
 

@@ -5,7 +5,7 @@
 //!       ── schedule    which call is due when, the same for all
 //!       ── lanes       who calls: one after the other on a connection of their own, or several on one (multiplexed)
 //!       ── connecting  TCP, TLS; a chain is verified once (verifier)
-//!       ── exchange, http2
+//!       ── exchange, http2 (of which traffic counts the bytes)
 //!       ── judge       the first answer of each connection, all of it
 //!       ── measure     one set of figures for each thread, added up at the end
 //! ```
@@ -24,6 +24,7 @@ mod request;
 mod response;
 mod running;
 mod schedule;
+mod traffic;
 mod verifier;
 
 use std::io;

@@ -82,7 +82,7 @@ impl Summary {
             "handshake": times(&measures.handshake),
             "exchange": times(&measures.exchange),
             "call": times(&measures.call),
-            "cpu_seconds": outcome.cpu.map(|cpu| cpu.as_secs_f64()),
+            "cpu_seconds": cpu(outcome).map(|cpu| cpu.as_secs_f64()),
             "cpu_us_per_call": cpu_each(outcome),
             "bytes_sent": measures.sent,
             "bytes_received": measures.received,
@@ -118,25 +118,37 @@ impl Summary {
             let example = printable(&failures.example);
             lines.push(wrapped(&format!("  {:>9}  {kind}, the first: {example}", failures.count), 13));
         }
-        lines.push(String::new());
         let names = QUANTILES.iter().map(|(_, name, _)| format!("{name:>11}")).collect::<Vec<_>>().concat();
-        lines.push(styled(HEADING, &format!("{:<12}{:>11}{names}{:>11}", "microseconds", "how many", "max")));
         let rows = [
             ("connect", &measures.connect),
             ("handshake", &measures.handshake),
             ("exchange", &measures.exchange),
             ("call", &measures.call),
         ];
+        let rows: Vec<_> = rows.into_iter().filter(|(_, latencies)| latencies.count() > 0).collect();
+        if !rows.is_empty() {
+            let head = format!("{:<12}{:>11}{names}{:>11}", "microseconds", "how many", "max");
+            lines.extend([String::new(), styled(HEADING, &head)]);
+        }
         for (name, latencies) in rows {
             let times = QUANTILES.iter().map(|(_, _, quantile)| format!("{:>11}", micros(latencies.at(*quantile))));
             let (times, longest) = (times.collect::<String>(), micros(latencies.longest()));
             lines.push(format!("{name:<12}{:>11}{times}{longest:>11}", latencies.count()));
         }
-        lines.push(String::new());
-        lines.push(format!("{} full handshakes, {} resumed sessions", measures.full, measures.resumed));
-        lines.push(format!("{} bytes of HTTP sent, {} received", measures.sent, measures.received));
-        if let (Some(cpu), Some(each)) = (outcome.cpu, cpu_each(outcome)) {
-            lines.push(format!("{:.2} s of CPU in this process: {each:.1} us a call", cpu.as_secs_f64()));
+        let mut facts = Vec::new();
+        if measures.full + measures.resumed > 0 {
+            facts.push(format!("{} full handshakes, {} resumed sessions", measures.full, measures.resumed));
+        }
+        if measures.sent + measures.received > 0 {
+            let (sent, received) = (measures.sent, measures.received);
+            facts.push(format!("{sent} bytes of HTTP/{} sent inside TLS, {received} received", self.http));
+        }
+        if let (Some(cpu), Some(each)) = (cpu(outcome), cpu_each(outcome)) {
+            facts.push(format!("{:.2} s of CPU in this process: {each:.1} us a call", cpu.as_secs_f64()));
+        }
+        if !facts.is_empty() {
+            lines.push(String::new());
+            lines.extend(facts);
         }
         lines.join("\n")
     }
@@ -153,10 +165,15 @@ fn per_second(outcome: &Outcome) -> Option<f64> {
     (seconds > 0.0).then(|| calls(outcome) as f64 / seconds)
 }
 
+/// The CPU time, unless it was too short to be measured.
+fn cpu(outcome: &Outcome) -> Option<Duration> {
+    outcome.cpu.filter(|cpu| !cpu.is_zero())
+}
+
 #[allow(clippy::cast_precision_loss, reason = "nobody makes 2^53 calls")]
 fn cpu_each(outcome: &Outcome) -> Option<f64> {
     let calls = calls(outcome);
-    outcome.cpu.filter(|_| calls > 0).map(|cpu| rounded(cpu.as_secs_f64() * 1e6 / calls as f64))
+    cpu(outcome).filter(|_| calls > 0).map(|cpu| rounded(cpu.as_secs_f64() * 1e6 / calls as f64))
 }
 
 fn times(latencies: &Latencies) -> Value {
@@ -177,4 +194,41 @@ fn rounded(number: f64) -> f64 {
 /// Microseconds for people.
 pub(super) fn micros(duration: Duration) -> String {
     format!("{:.1}", duration.as_secs_f64() * 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::caller::load::{Failures, Measures};
+
+    fn text(measures: Measures, cpu: Duration) -> String {
+        let summary = Summary {
+            mode: "keepalive",
+            http: "2",
+            server: "issuer.bank.test".to_owned(),
+            connections: 1,
+            streams: 1,
+            threads: 1,
+            rate: None,
+        };
+        let outcome = Outcome { measures, elapsed: Duration::from_secs(1), cpu: Some(cpu), stopped: false };
+        anstream::adapter::strip_str(&summary.text(&outcome)).to_string()
+    }
+
+    #[test]
+    fn what_was_not_measured_is_left_out() {
+        const ROWS: [&str; 6] = ["microseconds", "connect ", "call ", "full handshakes", "bytes of HTTP/2", "CPU"];
+        let mut none = Measures::new().unwrap();
+        none.failures.insert("unreachable".to_owned(), Failures { count: 3, example: "refused".to_owned() });
+        let text_of_none = text(none, Duration::ZERO);
+        assert!(text_of_none.contains("3 failed"), "{text_of_none}");
+        assert!(!ROWS.iter().any(|row| text_of_none.contains(row)), "{text_of_none}");
+        let mut one = Measures::new().unwrap();
+        one.connect.record(Duration::from_millis(1));
+        one.call.record(Duration::from_millis(2));
+        (one.succeeded, one.full, one.sent, one.received) = (1, 1, 70, 30);
+        let text_of_one = text(one, Duration::from_millis(10));
+        assert!(ROWS.iter().all(|row| text_of_one.contains(row)), "{text_of_one}");
+        assert!(!text_of_one.contains("exchange"), "{text_of_one}");
+    }
 }
