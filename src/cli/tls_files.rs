@@ -37,6 +37,11 @@ impl ClientFiles {
         self.certificate.is_some()
     }
 
+    /// The file of the client certificate, where one is named.
+    pub(super) fn certificate(&self) -> Option<&Path> {
+        self.certificate.as_deref()
+    }
+
     /// The client certificate that was named; `None` = there is none.
     ///
     /// # Errors

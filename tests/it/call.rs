@@ -122,13 +122,25 @@ async fn certificates_take_turns_over_new_connections() {
     let words = ["tsh", "sendOTP", "--rotate", "second.pem:second-key.pem", "--count", "4", "--format", "json"];
     let finished = call(&door, &words).await;
     went_well(&finished);
-    assert!(objects(&finished).0.iter().all(|line| line["tls"]["connection_kept"] == false));
+    let lines = objects(&finished).0;
+    assert!(lines.iter().all(|line| line["tls"]["connection_kept"] == false));
     let received = door.backend.all_received();
     let subjects: Vec<_> =
         received.iter().map(|one| one.headers["issuer-host-client-subject"].to_str().unwrap()).collect();
     assert_eq!(subjects.len(), 4);
     assert_ne!(subjects[0], subjects[1]);
     assert_eq!(subjects[..2], subjects[2..]);
+    // What is said of each call is what the server saw of it.
+    let digest = |one: &Value| one["client_certificate"]["sha256"].as_str().unwrap().to_owned();
+    let said: Vec<_> = lines.iter().map(digest).collect();
+    let seen = received.iter().map(|one| one.headers["issuer-host-client-sha256"].to_str().unwrap().to_owned());
+    assert_eq!(said, seen.collect::<Vec<_>>());
+    assert_eq!(lines[1]["client_certificate"]["file"], "second.pem", "{}", lines[1]);
+    let words = went_well(&call(&door, &["tsh", "sendOTP", "--rotate", "second.pem:second-key.pem"]).await);
+    assert!(words.contains("with caller.pem: ") && words.contains("with second.pem: CN=rotated"), "{words}");
+    assert!(words.contains(lines[1]["client_certificate"]["serial"].as_str().unwrap()), "{words}");
+    let words = went_well(&call(&door, &["tsh", "sendOTP"]).await);
+    assert!(!words.contains("with caller.pem"), "one needs no name: {words}");
 }
 
 #[tokio::test]

@@ -29,6 +29,7 @@ pub(super) async fn run(
         own.sort_by_key(|operation| place(operation));
         round.report.head(&format!("{}{product}", if at == 0 { "" } else { "\n" }))?;
         round.introduce(product, &own)?;
+        let mut last_went_well = false;
         for operation in &own {
             if matches!(operation.role, Role::TokenEndpoint { .. }) && !round.tokens.has_client() {
                 round.report.remark(&format!(
@@ -39,6 +40,7 @@ pub(super) async fn run(
             }
             let event = round.contents.event(operation)?;
             let went_well = round.call(operation, event.clone(), None).await?;
+            last_went_well = went_well;
             // A repeat is the same event with the same ids. It tells little where the first one was not taken.
             if operation.kind == Kind::Notification && went_well {
                 round.call(operation, event, Some("the same event once more, to be acknowledged alike")).await?;
@@ -46,7 +48,12 @@ pub(super) async fn run(
         }
         // The last one is a notification, where the product has any.
         if let (Some(strangers), Some(operation)) = (&mut strangers, own.last()) {
-            hostile(&mut round, operation, strangers).await?;
+            // What is refused anyhow, since a backend is away or the id is unknown, shows nothing of who is refused.
+            if last_went_well {
+                hostile(&mut round, operation, strangers).await?;
+            } else {
+                round.unproven(operation)?;
+            }
         }
     }
     round.report.sum()

@@ -1,11 +1,13 @@
 //! The connections that calls are made over: one that is kept, or a new one for each.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Request;
 
-use crate::caller::{Answer, Caller, CallerError, CallerOptions, ClientCredential, Connection, Failure, Seen};
+use super::shown::{Leaf, Shown};
+use crate::caller::{Answer, Caller, CallerError, CallerOptions, Connection, Failure, Seen};
 
 /// Turns of the runtime: one to hear of what has come in, one to act on it.
 const TURNS: usize = 2;
@@ -14,7 +16,7 @@ const TURNS: usize = 2;
 #[derive(Debug)]
 pub(super) struct Connections {
     /// One for each certificate, which take turns.
-    callers: Vec<Caller>,
+    callers: Vec<(Caller, Option<Arc<Leaf>>)>,
     turn: usize,
     each_new: bool,
     open: Option<Connection>,
@@ -31,6 +33,10 @@ pub(super) struct Attempt {
     pub(super) kept: bool,
     /// Whether a client certificate was there to be shown.
     pub(super) has_credential: bool,
+    /// Which one.
+    pub(super) leaf: Option<Arc<Leaf>>,
+    /// Whether it takes turns with others.
+    pub(super) rotates: bool,
     /// The CAs whose clients the server takes, as far as it says so.
     pub(super) authorities: Vec<String>,
     /// From the beginning of the call, or of its connection, to the end of the answer.
@@ -41,15 +47,14 @@ pub(super) struct Attempt {
 
 impl Connections {
     /// Connections of a server for these certificates, none of which means that no certificate is shown.
-    pub(super) fn new(
-        options: &CallerOptions,
-        credentials: &[ClientCredential],
-        each_new: bool,
-    ) -> Result<Self, CallerError> {
+    pub(super) fn new(options: &CallerOptions, shown: &[Shown], each_new: bool) -> Result<Self, CallerError> {
         let caller = |credential| Caller::new(CallerOptions { credential, ..options.clone() });
-        let callers = match credentials {
-            [] => vec![caller(None)?],
-            shown => shown.iter().map(|one| caller(Some(one.clone()))).collect::<Result<_, _>>()?,
+        let callers = match shown {
+            [] => vec![(caller(None)?, None)],
+            shown => shown
+                .iter()
+                .map(|one| Ok((caller(Some(one.credential.clone()))?, Some(Arc::clone(&one.leaf)))))
+                .collect::<Result<_, CallerError>>()?,
         };
         Ok(Self { callers, turn: 0, each_new, open: None })
     }
@@ -73,7 +78,7 @@ impl Connections {
         let start = Instant::now();
         let turn = self.turn;
         self.turn = self.turn.wrapping_add(1);
-        let Some(caller) = self.callers.get(turn % self.callers.len().max(1)).cloned() else {
+        let Some((caller, _)) = self.callers.get(turn % self.callers.len().max(1)).cloned() else {
             return self.attempt(Err(Failure::Unreachable(std::io::ErrorKind::NotConnected.into())), start);
         };
         match caller.connect().await {
@@ -103,12 +108,15 @@ impl Connections {
 
     fn attempt(&self, outcome: Result<Answer, Failure>, start: Instant) -> Attempt {
         let last = self.turn.checked_sub(1).and_then(|turn| self.callers.get(turn % self.callers.len().max(1)));
+        let leaf = last.and_then(|(_, leaf)| leaf.clone());
         Attempt {
             outcome,
             seen: None,
             kept: false,
-            has_credential: last.is_some_and(|caller| caller.options().credential.is_some()),
-            authorities: last.and_then(|caller| caller.wanted().authorities()).unwrap_or_default(),
+            has_credential: leaf.is_some(),
+            leaf,
+            rotates: self.callers.len() > 1,
+            authorities: last.and_then(|(caller, _)| caller.wanted().authorities()).unwrap_or_default(),
             took: start.elapsed(),
             exchange: Duration::ZERO,
         }

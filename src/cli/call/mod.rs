@@ -2,51 +2,55 @@
 
 mod advice;
 mod all;
+mod answer_advice;
 mod connections;
 mod load;
+mod operations;
+mod prepared;
 mod report;
 mod request;
 mod round;
+mod shown;
 mod target;
 mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use connections::Connections;
 use load::{Load, Subject};
-use report::{Format, Report};
-use request::Contents;
+use operations::{Products, products_or_all};
+use prepared::{NoCall, Prepared};
+use report::Format;
 use round::Round;
 use target::Target;
-use token::Tokens;
 
+use super::names::products;
+use super::wrapping::wrapped;
 use super::{EXIT_USAGE, Error, complain};
 use crate::caller::CallerOptions;
 use crate::caller::load::Judge;
-use crate::nearest::nearest;
 use crate::thales::example::SAMPLE_ISSUER_ID;
-use crate::thales::routes::RouteOptions;
-use crate::thales::{Backoff, Catalogue, Example, Operation, Product, Routes, Verdict};
+use crate::thales::{Example, Operation, Product, Verdict};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
     target: Target,
-    /// The product: tsh, tsh-auxiliary, tsp, d1, d1-ecom, cof or transit
-    #[arg(value_parser = product, required_unless_present = "all")]
+    /// The product, as a configuration names it
+    #[arg(value_parser = products(), required_unless_present = "all")]
     product: Option<Product>,
     /// The operation, as `issuer-host explain PRODUCT` names it
     #[arg(value_name = "OPERATION")]
     operation: Option<String>,
     /// Make every call of a product, or of all of them, each notification twice
-    #[arg(long, value_name = "PRODUCT|all", conflicts_with_all = ["product", "body", "path_parameters", "count"])]
+    #[arg(long, value_name = "PRODUCT|all", value_parser = products_or_all(),
+        conflicts_with_all = ["product", "body", "path_parameters", "count"])]
     all: Option<Products>,
-    /// With --all, also make calls that must be refused: without a certificate, with a wrong key, of another issuer
+    /// With --all, also make calls that must be refused: without a certificate, with a wrong key, of another issuer; they count
+    /// where the call as it should be is acknowledged
     #[arg(long)]
     hostile: bool,
     /// The request's body; default: the example that comes with the operation
@@ -126,47 +130,21 @@ Examples:
       --client-key certs-sample/client-a-key.pem \\
       --mode keepalive --connections 10 --rate 100 --duration 30s
 
-Exit codes: 0 every call was answered as Thales expects; 1 one was not, or what
-was given cannot be used; 2 the arguments make no sense.";
+Exit codes: 0 every call was answered as Thales expects; 1 one was not; 2 the
+arguments make no sense, or a file that they name cannot be used.";
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
-    let operations = match operations(arguments) {
-        Ok(operations) => operations,
-        Err(problem) => {
-            complain(format_args!("issuer-host: {problem}"));
+    let Prepared { operations, round, options, strangers, count } = match Prepared::of(arguments) {
+        Ok(prepared) => prepared,
+        Err(NoCall::Failed(error)) => return Err(error),
+        Err(NoCall::Usage(problem)) => {
+            complain(wrapped(&format!("issuer-host: {problem}"), 2));
             return Ok(ExitCode::from(EXIT_USAGE));
         }
     };
-    let options = arguments.target.caller_options()?;
-    if arguments.load.is_wanted()
-        && let Err(problem) = arguments.load.is_meant(options.address, &arguments.target.authority())
-    {
-        complain(format_args!("issuer-host: {problem}"));
-        return Ok(ExitCode::from(EXIT_USAGE));
-    }
-    let load_options = options.clone();
-    let mut credentials: Vec<_> = options.credential.clone().into_iter().collect();
-    for pair in &arguments.rotate {
-        let Some((chain, key)) = pair.split_once(':') else {
-            return Err(format!("--rotate {pair}: write CHAIN:KEY, the names of two files").into());
-        };
-        credentials.push(arguments.target.client().credential(chain.as_ref(), key.as_ref())?);
-    }
-    let rotating = !arguments.rotate.is_empty();
-    let count = arguments.count.unwrap_or(if rotating { u32::try_from(credentials.len())? } else { 1 });
-    let options = CallerOptions { resumption: arguments.resume, credential: None, ..options };
-    let strangers = arguments.hostile.then(|| Connections::new(&options, &[], true)).transpose()?;
-    let round = Round {
-        connections: Connections::new(&options, &credentials, arguments.new_connection || rotating)?,
-        contents: Contents::new(arguments, &operations)?,
-        tokens: Tokens::new(arguments, &operations)?,
-        backoff: arguments.retry.then_some(Backoff { first: arguments.backoff, all: arguments.retry_for }),
-        within: arguments.target.answer_timeout(),
-        report: Report::new(arguments.format),
-    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     if let (true, Some(operation)) = (arguments.load.is_wanted(), operations.first()) {
-        return runtime.block_on(load(round, operation, &load_options, arguments));
+        return runtime.block_on(load(round, operation, &options, arguments));
     }
     let good = runtime.block_on(async {
         match arguments.all {
@@ -219,66 +197,4 @@ fn judge(operation: Arc<Operation>) -> Judge {
         let verdict = Verdict::of(&operation, &fields, status, headers, body);
         (!verdict.is_acknowledged()).then(|| verdict.wrong.join("; "))
     })
-}
-
-/// The operations that the arguments are about.
-fn operations(arguments: &Arguments) -> Result<Vec<Arc<Operation>>, String> {
-    // clap asks for no argument that contradicts one that is there.
-    if arguments.hostile && arguments.all.is_none() {
-        return Err("--hostile goes with --all PRODUCT".to_owned());
-    }
-    let of = |product: Product| operations_of(product, arguments.base_path.as_deref());
-    match (&arguments.all, arguments.product) {
-        (Some(Products(products)), _) => {
-            if arguments.base_path.is_some() && products.len() > 1 {
-                return Err("--base-path is that of one product: name it with --all".to_owned());
-            }
-            Ok(products.iter().map(|&product| of(product)).collect::<Result<Vec<_>, _>>()?.concat())
-        }
-        (None, None) => Err("name a product and an operation, or write --all PRODUCT".to_owned()),
-        (None, Some(product)) => {
-            let known = of(product)?;
-            let names = || known.iter().map(|operation| operation.name.as_str());
-            let list = || names().collect::<Vec<_>>().join(", ");
-            let Some(name) = &arguments.operation else {
-                return Err(format!("name an operation of {product} ({}), or write --all {product}", list()));
-            };
-            match known.iter().find(|operation| operation.name.eq_ignore_ascii_case(name)) {
-                Some(operation) => Ok(vec![Arc::clone(operation)]),
-                None => Err(match nearest(name, names()) {
-                    Some(meant) => format!("{product} has no operation {name:?}: did you mean {meant:?}?"),
-                    None => format!("{product} has no operation {name:?}: write one of {}", list()),
-                }),
-            }
-        }
-    }
-}
-
-/// The operations of a product, below this base path where there is one.
-fn operations_of(product: Product, base_path: Option<&str>) -> Result<Vec<Arc<Operation>>, String> {
-    let base_paths = base_path.map(|base_path| (product, base_path.to_owned())).into_iter().collect();
-    let options = RouteOptions { products: vec![product], base_paths, ..RouteOptions::default() };
-    Routes::compile(Catalogue::built_in(), &options).map(|routes| routes.operations().to_vec()).map_err(|problems| {
-        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ").replace("base_paths", "--base-path")
-    })
-}
-
-/// What --all is about.
-#[derive(Clone, Debug)]
-struct Products(Vec<Product>);
-
-impl FromStr for Products {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        match name {
-            "all" => Ok(Self(Product::ALL.to_vec())),
-            name => product(name).map(|product| Self(vec![product])),
-        }
-    }
-}
-
-/// Reads a product as clap wants it: an error ends with exit code 2.
-fn product(name: &str) -> Result<Product, String> {
-    Product::from_name(name).map_err(|error| format!("{error}; {}", error.remedy()))
 }

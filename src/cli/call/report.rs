@@ -1,5 +1,6 @@
 //! What is said of each call: a line for people, or an object for programs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,7 +9,9 @@ use http::Request;
 use serde_json::{Value, json};
 
 use super::advice::advice;
+use super::answer_advice;
 use super::connections::Attempt;
+use super::shown::Leaf;
 use crate::caller::Seen;
 use crate::cli::color::{BAD, FAINT, GOOD, HEADING, WARNING, styled};
 use crate::cli::wrapping::wrapped;
@@ -57,9 +60,14 @@ pub(super) struct Line {
     /// What is wrong, in a sentence each.
     pub(super) problems: Vec<String>,
     notes: Vec<String>,
-    advice: Option<String>,
+    /// What to do about it.
+    pub(super) advice: Option<String>,
     /// How long is waited before the next try; `None` = there is none.
     pub(super) again_after: Option<Duration>,
+    /// The client certificate that was there to be shown.
+    leaf: Option<Arc<Leaf>>,
+    /// Whether it takes turns with others.
+    rotates: bool,
     seen: Option<Seen>,
     kept: bool,
     took: Duration,
@@ -78,6 +86,8 @@ impl Line {
         let mut line = Self {
             path: request.uri().path().to_owned(),
             correlation_id: correlation.map(|value| value.as_bytes().escape_ascii().to_string()),
+            leaf: attempt.leaf.clone(),
+            rotates: attempt.rotates,
             seen: attempt.seen.clone(),
             kept: attempt.kept,
             took: attempt.took,
@@ -96,6 +106,9 @@ impl Line {
                 line.fate = Some(verdict.fate);
                 line.problems = verdict.wrong;
                 line.notes = verdict.notes;
+                if !line.good {
+                    line.advice = answer_advice::advice(operation, request, answer);
+                }
                 // What goes well may hold what is nobody's business.
                 if !line.good && !answer.status.is_success() && !answer.body.is_empty() {
                     line.notes.push(format!("it says: {}", excerpt(&answer.body)));
@@ -114,6 +127,17 @@ impl Line {
     pub(super) fn without_token(operation: &Operation, label: Option<&'static str>) -> Self {
         let problems = vec!["not called: there is no token to call it with".to_owned()];
         Self { label, problems, verdict: "not_called", words: "not called", ..Self::empty(operation) }
+    }
+
+    /// Calls that the server has to refuse, and that are not made: it has not taken the call as it should be either.
+    pub(super) fn unproven(operation: &Operation) -> Self {
+        let problems = vec![
+            "such calls are not made: the call as it should be was not acknowledged, and so it proves nothing that another one \
+             is refused"
+                .to_owned(),
+        ];
+        let label = Some("calls that must be refused");
+        Self { label, problems, verdict: "not_proven", words: "nothing is proven", ..Self::empty(operation) }
     }
 
     /// Turns it into the line of a call that the server had to refuse.
@@ -151,6 +175,8 @@ impl Line {
             notes: Vec::new(),
             advice: None,
             again_after: None,
+            leaf: None,
+            rotates: false,
             seen: None,
             kept: false,
             took: Duration::ZERO,
@@ -177,6 +203,7 @@ impl Line {
             "advice": self.advice,
             "again_after_us": self.again_after.map(micros),
             "correlation_id": self.correlation_id,
+            "client_certificate": self.leaf.as_ref().map(|leaf| leaf.json()),
             "tls": self.seen.as_ref().map(|seen| json!({
                 "version": seen.version_name(),
                 "suite": seen.suite,
@@ -225,6 +252,9 @@ impl Line {
             (Some(label), attempt) => more(FAINT, &format!("{label}; try {attempt}")),
             (None, 1) => {}
             (None, attempt) => more(FAINT, &format!("try {attempt}")),
+        }
+        if let Some(leaf) = self.leaf.as_ref().filter(|_| self.rotates) {
+            more(FAINT, &format!("with {leaf}"));
         }
         let lost = if self.fate == Some(Fate::Lost) { BAD } else { anstyle::Style::new() };
         self.problems.iter().for_each(|problem| more(lost, problem));

@@ -85,14 +85,16 @@ impl Round {
             let backoff = self.backoff.filter(|_| comes_again(rule, &attempt));
             let Some(wait) = backoff.and_then(|backoff| backoff.wait(tries, start.elapsed(), asked)) else {
                 if let Some(backoff) = backoff {
-                    let all = humantime::format_duration(backoff.all);
-                    line.problems
-                        .push(format!("given up: the next try would begin more than {all} after the first one"));
+                    line.problems.push(given_up(backoff, asked));
                 }
                 self.report.last(&line)?;
                 return Ok(false);
             };
             line.again_after = Some(wait);
+            if tries > 1 {
+                // It was said with the first try, and is said once more with the last one.
+                line.advice = None;
+            }
             self.report.line(&line)?;
             tokio::time::sleep(wait).await;
         }
@@ -124,6 +126,14 @@ impl Round {
         Ok(good)
     }
 
+    /// Reports that calls which have to be refused are not made, since the call as it should be was not acknowledged.
+    ///
+    /// # Errors
+    /// When nothing can be written.
+    pub(super) fn unproven(&mut self, operation: &Operation) -> Result<(), Error> {
+        self.report.last(&Line::unproven(operation))
+    }
+
     /// Puts the second key of D1 into a request; `false` = there is none to be had.
     pub(super) async fn authorize(
         &mut self,
@@ -150,6 +160,14 @@ impl Round {
             Need::ObtainAt(_) => false,
         })
     }
+}
+
+/// Why there is no further try; `asked` = what the server wants to be waited.
+fn given_up(backoff: Backoff, asked: Option<Duration>) -> String {
+    let shown = humantime::format_duration;
+    let asked = asked
+        .map_or(String::new(), |asked| format!("the server asks for a wait of {} (Retry-After), and ", shown(asked)));
+    format!("given up: {asked}the next try would begin more than {} after the first one", shown(backoff.all))
 }
 
 /// What came of a try, held against what Thales expects.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use rustls_pki_types::ServerName;
 
+use super::prepared::NoCall;
 use crate::caller::{CallerOptions, Http, ServerTrust, TlsVersions};
 use crate::cli::Error;
 use crate::cli::tls_files::{ClientFiles, trust};
@@ -67,8 +68,8 @@ impl Target {
     /// How the server is called, with the address that its name resolves to now, and no resumption.
     ///
     /// # Errors
-    /// When the name does not resolve, or a file cannot be used.
-    pub(super) fn caller_options(&self) -> Result<CallerOptions, Error> {
+    /// When a file or a name cannot be used, which is the arguments' fault, or the name does not resolve, which is not.
+    pub(super) fn caller_options(&self) -> Result<CallerOptions, NoCall> {
         let name = self.server_name.as_deref().unwrap_or(&self.url.host);
         let server_name = ServerName::try_from(name.to_owned()).map_err(|_| {
             format!("{name:?} is no name that a certificate could be for: write --server-name with the server's name")
@@ -90,7 +91,7 @@ impl Target {
                 Some(HttpVersion::V2) => Http::V2,
             },
             connect_timeout: self.connect_timeout,
-            ..CallerOptions::new(self.address()?, server_name, trust)
+            ..CallerOptions::new(self.address().map_err(NoCall::Failed)?, server_name, trust)
         };
         Ok(options)
     }

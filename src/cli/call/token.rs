@@ -10,8 +10,8 @@ use http::HeaderValue;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::Arguments;
 use super::request::{authorization, secret};
+use super::{Arguments, operations};
 use crate::cli::Error;
 use crate::thales::operation::Role;
 use crate::thales::{Operation, Product};
@@ -47,7 +47,7 @@ impl Tokens {
         let products: BTreeSet<_> = operations.iter().map(|operation| operation.product).collect();
         let mut routes = Vec::new();
         for product in products {
-            routes.extend(super::operations_of(product, arguments.base_path.as_deref())?);
+            routes.extend(operations::of_product(product, arguments.base_path.as_deref())?);
         }
         let endpoints = routes
             .into_iter()

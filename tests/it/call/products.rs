@@ -57,6 +57,9 @@ async fn every_call_of_cof_is_answered_as_thales_expects_with_its_key() {
     let text = call(&door, &["--all", "cof"]).await;
     let words = failed(&text);
     assert!(words.contains("carry no API key") && words.contains("comes again"), "control, without the key: {words}");
+    assert!(words.contains("-> a call without an API key gets 503"), "{words}");
+    let words = failed(&call(&door, &["cof", "notifyTokenUpdate", "--api-key-file", "wrong-key.txt"]).await);
+    assert!(words.contains("503") && words.contains("compare the key of --api-key-file"), "{words}");
 }
 
 #[tokio::test]
@@ -96,6 +99,13 @@ async fn every_call_of_d1_carries_a_token_that_is_obtained_first_and_once() {
     assert!(!words.contains(REMARK), "{words}");
     let words = failed(&call(&door, &single).await);
     assert!(words.contains("401") && words.contains(REMARK), "{words}");
+    assert!(words.contains("-> the call carries no access token"), "{words}");
+    let own = ["--header", "authorization: Bearer own"];
+    let words = failed(&call(&door, &[&single[..], &own].concat()).await);
+    assert!(words.contains("401") && words.contains("does not take this access token"), "{words}");
+    let wrong = ["--token-client", "thales", "--token-secret-file", "wrong-key.txt"];
+    let words = failed(&call(&door, &[&single[..], &wrong].concat()).await);
+    assert!(words.contains("401") && words.contains("knows no such client"), "{words}");
 }
 
 #[tokio::test]

@@ -63,22 +63,54 @@ async fn arguments_that_make_no_sense_end_with_2_and_call_nobody() {
         (&["tsh", "sendOTP", "--all", "tsh"], "cannot be used"),
         (&["tsh", "sendOTP", "--hostile"], "--all"),
         (&["tsh", "sendOTP", "--tls", "1.1"], "1.2"),
+        (&["tsh", "sendOTP", "--api-key-file", "api-key.txt"], "only calls of cof"),
+        (&["tsh", "sendOTP", "--path-parameter", "cardId=1"], "sendOTP has none"),
+        (&["tsh", "sendOTP", "--body", "missing.json"], "missing.json cannot be read"),
+        (&["cof", "notifyTokenUpdate", "--api-key-file", "missing.txt"], "missing.txt cannot be read"),
+        (&["tsh", "sendOTP", "--header", "nothing"], "NAME:VALUE"),
+        (&["tsh", "sendOTP", "--header", "a b: c"], "no name of a header"),
+        (&["tsh", "sendOTP", "--rotate", "caller.pem"], "write CHAIN:KEY"),
+        (&["tsh", "sendOTP", "--rotate", "missing.pem:caller-key.pem"], "missing.pem cannot be read"),
+        (&["tsh", "sendOTP", "--rotate", "caller.pem:api-key.txt"], "api-key.txt"),
+        (
+            &["d1", "getToken", "--token-client", "a", "--token-secret-file", "missing.txt"],
+            "missing.txt cannot be read",
+        ),
+        (&["tsh", "sendOTP", "--mode", "handshake", "--body", "missing.json"], "missing.json cannot be read"),
     ] {
         let finished = call(&door, words).await;
         assert_eq!(finished.code(), Some(2), "{words:?}: {}", finished.text());
         assert!(finished.words().contains(said), "{said}: {}", finished.text());
     }
-    for (words, said) in [
-        (&["tsh", "sendOTP", "--api-key-file", "api-key.txt"][..], "only calls of cof"),
-        (&["tsh", "sendOTP", "--path-parameter", "cardId=1"], "sendOTP has none"),
-        (&["tsh", "sendOTP", "--body", "missing.json"], "missing.json cannot be read"),
-    ] {
-        let words = failed(&call(&door, words).await);
-        assert!(words.contains(said), "{said}: {words}");
-    }
     let url = format!("https://{HOST}:{}", door.server.address().port());
-    let words = ["call", &url, "--connect", "127.0.0.1", "tsh", "sendOTP", "--issuer-id", "a\nb"];
-    let finished = tool::run(door.directory.path(), env!("CARGO_BIN_EXE_issuer-host"), &words, "").await;
-    assert!(failed(&finished).contains("no header can hold it"), "{}", finished.text());
+    for (words, said) in [
+        (["--issuer-id", "a\nb"], "no header can hold it"),
+        (["--server-ca", "missing.pem"], "missing.pem cannot be read"),
+        (["--server-ca", "api-key.txt"], "api-key.txt"),
+        (["--server-name", "no name"], "--server-name"),
+    ] {
+        let words = [&["call", &url, "--connect", "127.0.0.1", "tsh", "sendOTP"][..], &words].concat();
+        let finished = tool::run(door.directory.path(), env!("CARGO_BIN_EXE_issuer-host"), &words, "").await;
+        assert_eq!(finished.code(), Some(2), "{}", finished.text());
+        assert!(finished.words().contains(said), "{said}: {}", finished.text());
+    }
     assert_eq!(door.backend.all_arrivals(), 0);
+}
+
+#[tokio::test]
+async fn who_calls_with_the_id_of_the_examples_is_told_to_name_an_own_one() {
+    const ADVICE: &str = "name your id with --issuer-id";
+    let door = door(r#"["tsh", "d1"]"#, "", vec![]).await;
+    let url = format!("https://{HOST}:{}", door.server.address().port());
+    let common = ["call", &url, "--connect", "127.0.0.1", "--server-ca", "server-ca.pem"];
+    let shown = ["--client-certificate", "caller.pem", "--client-key", "caller-key.pem"];
+    for operation in [["tsh", "sendOTP"], ["d1", "notifyCardOperations"]] {
+        for (id, advised) in [(&[][..], true), (&["--issuer-id", "NOTOURS001"], false)] {
+            let words = [&common[..], &shown, &operation, id].concat();
+            let finished = tool::run(door.directory.path(), env!("CARGO_BIN_EXE_issuer-host"), &words, "").await;
+            let words = failed(&finished);
+            assert!(words.contains("not as Thales expects"), "{words}");
+            assert_eq!(words.contains(ADVICE), advised, "{operation:?} {id:?}: {words}");
+        }
+    }
 }

@@ -155,8 +155,11 @@ async fn a_server_that_asks_for_more_time_than_there_is_ends_it() {
     let words = ["d1", "notifyCardOperations"];
     let foreign = Foreign::answering(&[503, 204], Some("3600")).await;
     let text = failed(&foreign.called(&[&words[..], &RETRY].concat()).await);
-    assert!(text.contains("given up"), "{text}");
+    assert!(text.contains("given up: the server asks for a wait of 1h (Retry-After)"), "{text}");
     assert_eq!(foreign.tries(), 1);
+    let foreign = Foreign::answering(&[503], None).await;
+    let text = failed(&foreign.called(&[&words[..], &["--retry", "--backoff", "1h"]].concat()).await);
+    assert!(text.contains("given up: the next try") && !text.contains("Retry-After)"), "control: {text}");
     let foreign = Foreign::answering(&[503, 204], Some("0")).await;
     let text = went_well(&foreign.called(&[&words[..], &RETRY].concat()).await);
     assert!(text.contains("Thales says nothing of it"), "the rule is said: {text}");
