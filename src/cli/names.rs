@@ -77,7 +77,7 @@ fn signing_service(name: &str) -> Result<Service, String> {
         }
         other => Err(match known_product(other) {
             Ok(product) => format!(
-                "{product} is what Thales calls, and signs no request (requirement I1): write xpay (you are a token service \
+                "for {product} nobody signs a request (requirement I1): write xpay (you are a token service \
                  provider) or d1 (a merchant gateway)"
             ),
             Err(_) => "write xpay or d1".to_owned(),
@@ -154,7 +154,7 @@ mod tests {
     fn who_signs_nothing_is_refused_with_where_to_go() {
         let words = |name| signing_service(name).unwrap_err();
         assert!(words("merchant").contains("issuer-host client-cert"), "{}", words("merchant"));
-        assert!(words("transit").contains("transit is what Thales calls"), "{}", words("transit"));
+        assert!(words("transit").contains("for transit nobody signs a request"), "{}", words("transit"));
         assert_eq!(words("wallet"), "write xpay or d1");
     }
 
