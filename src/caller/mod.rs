@@ -9,10 +9,10 @@ pub mod failure;
 pub mod inspection;
 pub mod load;
 mod overheard;
-mod presented;
 pub mod resolution;
 mod tls;
 pub mod trust;
+mod verifier;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,9 +25,9 @@ use rustls::{CipherSuite, ClientConfig, ProtocolVersion};
 pub use connection::{Answer, Connection, LONGEST_ANSWER, Seen};
 pub use credential::ClientCredential;
 pub use failure::{Failure, Stage};
-pub use presented::Presented;
 pub use tls::{TlsVersions, Wanted};
 pub use trust::ServerTrust;
+pub use verifier::Presented;
 
 /// How a server is called.
 #[derive(Clone, Debug)]

@@ -3,13 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::ResolvesClientCert;
-use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, SignatureScheme, SupportedProtocolVersion};
 
-use super::presented::{Presented, Remembering};
+use super::verifier::{ChainJudge, Presented, Presenting, verifier};
 use super::{CallerError, CallerOptions, Http};
 use crate::pki::distinguished_name::rfc4514;
 
@@ -49,8 +48,8 @@ impl Wanted {
 
 pub(super) fn config(options: &CallerOptions) -> Result<(ClientConfig, Wanted, Presented), CallerError> {
     let presented = Presented::default();
-    let verifier = Remembering { verifier: options.trust.verifier()?, presented: presented.clone() };
-    let (config, wanted) = config_with(options, crate::tls::provider(), Arc::new(verifier))?;
+    let judge = Presenting { judge: options.trust.chain_judge()?, presented: presented.clone() };
+    let (config, wanted) = config_with(options, crate::tls::provider(), Arc::new(judge))?;
     Ok((config, wanted, presented))
 }
 
@@ -58,7 +57,7 @@ pub(super) fn config(options: &CallerOptions) -> Result<(ClientConfig, Wanted, P
 pub(super) fn config_with(
     options: &CallerOptions,
     provider: Arc<CryptoProvider>,
-    verifier: Arc<dyn ServerCertVerifier>,
+    judge: Arc<dyn ChainJudge>,
 ) -> Result<(ClientConfig, Wanted), CallerError> {
     let wanted = Wanted::default();
     let shown =
@@ -66,7 +65,7 @@ pub(super) fn config_with(
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&options.versions.list())?
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
+        .with_custom_certificate_verifier(verifier(judge))
         .with_client_cert_resolver(Arc::new(shown));
     let alpn: &[&[u8]] = match options.http {
         Http::Either => &[b"h2", b"http/1.1"],

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
-use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{Error, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::CallerError;
+use super::verifier::{ChainJudge, ShownChain, TakingAny};
 use crate::pki::pem;
 
 /// Whom a server's certificate has to come from.
@@ -45,16 +44,15 @@ impl ServerTrust {
     /// # Errors
     /// What TLS clients say of it.
     pub fn judge(&self, chain: &[CertificateDer<'_>], name: &ServerName<'_>, now: UnixTime) -> Result<(), Error> {
-        let Self::Authorities(roots) = self else { return Ok(()) };
-        let verifier = webpki(Arc::clone(roots)).map_err(|error| Error::General(error.to_string()))?;
-        let (leaf, intermediates) = chain.split_first().ok_or(Error::NoCertificatesPresented)?;
-        verifier.verify_server_cert(leaf, intermediates, name, &[], now).map(|_| ())
+        let judge = self.chain_judge().map_err(|error| Error::General(error.to_string()))?;
+        let (leaf, above) = chain.split_first().ok_or(Error::NoCertificatesPresented)?;
+        judge.judge(ShownChain { leaf, above, name, ocsp_response: &[] }, now)
     }
 
-    pub(super) fn verifier(&self) -> Result<Arc<dyn ServerCertVerifier>, CallerError> {
+    pub(super) fn chain_judge(&self) -> Result<Arc<dyn ChainJudge>, CallerError> {
         Ok(match self {
             Self::Authorities(roots) => webpki(Arc::clone(roots))?,
-            Self::Anybody => Arc::new(Witness(crate::tls::provider().signature_verification_algorithms)),
+            Self::Anybody => Arc::new(TakingAny),
         })
     }
 }
@@ -63,43 +61,4 @@ fn webpki(roots: Arc<RootCertStore>) -> Result<Arc<WebPkiServerVerifier>, Caller
     WebPkiServerVerifier::builder_with_provider(roots, crate::tls::provider())
         .build()
         .map_err(|error| CallerError::Trust(error.to_string()))
-}
-
-/// Takes every certificate, and demands possession of its key.
-#[derive(Debug)]
-struct Witness(WebPkiSupportedAlgorithms);
-
-impl ServerCertVerifier for Witness {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.0)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
-    }
 }

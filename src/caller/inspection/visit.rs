@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::InspectionOptions;
+use crate::caller::verifier::verifier;
 use crate::caller::{Failure, ServerTrust, Stage, TlsVersions};
 
 /// What a handshake offers.
@@ -132,7 +133,7 @@ fn config(offer: Offer) -> Result<ClientConfig, Box<dyn std::error::Error>> {
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&offer.versions.list())?
         .dangerous()
-        .with_custom_certificate_verifier(ServerTrust::Anybody.verifier()?)
+        .with_custom_certificate_verifier(verifier(ServerTrust::Anybody.chain_judge()?))
         .with_no_client_auth();
     config.alpn_protocols = offer.protocols;
     config.enable_sni = offer.name != Name::Unsaid;

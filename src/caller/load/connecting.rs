@@ -14,9 +14,9 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::verifier::Remembering;
 use super::{Group, Mode};
 use crate::caller::tls::config_with;
+use crate::caller::verifier::Accepting;
 use crate::caller::{CallerError, CallerOptions, Failure, Http, Stage};
 
 /// Sessions that a connection may have in store: a server sends a few tickets at once, and each is good for one handshake.
@@ -47,11 +47,11 @@ impl Connecting {
     pub(super) fn new(options: &CallerOptions, mode: Mode, groups: &[Group]) -> Result<Self, CallerError> {
         let kx_groups = groups.iter().map(|group| group.of_rustls()).collect();
         let provider = CryptoProvider { kx_groups, ..CryptoProvider::clone(&crate::tls::provider()) };
-        let verifier = Arc::new(Remembering::new(options.trust.verifier()?));
+        let judge = Arc::new(Accepting::new(options.trust.chain_judge()?));
         // Where both are taken it is HTTP/1.1: Thales' side is not known to speak HTTP/2.
         let http = if options.http == Http::V2 { Http::V2 } else { Http::V1 };
         let options = CallerOptions { http, ..options.clone() };
-        let (mut config, _) = config_with(&options, Arc::new(provider), verifier)?;
+        let (mut config, _) = config_with(&options, Arc::new(provider), judge)?;
         config.resumption = Resumption::disabled();
         Ok(Self {
             address: options.address,
