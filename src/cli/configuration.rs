@@ -4,22 +4,59 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command, FromArgMatches};
+
 use super::wrapping::wrapped;
 use super::{EXIT_CONFIGURATION, complain};
 use crate::app::{self, AppOptions, Configured, EnvironmentProblem, InboxError, SettingProblem};
 use crate::settings::{EnvironmentParts, Report, Settings, Sources};
 
 /// Where the configuration is.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug)]
 pub(super) struct ConfigurationFile {
+    config: Option<PathBuf>,
+    /// Whether an argument names it, and not a variable.
+    is_argument: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct ConfigurationArguments {
     /// Configuration file (TOML); without one, /etc/issuer-host/issuer-host.toml where it exists, and variables
     #[arg(short, long, value_name = "FILE", env = "ISSUER_HOST_CONFIG")]
     config: Option<PathBuf>,
 }
 
+impl clap::Args for ConfigurationFile {
+    fn augment_args(command: Command) -> Command {
+        ConfigurationArguments::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        ConfigurationArguments::augment_args_for_update(command)
+    }
+}
+
+impl FromArgMatches for ConfigurationFile {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let ConfigurationArguments { config } = ConfigurationArguments::from_arg_matches(matches)?;
+        Ok(Self { config, is_argument: matches.value_source("config") == Some(ValueSource::CommandLine) })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
 impl ConfigurationFile {
     /// The file that a container or package puts the configuration into.
     const DEFAULT: &str = "/etc/issuer-host/issuer-host.toml";
+
+    /// Whether `--config` was written; for clap, a variable of the process would count as well.
+    pub(super) fn is_argument(&self) -> bool {
+        self.is_argument
+    }
 
     /// The file, if any, and this process' variables. A server asks once: a file that goes away later would take what it says
     /// about security with it.
@@ -187,7 +224,7 @@ mod tests {
         /// What a server without `--config` reads from, when this is the file that it looks for.
         fn sources(&self) -> Sources {
             let sample = |name: &str| format!("{}/certs-sample/{name}", env!("CARGO_MANIFEST_DIR"));
-            let file = ConfigurationFile { config: None }.sources_or(&self.path()).file;
+            let file = ConfigurationFile { config: None, is_argument: false }.sources_or(&self.path()).file;
             Sources { file, environment: Vec::new() }
                 .with_variable("CUSTOMER_ID", "ISSUER0001")
                 .with_variable("PRODUCT", "tsh")
@@ -213,7 +250,7 @@ mod tests {
         assert_eq!(place.sources().file, None);
         place.write(TOML);
         assert_eq!(place.sources().file, Some(place.path()));
-        let named = ConfigurationFile { config: Some("other.toml".into()) };
+        let named = ConfigurationFile { config: Some("other.toml".into()), is_argument: true };
         assert_eq!(named.sources_or(&place.path()).file, Some("other.toml".into()));
         // A link that leads nowhere is a mistake, and nothing to pass over.
         std::fs::remove_file(place.path()).unwrap();

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod advice;
 mod authority;
 mod call;
 mod chain;

@@ -66,11 +66,12 @@ impl ClientFiles {
     }
 }
 
-/// The CAs of a file.
+/// Whom a server's certificate has to come from: the CAs of a file (`--server-ca`) and nobody else; without one, those that Mozilla trusts.
 ///
 /// # Errors
 /// When it cannot be read, or holds what nobody can trust.
-pub(super) fn trust(path: &Path) -> Result<ServerTrust, Error> {
+pub(super) fn trust(path: Option<&Path>) -> Result<ServerTrust, Error> {
+    let Some(path) = path else { return Ok(ServerTrust::public()) };
     ServerTrust::from_pem(&read(path)?).map_err(|error| format!("{}: {error}", path.display()).into())
 }
 

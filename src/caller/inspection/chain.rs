@@ -22,9 +22,9 @@ pub struct ChainSeen {
 pub enum Trusted {
     /// Mozilla does.
     Publicly,
-    /// The CAs that were given do, and Mozilla does not.
+    /// The CAs that were given do, which take the place of Mozilla's.
     Privately,
-    /// Nobody does; why not.
+    /// Those that were asked do not; why not.
     Nowhere(String),
 }
 
@@ -33,16 +33,11 @@ impl ChainSeen {
         let host = options.server_name.to_str();
         let served = ServedChain::judge(chain, Some(&*host), now);
         let at = moment(&served.facts, now);
-        let trusted = match verdict(&ServerTrust::public(), chain, &options.server_name, at) {
-            Ok(()) => Trusted::Publicly,
-            Err(publicly) => match &options.private_trust {
-                None => Trusted::Nowhere(publicly),
-                Some(trust) => match verdict(trust, chain, &options.server_name, at) {
-                    Ok(()) => Trusted::Privately,
-                    Err(privately) => Trusted::Nowhere(privately),
-                },
-            },
+        let (trust, trusted) = match &options.private_trust {
+            None => (&ServerTrust::public(), Trusted::Publicly),
+            Some(private) => (private, Trusted::Privately),
         };
+        let trusted = verdict(trust, chain, &options.server_name, at).map_or_else(Trusted::Nowhere, |()| trusted);
         Self { served, trusted }
     }
 }

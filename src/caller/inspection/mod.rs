@@ -41,7 +41,7 @@ pub struct InspectionOptions {
     pub address: SocketAddr,
     /// The name for SNI, for its certificate, and for `Host`.
     pub server_name: ServerName<'static>,
-    /// The CAs of its certificate, beside those that Mozilla trusts.
+    /// The CAs that its certificate has to come from; `None` = those that Mozilla trusts.
     pub private_trust: Option<ServerTrust>,
     /// What Thales would show: a certificate that the server has to admit.
     pub credential: Option<ClientCredential>,

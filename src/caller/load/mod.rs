@@ -25,7 +25,6 @@ mod response;
 mod running;
 mod schedule;
 mod traffic;
-mod verifier;
 
 use std::io;
 use std::num::{NonZeroU64, NonZeroUsize};

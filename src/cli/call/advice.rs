@@ -1,30 +1,29 @@
 //! What to do where no answer came.
 
-use std::io::ErrorKind;
-
-use rustls::{AlertDescription as Alert, CertificateError, Error};
+use rustls::{CertificateError, Error};
 
 use super::connections::Attempt;
 use crate::caller::{Failure, Stage};
+use crate::cli::advice::{Advice, Shown, Whom, connecting, handshake, refusal};
+use crate::tls::now;
 
 /// What to do about a call that got no answer.
 pub(super) fn advice(failure: &Failure, attempt: &Attempt) -> String {
+    let shown = Shown::new(attempt.credential.as_ref(), attempt.wanted.clone(), now());
     match failure {
-        Failure::Unreachable(error) if error.kind() == ErrorKind::ConnectionRefused => {
-            "nobody listens there: start the server, or name its port in the URL".to_owned()
+        Failure::Unreachable(_) | Failure::TimedOut { stage: Stage::Connecting, .. } => {
+            told(connecting(failure, Whom::IssuerHost))
         }
-        Failure::Unreachable(_) => "check the name, the port, and the firewalls on the way (O3, O4)".to_owned(),
-        Failure::TimedOut { stage: Stage::Connecting, .. } => {
-            "a firewall may drop the packets: Thales has no list of addresses to allow, the port has to be open (O4)"
-                .to_owned()
-        }
-        Failure::TimedOut { stage: Stage::Handshake, .. } => {
-            "what listens there may speak no TLS, or wait for a PROXY protocol header".to_owned()
+        Failure::Refused(alert) => told(refusal(Some(*alert), Whom::IssuerHost, &shown)),
+        Failure::Closed(_) if shown.is_out_of_time() => told(refusal(None, Whom::IssuerHost, &shown)),
+        Failure::TimedOut { stage: Stage::Handshake, .. }
+        | Failure::Closed(Stage::Handshake)
+        | Failure::ServerRefused(Error::InvalidMessage(_) | Error::PeerIncompatible(_)) => {
+            told(handshake(failure, Whom::IssuerHost, &shown))
         }
         Failure::TimedOut { stage: Stage::Exchange, .. } => {
             "the server, or the backend behind it, takes its time: see its log, or write a longer --timeout".to_owned()
         }
-        Failure::Refused(alert) => alert_advice(*alert, attempt),
         Failure::ServerRefused(error) => server_advice(error).to_owned(),
         Failure::Closed(_) => {
             "the server, or a load balancer before it, has ended it: see their logs for this moment".to_owned()
@@ -36,41 +35,10 @@ pub(super) fn advice(failure: &Failure, attempt: &Attempt) -> String {
     }
 }
 
-fn alert_advice(alert: Alert, attempt: &Attempt) -> String {
-    const SHOW: &str = "show a client certificate: --client-certificate FILE --client-key FILE (O1)";
-    match alert {
-        Alert::CertificateRequired => SHOW.to_owned(),
-        Alert::HandshakeFailure if !attempt.has_credential => SHOW.to_owned(),
-        Alert::UnknownCA => {
-            let mut text =
-                "the CA of your client certificate is none that the server trusts (client_ca, O5)".to_owned();
-            if !attempt.authorities.is_empty() {
-                text.push_str("; it names ");
-                text.push_str(&attempt.authorities.join(" and "));
-            }
-            text
-        }
-        Alert::BadCertificate => {
-            "the server cannot follow your chain: the file has to hold the leaf first, then each intermediate"
-                .to_owned()
-        }
-        Alert::CertificateExpired => "your client certificate has expired, or is not valid yet".to_owned(),
-        Alert::CertificateRevoked => "your client certificate stands in the server's revocation list".to_owned(),
-        Alert::UnsupportedCertificate => {
-            "your client certificate is not made for clients, or its key is of a kind that the server does not take"
-                .to_owned()
-        }
-        Alert::AccessDenied | Alert::CertificateUnknown => {
-            "the CA is trusted, this certificate is not admitted: see client_subject of the server's configuration"
-                .to_owned()
-        }
-        Alert::UnrecognisedName => "no environment of the server has this name: write --server-name".to_owned(),
-        Alert::ProtocolVersion => "the server does not speak this version of TLS: write another --tls (O2)".to_owned(),
-        Alert::NoApplicationProtocol => {
-            "the server does not speak this version of HTTP: write another --http".to_owned()
-        }
-        _ => "see the server's log for this moment".to_owned(),
-    }
+fn told(advice: Advice) -> String {
+    let Advice { requirement, meaning, to_do } = advice;
+    let about = requirement.map(|requirement| format!(" ({requirement})")).unwrap_or_default();
+    format!("{meaning}; {to_do}{about}")
 }
 
 fn server_advice(error: &Error) -> &'static str {

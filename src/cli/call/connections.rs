@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Request;
 
 use super::shown::{Leaf, Shown};
-use crate::caller::{Answer, Caller, CallerError, CallerOptions, Connection, Failure, Seen};
+use crate::caller::{Answer, Caller, CallerError, CallerOptions, ClientCredential, Connection, Failure, Seen};
 
 /// Turns of the runtime: one to hear of what has come in, one to act on it.
 const TURNS: usize = 2;
@@ -31,14 +31,14 @@ pub(super) struct Attempt {
     pub(super) seen: Option<Seen>,
     /// Whether the connection had carried a call before.
     pub(super) kept: bool,
-    /// Whether a client certificate was there to be shown.
-    pub(super) has_credential: bool,
-    /// Which one.
+    /// The client certificate that was there to be shown.
+    pub(super) credential: Option<ClientCredential>,
+    /// What it says of itself.
     pub(super) leaf: Option<Arc<Leaf>>,
     /// Whether it takes turns with others.
     pub(super) rotates: bool,
-    /// The CAs whose clients the server takes, as far as it says so.
-    pub(super) authorities: Vec<String>,
+    /// The CAs whose clients the server takes, as far as it says so; `None` = it has asked for no certificate.
+    pub(super) wanted: Option<Vec<String>>,
     /// From the beginning of the call, or of its connection, to the end of the answer.
     pub(super) took: Duration,
     /// HTTP alone.
@@ -108,15 +108,14 @@ impl Connections {
 
     fn attempt(&self, outcome: Result<Answer, Failure>, start: Instant) -> Attempt {
         let last = self.turn.checked_sub(1).and_then(|turn| self.callers.get(turn % self.callers.len().max(1)));
-        let leaf = last.and_then(|(_, leaf)| leaf.clone());
         Attempt {
             outcome,
             seen: None,
             kept: false,
-            has_credential: leaf.is_some(),
-            leaf,
+            credential: last.and_then(|(caller, _)| caller.options().credential.clone()),
+            leaf: last.and_then(|(_, leaf)| leaf.clone()),
             rotates: self.callers.len() > 1,
-            authorities: last.and_then(|(caller, _)| caller.wanted().authorities()).unwrap_or_default(),
+            wanted: last.and_then(|(caller, _)| caller.wanted().authorities()),
             took: start.elapsed(),
             exchange: Duration::ZERO,
         }

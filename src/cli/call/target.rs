@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use rustls_pki_types::ServerName;
 
 use super::prepared::NoCall;
-use crate::caller::{CallerOptions, Http, ServerTrust, TlsVersions};
+use crate::caller::{CallerOptions, Http, TlsVersions};
 use crate::cli::Error;
 use crate::cli::tls_files::{ClientFiles, trust};
 
@@ -25,7 +25,7 @@ pub(super) struct Target {
     /// The name for SNI and for the server's certificate, if it is not that of the URL
     #[arg(long, value_name = "NAME")]
     server_name: Option<String>,
-    /// The CAs that the server's certificate may come from, PEM; default: those that Mozilla trusts
+    /// The CAs that the server's certificate has to come from (PEM), in place of those that Mozilla trusts
     #[arg(long, value_name = "FILE")]
     server_ca: Option<PathBuf>,
     #[command(flatten)]
@@ -74,10 +74,7 @@ impl Target {
         let server_name = ServerName::try_from(name.to_owned()).map_err(|_| {
             format!("{name:?} is no name that a certificate could be for: write --server-name with the server's name")
         })?;
-        let trust = match &self.server_ca {
-            None => ServerTrust::public(),
-            Some(path) => trust(path)?,
-        };
+        let trust = trust(self.server_ca.as_deref())?;
         let options = CallerOptions {
             credential: self.client.read()?,
             versions: match self.tls {

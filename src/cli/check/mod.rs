@@ -71,6 +71,12 @@ enum Format {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     if let Some(target) = &arguments.live.live {
+        if arguments.configuration.is_argument() {
+            complain(
+                "issuer-host: --live looks at a server from outside, and reads no configuration: leave --config out",
+            );
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
         return live::run(target, &arguments.live, arguments.format == Format::Json, arguments.strict);
     }
     if arguments.live.client.are_named() {

@@ -186,7 +186,8 @@ fn parts(message: &str) -> (&str, &str) {
     at.and_then(|at| Some((message.get(..at)?, message.get(at + 2..)?))).unwrap_or((message, ""))
 }
 
-fn sentence(words: &str) -> String {
+/// With a capital, and a full stop.
+pub(super) fn sentence(words: &str) -> String {
     let mut chars = words.chars();
     let Some(first) = chars.next() else { return String::new() };
     let end = if words.ends_with(['.', '?', ')']) { "" } else { "." };

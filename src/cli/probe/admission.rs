@@ -1,7 +1,7 @@
 //! Whether the server has taken the client's certificate. In TLS 1.3 a client is done before the server has looked at it: only an
 //! answer tells.
 
-use rustls::AlertDescription;
+use rustls_pki_types::UnixTime;
 use serde_json::json;
 
 use super::plan::Plan;
@@ -9,6 +9,7 @@ use super::step::{Part, Step};
 use super::words;
 use crate::caller::failure::alert_name;
 use crate::caller::{Answer, Failure};
+use crate::cli::advice::{Shown, refusal};
 use crate::pki::CertificateFacts;
 use crate::pki::distinguished_name::printable;
 use crate::thales::Requirement;
@@ -24,7 +25,8 @@ pub(super) enum Outcome<'a> {
 }
 
 /// Whether the client was admitted. `wanted` = the CAs whose certificates the server asked for; `None` = it asked for none.
-pub(super) fn step(plan: &Plan, wanted: Option<&[String]>, outcome: &Outcome<'_>) -> Step {
+pub(super) fn step(plan: &Plan, wanted: Option<&[String]>, outcome: &Outcome<'_>, now: UnixTime) -> Step {
+    let shown = || plan.shown(wanted.map(<[_]>::to_vec), now);
     let facts = json!({
         "asked": wanted.is_some(),
         "authorities": wanted.unwrap_or_default(),
@@ -37,8 +39,8 @@ pub(super) fn step(plan: &Plan, wanted: Option<&[String]>, outcome: &Outcome<'_>
     let step = match (wanted, &plan.credential, outcome) {
         (None, _, _) => not_asked(plan),
         (Some(_), None, outcome) => none_to_show(outcome),
-        (Some(names), Some(_), Outcome::Answered(answer)) => answered(plan, names, answer),
-        (Some(_), Some(_), Outcome::Failed(failure)) => refused(plan, failure),
+        (Some(names), Some(_), Outcome::Answered(answer)) => answered(plan, names, answer, &shown()),
+        (Some(_), Some(_), Outcome::Failed(failure)) => refused(plan, failure, &shown()),
     };
     step.with_details(wanted.map(authorities)).with_facts(facts)
 }
@@ -72,11 +74,11 @@ fn none_to_show(outcome: &Outcome<'_>) -> Step {
     Step::warning(Part::ClientCertificate, found, TO_DO).about(Requirement::I1)
 }
 
-fn answered(plan: &Plan, names: &[String], answer: &Answer) -> Step {
+fn answered(plan: &Plan, names: &[String], answer: &Answer, shown: &Shown) -> Step {
     if is_refusal(answer) {
-        let (_, _, to_do) = words::refusal(AlertDescription::UnknownCA, plan.product);
+        let advice = refusal(None, plan.whom(), shown);
         let found = format!("refused, in HTTP: {} with a page about the SSL certificate", answer.status);
-        return Step::failure(Part::ClientCertificate, found, to_do).about(Requirement::I1);
+        return Step::failure(Part::ClientCertificate, found, advice.to_do).about(Requirement::I1);
     }
     let own = plan.credential.iter().flat_map(crate::caller::ClientCredential::chain);
     let issuers: Vec<String> =
@@ -92,17 +94,19 @@ fn answered(plan: &Plan, names: &[String], answer: &Answer) -> Step {
     .about(Requirement::I1)
 }
 
-fn refused(plan: &Plan, failure: &Failure) -> Step {
+fn refused(plan: &Plan, failure: &Failure, shown: &Shown) -> Step {
     match failure {
         Failure::Refused(alert) => {
-            let (requirement, found, to_do) = words::refusal(*alert, plan.product);
-            Step::failure(Part::ClientCertificate, found, to_do).about(requirement)
+            let advice = refusal(Some(*alert), plan.whom(), shown);
+            let found = format!("refused with the alert {}: {}", alert_name(*alert), advice.meaning);
+            Step::failure(Part::ClientCertificate, found, advice.to_do)
+                .about(advice.requirement.unwrap_or(Requirement::I1))
         }
         failure if words::may_be_refusal(failure) => {
-            let (_, _, to_do) = words::refusal(AlertDescription::UnknownCA, plan.product);
+            let advice = refusal(None, plan.whom(), shown);
             let found =
                 "the server cut the connection after the certificate was shown, without a word: most likely refused";
-            Step::failure(Part::ClientCertificate, found.to_owned(), to_do).about(Requirement::I1)
+            Step::failure(Part::ClientCertificate, found.to_owned(), advice.to_do).about(Requirement::I1)
         }
         _ => {
             let why = "shown, but no answer came that would tell whether it was taken";

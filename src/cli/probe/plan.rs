@@ -10,6 +10,7 @@ use super::{Arguments, server_certificate};
 use crate::caller::resolution::{NameServers, ResolutionError, ResolvedName, Resolver};
 use crate::caller::{ClientCredential, ServerTrust};
 use crate::cli::Error;
+use crate::cli::advice::{Shown, Whom};
 use crate::cli::tls_files::trust;
 use crate::pki::CertificateFacts;
 use crate::thales::inbound::{Concern, Endpoint, InboundEnvironment, InboundProduct};
@@ -57,10 +58,7 @@ impl Plan {
         let server_name =
             target.server_name().ok_or_else(|| NoPlan::Usage(format!("{:?} is not a host name", target.host)))?;
         let path = arguments.path.clone().or_else(|| target.path.clone());
-        let trust = match &arguments.server_ca {
-            None => ServerTrust::public(),
-            Some(path) => trust(path)?,
-        };
+        let trust = trust(arguments.server_ca.as_deref())?;
         let credential = arguments.client.read()?;
         Ok(Self {
             server_name,
@@ -83,6 +81,16 @@ impl Plan {
         }
         let resolver = Resolver::new(self.name_servers, self.patience)?;
         Ok(Some(ResolvedName::new(resolver, self.target.host.trim_end_matches('.'))))
+    }
+
+    /// Who is called.
+    pub(super) fn whom(&self) -> Whom {
+        Whom::Thales(self.product)
+    }
+
+    /// What there is to show; `wanted` = the CAs whose certificates the server asked for, `None` = it asked for none.
+    pub(super) fn shown(&self, wanted: Option<Vec<String>>, now: UnixTime) -> Shown {
+        Shown::new(self.credential.as_ref(), wanted, now)
     }
 
     /// What the client certificate says of itself, before anybody is called.

@@ -17,6 +17,7 @@ use super::step::{Part, Step};
 use super::{name, server_certificate, words};
 use crate::caller::resolution::{ResolutionError, ResolvedName};
 use crate::caller::{Caller, CallerOptions, Failure, Seen, Stage};
+use crate::cli::advice::{connecting, handshake, is_without_route};
 use crate::pki::distinguished_name::printable;
 use crate::thales::Requirement;
 
@@ -91,7 +92,7 @@ impl<'a> Probe<'a> {
             let place = SocketAddr::new(address, port);
             match outcome {
                 Ok(took) => format!("{place} in {}", words::seconds(*took)),
-                Err(failure) => format!("{place} {}", words::tcp(failure).0),
+                Err(failure) => format!("{place} {}", connecting(failure, self.plan.whom()).meaning),
             }
         });
         let said: Vec<String> = said.collect();
@@ -102,7 +103,7 @@ impl<'a> Probe<'a> {
         })).collect::<Vec<_>>()});
         // A machine without IPv6 is an ordinary one.
         let matters = |address: &IpAddr, failure: &Failure| {
-            !(address.is_ipv6() && matches!(failure, Failure::Unreachable(error) if words::is_without_route(error)))
+            !(address.is_ipv6() && matches!(failure, Failure::Unreachable(error) if is_without_route(error)))
         };
         let failed = addresses
             .iter()
@@ -125,11 +126,11 @@ impl<'a> Probe<'a> {
                     "{} of {total} addresses are reached",
                     tried.iter().filter(|outcome| outcome.is_ok()).count()
                 );
-                Step::warning(Part::Tcp, found, words::tcp(failure).1).with_details(said)
+                Step::warning(Part::Tcp, found, connecting(failure, self.plan.whom()).to_do).with_details(said)
             }
             (None, worst) => {
                 let found = if total == 1 { said.concat() } else { format!("none of {total} addresses is reached") };
-                let to_do = worst.map_or("", |(_, failure)| words::tcp(failure).1);
+                let to_do = worst.map_or(String::new(), |(_, failure)| connecting(failure, self.plan.whom()).to_do);
                 Step::failure(Part::Tcp, found, to_do).with_details(if total == 1 { Vec::new() } else { said })
             }
         };
@@ -183,7 +184,7 @@ impl<'a> Probe<'a> {
         let sent = connection.send(request, plan.patience).await;
         let wanted = caller.wanted().authorities();
         let outcome = sent.as_ref().map_or_else(Outcome::Failed, Outcome::Answered);
-        steps.push(admission::step(plan, wanted.as_deref(), &outcome));
+        steps.push(admission::step(plan, wanted.as_deref(), &outcome, now));
         steps.push(match &sent {
             Ok(answer) => admission::http(answer, protocol, start.elapsed()),
             // What ended it has been said of the certificate.
@@ -218,17 +219,17 @@ impl<'a> Probe<'a> {
                     "TLS 1.2; the server ended the handshake over the client's certificate".to_owned(),
                 ),
                 server_certificate::trusted(self.plan, &chain, now),
-                admission::step(self.plan, wanted.as_deref(), &Outcome::Failed(failure)),
+                admission::step(self.plan, wanted.as_deref(), &Outcome::Failed(failure), now),
             ];
             return unreached(steps, &[Part::Http]);
         }
-        let (part, (found, to_do)) = match failure {
+        let (part, advice) = match failure {
             Failure::Unreachable(_) | Failure::TimedOut { stage: Stage::Connecting, .. } => {
-                (Part::Tcp, words::tcp(failure))
+                (Part::Tcp, connecting(failure, self.plan.whom()))
             }
-            _ => (Part::Tls, words::handshake(failure)),
+            _ => (Part::Tls, handshake(failure, self.plan.whom(), &self.plan.shown(wanted, now))),
         };
-        let steps = vec![Step::failure(part, found, to_do)];
+        let steps = vec![Step::failure(part, advice.meaning, advice.to_do)];
         unreached(steps, &[Part::ServerCertificate, Part::ClientCertificate, Part::Http])
     }
 

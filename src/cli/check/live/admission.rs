@@ -1,20 +1,23 @@
 //! Who is admitted, and what becomes of sessions, as lines of the report.
 
+use rustls_pki_types::UnixTime;
+
 use super::lines::because;
-use super::{Finding, Status, Told};
+use super::{Finding, Status, Told, sentence};
 use crate::caller::inspection::{Admission, Inspection, InspectionOptions, Outcome, Resumed, Tried};
 use crate::caller::{Failure, Stage, TlsVersions};
+use crate::cli::advice::{Advice, Shown, Whom, refusal};
 use crate::pki::public_roots::is_name_of_public_root;
 use crate::thales::requirement::Requirement;
 
 /// O1 and O5, where there was a handshake.
-pub(super) fn lines(seen: &Inspection, options: &InspectionOptions) -> Vec<Told> {
+pub(super) fn lines(seen: &Inspection, options: &InspectionOptions, now: UnixTime) -> Vec<Told> {
     if seen.admission.is_empty() {
         return Vec::new();
     }
     let mut lines = vec![nobody(&seen.admission), stranger(&seen.admission), wanted(&seen.admission)];
     lines.push(if options.credential.is_some() {
-        given(&seen.admission)
+        given(&seen.admission, options, now)
     } else {
         Finding::skipped(
             "Not looked at: whether a caller of Thales is admitted. Give --client-certificate and --client-key.",
@@ -87,28 +90,44 @@ fn wanted(admission: &[Admission]) -> Told {
     .on(Requirement::O5)
 }
 
-fn given(admission: &[Admission]) -> Told {
-    let (mut status, mut parts) = (Status::Pass, Vec::new());
+fn given(admission: &[Admission], options: &InspectionOptions, now: UnixTime) -> Told {
+    let shown = |tried: &Admission| Shown::new(options.credential.as_ref(), tried.wanted.clone(), now);
+    let (mut parts, mut worst) = (Vec::new(), (Status::Pass, None));
     for tried in admission {
         let Some(outcome) = &tried.given else { continue };
-        status = status.max(match outcome {
-            Outcome::Refused(_) | Outcome::Unclear(Failure::Closed(_)) => Status::Fail,
-            Outcome::Unclear(_) => Status::Warn,
+        let (status, why) = match outcome {
+            Outcome::Refused(Failure::Refused(alert)) => {
+                (Status::Fail, Some(refusal(Some(*alert), Whom::IssuerHost, &shown(tried))))
+            }
+            Outcome::Refused(_) | Outcome::Unclear(Failure::Closed(_)) => {
+                (Status::Fail, Some(refusal(None, Whom::IssuerHost, &shown(tried))))
+            }
+            Outcome::Unclear(_) => (Status::Warn, None),
             // The same answer as one without a certificate gets is none to this certificate.
-            Outcome::Answered(_) if in_http(outcome) && same(outcome, &tried.nobody.get) => Status::Warn,
-            Outcome::Answered(_) => Status::Pass,
-        });
+            Outcome::Answered(_) if in_http(outcome) && same(outcome, &tried.nobody.get) => {
+                let shown = shown(tried);
+                let why = shown.is_out_of_time().then(|| refusal(None, Whom::IssuerHost, &shown));
+                (Status::Warn, why)
+            }
+            Outcome::Answered(_) => (Status::Pass, None),
+        };
+        if status > worst.0 {
+            worst = (status, why);
+        }
         parts.push(format!("{} {}", version(tried.versions), became(outcome, "GET /")));
     }
-    let to_do = match status {
-        Status::Pass | Status::Skipped => "",
-        Status::Warn => "Look whether the server takes the certificate: it does not tell by what it does.",
-        Status::Fail => {
-            "Put the CA that issued this certificate into the client CA file; `issuer-host check` tells what is in it."
+    let found = format!("With the given certificate: {}", parts.join(", "));
+    match worst {
+        (status, Some(Advice { meaning, to_do, .. })) => {
+            Finding { status, found: format!("{found}: {meaning}."), to_do: sentence(&to_do) }
         }
-    };
-    let found = format!("With the given certificate: {}.", parts.join(", "));
-    Finding { status, found, to_do: to_do.to_owned() }.on(Requirement::O5)
+        (Status::Warn | Status::Fail, None) => Finding::warn(
+            format!("{found}."),
+            "Look whether the server takes the certificate: it does not tell by what it does.",
+        ),
+        (Status::Pass | Status::Skipped, None) => Finding::pass(format!("{found}.")),
+    }
+    .on(Requirement::O5)
 }
 
 fn sessions(seen: &Inspection, options: &InspectionOptions) -> Told {

@@ -2,8 +2,9 @@
 
 use rustls_pki_types::UnixTime;
 
-use super::{Finding, InspectionOptions, Told};
+use super::{Finding, InspectionOptions, Status, Told, ends_soon, until};
 use crate::caller::inspection::{ChainSeen, Trusted};
+use crate::pki::CertificateFacts;
 use crate::pki::facts::minute;
 use crate::pki::server_credential::{CredentialProblem, CredentialWarning};
 use crate::pki::trust_anchors::Place;
@@ -14,7 +15,6 @@ use crate::thales::requirement::Requirement;
 enum Topic {
     Order,
     Name,
-    Validity,
     Key,
 }
 
@@ -22,18 +22,21 @@ const RIGHT_CA: &str = "Ask the CA for the right chain, or take a certificate of
 const WHOLE_CHAIN: &str = "Serve the whole CUSTOMER_TLS_SERVER_CERTIFICATE_CHAIN: the server's own certificate first, each \
                            followed by its issuer; the root can stay out.";
 
+const RENEW: &str = "Renew it; tell Thales first when its CA changes (O10).";
+const RENEW_CA: &str = "Ask the CA for its next certificate, and tell Thales before it is served (O10).";
+
 /// O8 and O9.
-pub(super) fn lines(seen: &ChainSeen, options: &InspectionOptions) -> Vec<Told> {
-    [Topic::Order, Topic::Name, Topic::Validity, Topic::Key]
+pub(super) fn lines(seen: &ChainSeen, options: &InspectionOptions, now: UnixTime) -> Vec<Told> {
+    [Topic::Order, Topic::Name, Topic::Key]
         .into_iter()
         .map(|topic| line(topic, seen, options))
-        .chain([trust(seen, options)])
+        .chain([validity(&seen.served.facts, now), trust(seen, options)])
         .collect()
 }
 
 fn line(topic: Topic, seen: &ChainSeen, options: &InspectionOptions) -> Told {
-    let problems: Vec<String> =
-        seen.served.problems.iter().map(problem).filter(|(about, _)| *about == topic).map(|(_, words)| words).collect();
+    let problems = seen.served.problems.iter().filter_map(problem).filter(|(about, _)| *about == topic);
+    let problems: Vec<String> = problems.map(|(_, words)| words).collect();
     if !problems.is_empty() {
         let of_path = |problem: &CredentialProblem| matches!(problem, CredentialProblem::Path { .. });
         let is_of_path = topic == Topic::Order && seen.served.problems.iter().any(of_path);
@@ -74,15 +77,44 @@ fn alone_and_unknown(seen: &ChainSeen) -> Option<String> {
     })
 }
 
+/// Until when each certificate is good, below the thresholds of the offline report.
+fn validity(chain: &[CertificateFacts], now: UnixTime) -> Told {
+    let (mut worst, mut parts) = ((Status::Pass, ""), Vec::new());
+    for (index, facts) in chain.iter().enumerate() {
+        let who = match (index, facts.is_ca) {
+            (0, _) => "The server's own certificate",
+            (_, true) => "The CA certificate",
+            (_, false) => "The certificate",
+        };
+        let subject = if facts.subject.is_empty() { "no subject" } else { &facts.subject };
+        let (status, how) = if now > facts.not_after {
+            (Status::Fail, format!("expired at {}", minute(facts.not_after)))
+        } else if now < facts.not_before {
+            (Status::Fail, format!("is not valid before {}", minute(facts.not_before)))
+        } else if ends_soon(facts, now) {
+            (Status::Warn, format!("is good {}", until(facts, now)))
+        } else {
+            (Status::Pass, format!("is good {}", until(facts, now)))
+        };
+        if status > worst.0 {
+            worst = (status, if facts.is_ca { RENEW_CA } else { RENEW });
+        }
+        parts.push(format!("{who} ({subject}) {how}"));
+    }
+    let (status, to_do) = worst;
+    Finding { status, found: sentences(&parts), to_do: to_do.to_owned() }.on(Requirement::O8)
+}
+
 fn trust(seen: &ChainSeen, options: &InspectionOptions) -> Told {
     let requirement = Requirement::O9;
     match &seen.trusted {
         Trusted::Publicly => Finding::pass("The chain ends at a CA that Mozilla recognises.").on(requirement),
-        Trusted::Privately => Finding::pass("The chain ends at the CA of --server-ca, a private one: Thales needs it as a PEM trust store.").on(requirement),
+        Trusted::Privately => Finding::pass("The chain ends at a CA of --server-ca: Thales needs it as a PEM trust store, unless Mozilla recognises it.").on(requirement),
         Trusted::Nowhere(_) if is_broken(seen) => {
             Finding::skipped("Not looked at: who trusts the chain; the chain has to be put right first.").on(requirement)
         }
-        Trusted::Nowhere(why) if options.private_trust.is_some() => Finding::fail(format!("The chain ends neither at a CA that Mozilla recognises nor at that of --server-ca: {why}."), "Look whether the file holds the CA that issued this chain, and whether every certificate below it is sent.").on(requirement),
+        Trusted::Nowhere(why) if options.private_trust.is_some() => Finding::fail(format!("The chain does not end at a CA of --server-ca: {why}."), "Look whether the file holds the CA that issued this chain, and whether every certificate below it is sent; without \
+             --server-ca, it is held against the CAs that Mozilla recognises.").on(requirement),
         Trusted::Nowhere(why) => Finding::fail(format!("The chain does not end at a CA that Mozilla recognises: {why}."), "Take a certificate of such a CA. For a private one, send it to Thales as a PEM trust store, and name it here \
              with --server-ca.").on(requirement),
     }
@@ -104,9 +136,10 @@ fn is_broken(seen: &ChainSeen) -> bool {
     seen.served.problems.iter().any(fatal) || alone_and_unknown(seen).is_some()
 }
 
-/// What a problem is about, and its words: this chain was sent, and stands in no file.
-fn problem(problem: &CredentialProblem) -> (Topic, String) {
-    match problem {
+/// What a problem is about, and its words: this chain was sent, and stands in no file. `None` = [`validity`] tells of it.
+fn problem(problem: &CredentialProblem) -> Option<(Topic, String)> {
+    Some(match problem {
+        CredentialProblem::Expired { .. } | CredentialProblem::NotYetValid { .. } => return None,
         CredentialProblem::WrongOrder { right } => {
             let right: Vec<String> = right.iter().map(usize::to_string).collect();
             (
@@ -147,12 +180,6 @@ fn problem(problem: &CredentialProblem) -> (Topic, String) {
             let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
             (Topic::Name, format!("The certificate is for {names}, and not for {host}"))
         }
-        CredentialProblem::Expired { place, not_after } => {
-            (Topic::Validity, format!("{} expired at {}", at(place), minute(*not_after)))
-        }
-        CredentialProblem::NotYetValid { place, not_before } => {
-            (Topic::Validity, format!("{} is not valid before {}", at(place), minute(*not_before)))
-        }
         CredentialProblem::LeafIsCa { place } => {
             (Topic::Key, format!("{} is that of a CA, and stands where the server's own belongs", at(place)))
         }
@@ -172,7 +199,7 @@ fn problem(problem: &CredentialProblem) -> (Topic, String) {
         | CredentialProblem::Key(_)
         | CredentialProblem::KeyUnreadable
         | CredentialProblem::KeyMismatch { .. } => (Topic::Key, problem.to_string()),
-    }
+    })
 }
 
 fn to_do(topic: Topic) -> &'static str {
@@ -181,7 +208,6 @@ fn to_do(topic: Topic) -> &'static str {
         Topic::Name => {
             "Request a certificate with ISSUER_HOST among its subject alternative names, or give the right name with --server-name."
         }
-        Topic::Validity => "Renew it; tell Thales first when its CA changes (O10).",
         Topic::Key => {
             "Request a certificate for a server: RSA with 2048 to 4096 bits, EC P-256 or P-384, digitalSignature, serverAuth."
         }
@@ -190,9 +216,6 @@ fn to_do(topic: Topic) -> &'static str {
 
 fn warning(warning: &CredentialWarning) -> Option<(Topic, String, &'static str)> {
     Some(match warning {
-        CredentialWarning::ExpiresSoon { place, not_after } => {
-            (Topic::Validity, format!("{} expires at {}", at(place), minute(*not_after)), to_do(Topic::Validity))
-        }
         CredentialWarning::SelfSigned { place } => (
             Topic::Order,
             format!("{} is self-signed", at(place)),
@@ -201,7 +224,9 @@ fn warning(warning: &CredentialWarning) -> Option<(Topic, String, &'static str)>
         // Below its root the leaf alone is a whole chain, a root that is sent harms nobody, and the sample PKI is told of where it is configured.
         CredentialWarning::LeafAlone { .. }
         | CredentialWarning::RootIncluded { .. }
-        | CredentialWarning::Sample { .. } => {
+        | CredentialWarning::Sample { .. }
+        // `validity` tells of it, for a CA earlier.
+        | CredentialWarning::ExpiresSoon { .. } => {
             return None;
         }
     })
@@ -218,14 +243,6 @@ fn found(topic: Topic, seen: &ChainSeen, options: &InspectionOptions) -> String 
             format!("The chain is in order: {}{root}.", subjects.join("; issued by "))
         }
         Topic::Name => format!("The certificate is for {}.", options.server_name.to_str()),
-        Topic::Validity => {
-            let until = facts
-                .iter()
-                .map(|facts| facts.not_after)
-                .min()
-                .unwrap_or(UnixTime::since_unix_epoch(std::time::Duration::ZERO));
-            format!("Every certificate of the chain is valid until {} at least.", minute(until))
-        }
         Topic::Key => {
             let key = facts.first().map(|leaf| leaf.key.to_string()).unwrap_or_default();
             format!("The server's key is {key}, and its certificate is one for servers.")

@@ -2,20 +2,24 @@
 
 use std::net::SocketAddr;
 
-use super::{Finding, Told, admission, chain};
+use rustls::Error as TlsError;
+use rustls_pki_types::UnixTime;
+
+use super::{Finding, Told, admission, chain, sentence};
 use crate::caller::Failure;
 use crate::caller::addresses::is_private;
 use crate::caller::failure::alert_name;
 use crate::caller::inspection::hello::FirstAnswer;
 use crate::caller::inspection::names::{NameTaken, UNKNOWN_NAME};
 use crate::caller::inspection::{Inspection, InspectionOptions, Names, OldVersion, Protocols, Suites, Version};
+use crate::cli::advice::{Shown, Whom, handshake};
 use crate::pki::distinguished_name::printable;
 use crate::thales::requirement::Requirement;
 
 /// All lines, by requirement.
-pub(super) fn of(seen: &Inspection, options: &InspectionOptions) -> Vec<Told> {
-    let mut lines = admission::lines(seen, options);
-    lines.push(versions(&seen.tls12, &seen.tls13));
+pub(super) fn of(seen: &Inspection, options: &InspectionOptions, now: UnixTime) -> Vec<Told> {
+    let mut lines = admission::lines(seen, options, now);
+    lines.push(versions(&seen.tls12, &seen.tls13, now));
     lines.push(old_versions(&seen.old_versions));
     lines.push(port(options.address));
     lines.push(reached(options.address));
@@ -27,13 +31,13 @@ pub(super) fn of(seen: &Inspection, options: &InspectionOptions) -> Vec<Told> {
             [Requirement::O1, Requirement::O5, Requirement::O8, Requirement::O9, Requirement::O11, Requirement::O14];
         lines.extend(unseen.map(|requirement| Finding::skipped(nothing).on(requirement)));
     }
-    lines.extend(seen.chain.iter().flat_map(|seen| chain::lines(seen, options)));
+    lines.extend(seen.chain.iter().flat_map(|seen| chain::lines(seen, options, now)));
     lines.extend(seen.names.as_ref().map(names));
     lines.extend(seen.protocols.as_ref().map(protocols));
     lines
 }
 
-fn versions(tls12: &Version, tls13: &Version) -> Told {
+fn versions(tls12: &Version, tls13: &Version, now: UnixTime) -> Told {
     let requirement = Requirement::O2;
     match (tls12, tls13) {
         (Version::Spoken, Version::Spoken) => Finding::pass("TLS 1.2 and TLS 1.3 are spoken.").on(requirement),
@@ -41,6 +45,10 @@ fn versions(tls12: &Version, tls13: &Version) -> Told {
             Finding::pass(format!("TLS 1.2 is spoken, TLS 1.3 is not ({}).", because(why))).on(requirement)
         }
         (Version::Refused(why), Version::Spoken) => Finding::warn(format!("TLS 1.3 is spoken, TLS 1.2 is not ({}).", because(why)), "Switch TLS 1.2 on as well, unless Thales has said that all of its callers speak TLS 1.3.").on(requirement),
+        (Version::Refused(_), Version::Refused(newer @ Failure::ServerRefused(TlsError::InvalidMessage(_)))) => {
+            let advice = handshake(newer, Whom::IssuerHost, &Shown::nothing(now));
+            Finding::fail(sentence(&advice.meaning), sentence(&advice.to_do)).on(requirement)
+        }
         (Version::Refused(older), Version::Refused(newer)) => Finding::fail(format!("Neither TLS 1.2 ({}) nor TLS 1.3 ({}) is spoken.", because(older), because(newer)), "Look whether this is the right port and the right name (--server-name); then switch TLS 1.2 and TLS 1.3 on.").on(requirement),
     }
 }
@@ -176,6 +184,7 @@ pub(super) fn because(failure: &Failure) -> String {
     match failure {
         Failure::Refused(alert) => format!("alert {}", alert_name(*alert)),
         Failure::Closed(_) => "closed without a word".to_owned(),
+        Failure::ServerRefused(TlsError::InvalidMessage(_)) => "answered with something that is not TLS".to_owned(),
         // Blanks are no danger.
         other => other.to_string().split(' ').map(|word| printable(word.as_bytes())).collect::<Vec<_>>().join(" "),
     }

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use rustls_pki_types::ServerName;
 
-use super::report::{EnvironmentReport, Finding, Status, Subject};
+use super::report::{EnvironmentReport, Finding, Status, Subject, sentence};
+use super::rules::{ends_soon, until};
 use super::{json, table};
 use crate::caller::inspection::{InspectionOptions, inspect};
 use crate::cli::tls_files::{ClientFiles, trust};
@@ -38,7 +39,7 @@ pub(super) struct Arguments {
     /// The name to ask the server for (SNI); default: its HOST
     #[arg(long, value_name = "NAME", requires = "live", value_parser = server_name)]
     server_name: Option<ServerName<'static>>,
-    /// The private CA of the server's certificate (PEM), beside the CAs that Mozilla recognises
+    /// The CAs that the server's certificate has to come from (PEM), in place of those that Mozilla trusts
     #[arg(long, value_name = "FILE", requires = "live")]
     server_ca: Option<PathBuf>,
     /// What the server must admit.
@@ -52,15 +53,16 @@ pub(super) fn run(target: &Target, arguments: &Arguments, json: bool, strict: bo
         Some(name) => name.clone(),
         None => server_name(&target.host)?,
     };
-    let private_trust = arguments.server_ca.as_deref().map(trust).transpose()?;
+    let private_trust = arguments.server_ca.is_some().then(|| trust(arguments.server_ca.as_deref())).transpose()?;
     let credential = arguments.client.read()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (address, lines) = runtime.block_on(async {
         let address = target.reached(PATIENCE).await?;
         let options =
             InspectionOptions { address, server_name: name.clone(), private_trust, credential, patience: PATIENCE };
-        let seen = inspect(&options, now()).await.map_err(|error| format!("cannot look at {target}: {error}"))?;
-        Ok::<_, Error>((address, lines::of(&seen, &options)))
+        let now = now();
+        let seen = inspect(&options, now).await.map_err(|error| format!("cannot look at {target}: {error}"))?;
+        Ok::<_, Error>((address, lines::of(&seen, &options, now)))
     })?;
     let report = EnvironmentReport::new(name.to_str().as_ref(), lines);
     if json {

@@ -8,7 +8,9 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::caller::{Failure, Stage};
 use crate::cli::Error;
+use crate::cli::advice::{Advice, Whom, connecting};
 
 /// A host and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,11 +61,19 @@ impl Target {
         for address in found.take(MOST_ADDRESSES) {
             match timeout(patience, TcpStream::connect(address)).await {
                 Ok(Ok(_)) => return Ok(address),
-                Ok(Err(error)) => problem = format!("{self}: cannot connect to {address}: {error}"),
-                Err(_) => problem = format!("{self}: {address} does not answer within {patience:?}"),
+                Ok(Err(error)) => problem = self.unreached(address, &Failure::Unreachable(error)),
+                Err(_) => {
+                    let failure = Failure::TimedOut { stage: Stage::Connecting, after: patience };
+                    problem = self.unreached(address, &failure);
+                }
             }
         }
         Err(problem.into())
+    }
+
+    fn unreached(&self, address: SocketAddr, failure: &Failure) -> String {
+        let Advice { meaning, to_do, .. } = connecting(failure, Whom::IssuerHost);
+        format!("{self}: cannot connect to {address}: {meaning}; {to_do}")
     }
 }
 

@@ -13,18 +13,23 @@ const SOON_FOR_LEAF: u64 = 30 * DAY;
 const SOON_FOR_CA: u64 = 90 * DAY;
 
 /// Until when, and how many days that is: `until 2027-02-20 10:00 UTC (89 days)`.
-pub(super) fn until(facts: &CertificateFacts, now: UnixTime) -> String {
+pub(in crate::cli::check) fn until(facts: &CertificateFacts, now: UnixTime) -> String {
     let days = facts.not_after.as_secs().saturating_sub(now.as_secs()) / DAY;
     format!("until {} ({days} days)", minute(facts.not_after))
 }
 
+/// Whether a certificate that has not ended yet ends so soon that its successor is due.
+pub(in crate::cli::check) fn ends_soon(facts: &CertificateFacts, now: UnixTime) -> bool {
+    let threshold = if facts.is_ca { SOON_FOR_CA } else { SOON_FOR_LEAF };
+    facts.not_after.as_secs().saturating_sub(now.as_secs()) < threshold
+}
+
 /// What is to be said of a certificate that ends soon, or has ended; `called` says what it is, `to_do` what to do before.
 pub(super) fn ending(called: &str, facts: &CertificateFacts, now: UnixTime, to_do: &str) -> Option<Finding> {
-    let threshold = if facts.is_ca { SOON_FOR_CA } else { SOON_FOR_LEAF };
     if facts.not_after < now {
         let found = format!("{called} {} expired at {}", facts.subject, minute(facts.not_after));
         return Some(Finding::fail(found, to_do));
     }
-    let soon = facts.not_after.as_secs().saturating_sub(now.as_secs()) < threshold;
-    soon.then(|| Finding::warn(format!("{called} {} is good {}", facts.subject, until(facts, now)), to_do))
+    ends_soon(facts, now)
+        .then(|| Finding::warn(format!("{called} {} is good {}", facts.subject, until(facts, now)), to_do))
 }

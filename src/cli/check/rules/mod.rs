@@ -13,6 +13,7 @@ mod secrets;
 mod settings;
 mod stage;
 
+pub(super) use life::{ends_soon, until};
 pub(super) use own_certificate::OwnCertificate;
 pub(super) use secrets::server as server_secrets;
 pub(super) use settings::{refused, warned};
