@@ -54,6 +54,20 @@ fn the_definition_of_the_commands_holds_together() {
 }
 
 #[test]
+fn the_ca_of_a_server_means_the_same_to_all_who_call_one() {
+    let arguments = Arguments::command();
+    for name in ["call", "check", "probe"] {
+        let command = arguments.find_subcommand(name).unwrap();
+        let argument = command.get_arguments().find(|argument| argument.get_long() == Some("server-ca")).unwrap();
+        let help = argument.get_help().unwrap().to_string();
+        assert_eq!(
+            help,
+            "The CAs that the server's certificate has to come from (PEM), in place of those that Mozilla trusts"
+        );
+    }
+}
+
+#[test]
 fn each_command_has_examples_and_its_own_parser_takes_them() {
     for (path, command) in commands() {
         let examples = examples(&command);

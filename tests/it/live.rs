@@ -10,12 +10,13 @@ use other_server::{Clients, Knobs, OtherServer};
 use rustls::SupportedProtocolVersion;
 use serde_json::Value;
 use tempfile::TempDir;
+use time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
 use crate::support::door::write;
 use crate::support::tool::{self, Finished};
-use crate::support::{Authority, Door, HOST, Identity, Pki, Setup, Spec};
+use crate::support::{Authority, Door, HOST, Identity, Pki, QUIET, Setup, Spec};
 
 const ONLY_TLS12: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
 const ONLY_TLS13: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
@@ -43,6 +44,13 @@ impl Looker {
         let target = address.to_string();
         let arguments = [&["check", "--live", &target, "--server-name", HOST], more].concat();
         tool::run(self.directory.path(), env!("CARGO_BIN_EXE_issuer-host"), &arguments, "").await
+    }
+
+    /// What is told of a server to which the client certificate is shown, with single spaces.
+    async fn told(&self, address: SocketAddr) -> String {
+        let arguments =
+            ["--server-ca", "server-ca.pem", "--client-certificate", "client.pem", "--client-key", "client-key.pem"];
+        self.runs(address, &arguments).await.words()
     }
 
     /// Everything that is not as it should be, as `fail O1`; with a client certificate and the server's CA. No test has a port of Thales'.
@@ -129,13 +137,46 @@ async fn whoever_is_admitted_wrongly_is_told_of() {
 }
 
 #[tokio::test]
-async fn a_client_certificate_that_is_not_admitted_is_told_of() {
-    let door = Door::open().await;
-    let looker = Looker::of(&door.pki);
-    looker.holds(&Authority::root("Another Root").client("other"));
-    assert_eq!(looker.faults(door.server.address()).await, ["fail O5"]);
-    looker.holds(&door.pki.issuing.issue(Spec::client("expired").expired()));
-    assert_eq!(looker.faults(door.server.address()).await, ["fail O5"]);
+async fn a_client_certificate_that_is_not_admitted_is_told_of_with_what_mends_it() {
+    let pki = Pki::new();
+    let looker = Looker::of(&pki);
+    let revoked = pki.issuing.client("revoked");
+    let list = pki.issuing.crl(1, &[revoked.leaf()], Duration::days(7));
+    let files = vec![("a.crl", list.into_bytes())];
+    let environment = "crl = [\"a.crl\"]";
+    let others = Authority::root("Another Root").client("other");
+    let expired = pki.issuing.issue(Spec::client("expired").expired());
+    let coming = pki.issuing.issue(Spec::client("coming").not_yet_valid());
+    let door = Door::behind(pki, Setup { environment, files, log: QUIET, ..Setup::default() }).await;
+    assert_eq!(looker.faults(door.server.address()).await, Vec::<String>::new(), "control");
+    let client_ca = "To do: Put the CA that issued it into client_ca";
+    for (identity, words) in [
+        (others, ["no CA that the server trusts has issued the client certificate", client_ca]),
+        (expired, ["the client certificate has expired (", "To do: Show its successor"]),
+        (coming, ["the client certificate is not valid yet (", "To do: Show one that is valid now"]),
+        (revoked, ["stands in the server's revocation list", "To do: Show another one"]),
+    ] {
+        looker.holds(&identity);
+        let faults = looker.faults(door.server.address()).await;
+        assert_eq!(faults, ["fail O5"], "{words:?}");
+        let told = looker.told(door.server.address()).await;
+        assert!(words.iter().all(|words| told.contains(words)), "{words:?}: {told}");
+        assert_eq!(told.contains(client_ca), words.contains(&client_ca), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_say_why_it_refuses_leaves_the_dates_of_the_certificate() {
+    let pki = Pki::new();
+    let looker = Looker::of(&pki);
+    let server = OtherServer::start(&pki, &pki.server, Knobs { clients: Clients::SortedOutInHttp, ..Knobs::default() });
+    let server = server.await;
+    looker.holds(&pki.issuing.client("other"));
+    let told = looker.told(server.address).await;
+    assert!(told.contains("Look whether the server takes the certificate"), "control: {told}");
+    looker.holds(&pki.issuing.issue(Spec::client("expired").expired()));
+    let told = looker.told(server.address).await;
+    assert!(told.contains("the client certificate has expired (") && told.contains("Show its successor"), "{told}");
 }
 
 #[tokio::test]
@@ -143,6 +184,8 @@ async fn a_chain_that_callers_cannot_use_is_told_of() {
     let mut pki = Pki::new();
     let first = pki.servers.intermediate("Server CA 1");
     let second = first.intermediate("Server CA 2");
+    // A CA takes longer than a leaf: it is exchanged with Thales first.
+    let ending = first.intermediate_of(Spec::authority("Ending CA").valid(-1, 60));
     pki.server = second.issue(Spec::server(HOST));
     let looker = Looker::of(&pki);
     let [leaf, upper, lower] = [0, 2, 1].map(|at| pki.server.chain[at].clone());
@@ -154,6 +197,7 @@ async fn a_chain_that_callers_cannot_use_is_told_of() {
         ("of another name", second.issue(Spec::server("other.bank.test")), &["fail O8"]),
         ("expired", second.issue(Spec::server(HOST).expired()), &["fail O8"]),
         ("about to expire", second.issue(Spec::server(HOST).valid(-1, 20)), &["warn O8"]),
+        ("below a CA that needs a successor", ending.issue(Spec::server(HOST)), &["warn O8"]),
         (
             "of an unknown CA",
             Authority::root("Nobody's").intermediate("Nobody's CA").issue(Spec::server(HOST)),
@@ -167,6 +211,18 @@ async fn a_chain_that_callers_cannot_use_is_told_of() {
     }
     let server = OtherServer::start(&pki, &pki.server, Knobs::default()).await;
     assert_eq!(looker.faults_with(server.address, &[]).await, ["fail O9"], "a private CA that was not named");
+    let server = OtherServer::start(&pki, &ending.issue(Spec::server(HOST).valid(-1, 300)), Knobs::default()).await;
+    let told = looker.told(server.address).await;
+    for words in [
+        "The server's own certificate (O=issuer-host tests,C=FR,CN=issuer.bank.test) is good until",
+        "UTC (299 days). The CA certificate (O=issuer-host tests,C=FR,CN=Ending CA) is good until",
+        "UTC (59 days). The CA certificate (O=issuer-host tests,C=FR,CN=Server CA 1) is good until",
+        "To do: Ask the CA for its next certificate",
+    ] {
+        // Within the second in which it was issued, it is good for a day more.
+        let told = told.replace("(300 days)", "(299 days)").replace("(60 days)", "(59 days)");
+        assert!(told.contains(words), "{words}: {told}");
+    }
 }
 
 #[tokio::test]
@@ -214,12 +270,19 @@ async fn what_is_no_tls_server_is_told_of() {
             let _ = socket.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
         }
     });
-    assert_eq!(Looker::of(&pki).faults(address).await, ["fail O2"]);
+    let looker = Looker::of(&pki);
+    assert_eq!(looker.faults(address).await, ["fail O2"]);
+    let told = looker.told(address).await;
+    for words in ["FAIL TLS 1.2 or higher", "What answers there speaks no TLS.", "that answers in plain HTTP?"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
     server.abort();
     assert!(server.await.is_err());
-    let nobody = Looker::of(&pki).runs(address, &[]).await;
+    let nobody = looker.runs(address, &[]).await;
     assert_eq!(nobody.code(), Some(1));
-    assert!(nobody.words().contains(&format!("cannot connect to {address}")), "{}", nobody.text());
+    for words in [&format!("cannot connect to {address}: refused: nothing listens at that port"), "is the port right"] {
+        assert!(nobody.words().contains(words), "{words}: {}", nobody.text());
+    }
 }
 
 #[tokio::test]
@@ -243,6 +306,7 @@ async fn arguments_that_make_no_sense_are_refused() {
         &["--live", "localhost:1", "--client-certificate", "client.pem"],
         &["--live", "localhost:1", "--client-key", "client-key.pem"],
         &["--live", "localhost:1", "--server-name", "https://x"],
+        &["--live", "localhost:1", "--config", "issuer-host.toml"],
     ] {
         assert_eq!(checked(lonely).await.code(), Some(2), "{lonely:?}");
     }
@@ -259,12 +323,30 @@ async fn arguments_that_make_no_sense_are_refused() {
     }
 }
 
+#[tokio::test]
+async fn a_configuration_that_only_a_variable_names_is_no_reason_not_to_look_at_a_server() {
+    let door = Door::open().await;
+    let looker = Looker::of(&door.pki);
+    let target = door.server.address().to_string();
+    let arguments = ["ISSUER_HOST_CONFIG=none.toml", env!("CARGO_BIN_EXE_issuer-host"), "check", "--live", &target];
+    let looked = async |more: &[&str]| {
+        let shown = ["--server-name", HOST, "--server-ca", "server-ca.pem"];
+        tool::run(looker.directory.path(), "env", &[&arguments[..], &shown, more].concat(), "").await
+    };
+    let told = looked(&[]).await;
+    assert_eq!(told.code(), Some(0), "{}", told.text());
+    let told = looked(&["--config", "none.toml"]).await;
+    assert_eq!(told.code(), Some(2), "{}", told.text());
+    assert!(told.words().contains("leave --config out"), "{}", told.text());
+}
+
 /// Without what is another one in each run.
 fn masked(told: &Finished, address: SocketAddr) -> String {
     let port = address.port().to_string();
     let word = |word: &str| match word.as_bytes() {
         [_, _, _, _, b'-', _, _, b'-', _, _] => "YYYY-MM-DD".to_owned(),
         [_, _, b':', _, _] => "HH:MM".to_owned(),
+        [b'(', days @ ..] if days.iter().all(u8::is_ascii_digit) => "(DAYS".to_owned(),
         _ => word.replace(&port, "PORT"),
     };
     told.text()

@@ -29,7 +29,7 @@ fn a_client_certificate_that_is_refused_is_told_in_both_versions_of_tls() {
         let output = customer.probe_port(server.port, &XPAY);
         let words = [
             "FAIL own certificate it expired at",
-            "alert certificate_expired: it has expired",
+            "alert certificate_expired: the client certificate has expired (",
             "(I6)",
             "2 steps failed",
         ];

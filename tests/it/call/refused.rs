@@ -1,7 +1,7 @@
 //! Calls that get no answer: why, and what to do about it.
 
 use super::*;
-use crate::support::Authority;
+use crate::support::{Authority, Spec};
 
 const CALL: [&str; 2] = ["tsh", "sendOTP"];
 
@@ -29,6 +29,20 @@ async fn a_caller_of_a_foreign_ca_is_told_that_its_ca_is_not_trusted() {
 }
 
 #[tokio::test]
+async fn a_caller_whose_certificate_has_expired_is_told_so() {
+    let door = door(r#"["tsh"]"#, "", vec![]).await;
+    let expired = door.pki.issuing.issue(Spec::client("expired").expired());
+    door.replace("expired.pem", expired.chain_pem());
+    door.replace("expired-key.pem", expired.key_pem());
+    let shown = ["--client-certificate", "expired.pem", "--client-key", "expired-key.pem"];
+    for version in [["--tls", "1.2"], ["--tls", "1.3"]] {
+        let words = failed(&stranger(&door, &[&CALL[..], &shown, &version].concat()).await);
+        assert!(words.contains("the client certificate has expired (") && words.contains("successor"), "{words}");
+        assert!(!words.contains("client_ca"), "{words}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_cannot_be_trusted_is_told_of_with_what_to_do() {
     let door = door(r#"["tsh"]"#, "", vec![]).await;
     door.replace("server-ca.pem", Authority::root("Another Root").pem());
@@ -49,7 +63,7 @@ async fn a_port_at_which_nobody_listens_is_told_of() {
     let url = format!("127.0.0.1:{port}");
     let arguments = ["call", &url, "tsh", "sendOTP"];
     let finished = tool::run(door.directory.path(), env!("CARGO_BIN_EXE_issuer-host"), &arguments, "").await;
-    assert!(failed(&finished).contains("nobody listens there"), "{}", finished.text());
+    assert!(failed(&finished).contains("nothing listens at that port"), "{}", finished.text());
 }
 
 #[tokio::test]
