@@ -34,7 +34,7 @@ pub(super) struct Arguments {
     /// The CA certificates alone, as the setting of the endorsed chain wants them: what Thales was given
     #[arg(long, conflicts_with_all = ["leaf", "trust_store"])]
     endorsed: bool,
-    /// The trust store that Thales' delivery team needs for a private CA (O9): its root alone
+    /// The trust store that Thales' delivery team needs for a private CA (O9): its root alone, which has to be given
     #[arg(long, conflicts_with = "leaf")]
     trust_store: bool,
     /// A new file for the certificates, in the place of standard output
@@ -179,8 +179,18 @@ fn trust_store(chain: &ServerChain) -> Chosen {
     if let Some(root) = chain.public_root() {
         return Err(format!("no trust store is needed: the chain ends at {root}, which Mozilla trusts (O9)"));
     }
-    let top = chain.authorities().last().or(chain.leaf()).cloned();
-    Ok((top.into_iter().collect(), "the trust store for Thales' delivery team (O9):"))
+    let Some(top) = chain.authorities().last().or(chain.leaf()) else {
+        return Err("there is no certificate in it".to_owned());
+    };
+    // A CA below the root is no anchor to everybody who is given it.
+    if let Some(issuer) = chain.missing_issuer() {
+        return Err(format!(
+            "a trust store (O9) is the root, and the root is not there: the topmost certificate is that of {}, issued by {issuer}. Give the \
+             root with --certificate-chain, beside the server's chain: issuer-host chain --trust-store --certificate-chain {} ROOT.pem",
+            top.facts.subject, top.place.file
+        ));
+    }
+    Ok((vec![top.clone()], "the trust store for Thales' delivery team (O9):"))
 }
 
 /// Where the chain ends, and what to do about it.
@@ -190,9 +200,6 @@ fn tell_the_end(chain: &ServerChain, is_trust_store: bool) {
             complain(wrapped(&format!("The chain ends at {root}, which Mozilla trusts (O9); Thales has it."), 2));
         }
         (Some(root), ..) => complain(wrapped(&format!("The root {root} is one that Mozilla trusts (O9)."), 2)),
-        (None, Some(issuer), _) if is_trust_store => warn(&format!(
-            "the root is missing: this is the topmost CA that is there, issued by {issuer}; add the root's certificate, and make it again"
-        )),
         (None, Some(issuer), _) => warn(&format!(
             "{issuer} is not there, and Mozilla's list has no such root: if Thales is to pin your root, add its certificate; a CA between \
              must not be missing"

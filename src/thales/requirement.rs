@@ -26,7 +26,7 @@ pub enum Requirement {
     O7,
     /// Thales knows the chain of the server's certificate.
     O8,
-    /// A server certificate of a CA that Mozilla recognises, or a PEM trust store.
+    /// A server certificate for ISSUER_HOST, of a CA that Mozilla recognises, or a PEM trust store.
     O9,
     /// Thales is told before the server's CA changes.
     O10,
@@ -132,7 +132,7 @@ impl Requirement {
             Self::O6 => "Thales' own certificate is pinned nowhere",
             Self::O7 => "On request the customer's own CA signs Thales' certificate",
             Self::O8 => "Thales knows the chain of the server's certificate",
-            Self::O9 => "A server certificate of a CA that Mozilla recognises, or a PEM trust store",
+            Self::O9 => "A server certificate for ISSUER_HOST, of a CA that Mozilla recognises, or a PEM trust store",
             Self::O10 => "Thales is told before the server's CA changes",
             Self::O11 => "Environments are isolated",
             Self::O12 => "Connectivity is set up for each customer identifier",

@@ -9,20 +9,32 @@ use rcgen::{
 use super::pki::{Authority, Spec};
 use super::{BAD_CONFIGURATION, HOST, Operator, SOUND};
 
-/// What both commands print: the same, on standard error, with exit code 78. `check` tells its lines on standard output as well.
+/// What `serve` prints on standard error, with exit code 78. `check` tells each problem in its report, with the setting and where it
+/// was written, and nowhere else.
 #[track_caller]
 fn report(operator: &Operator) -> String {
     let [checked, served] = ["check", "serve"].map(|subcommand| operator.run(subcommand));
     for output in [&checked, &served] {
         assert_eq!(output.status.code(), Some(BAD_CONFIGURATION), "{}", super::text_of(output));
     }
-    assert!(served.stdout.is_empty(), "{}", super::text_of(&served));
+    assert!(served.stdout.is_empty() && checked.stderr.is_empty(), "{}", super::text_of(&served));
     let table = String::from_utf8(checked.stdout).unwrap();
     assert!(table.contains("FAIL") && table.contains("A server does not start"), "{table}");
     assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
-    let text = String::from_utf8(checked.stderr).unwrap();
-    assert_eq!(text, String::from_utf8(served.stderr).unwrap());
+    let text = String::from_utf8(served.stderr).unwrap();
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    let headed = |line: &str| line.split_once(". ").is_some_and(|(number, _)| number.parse::<u32>().is_ok());
+    let settings = text.lines().filter(|line| headed(line)).filter_map(|line| Some(line.split_once(". ")?.1));
+    let settings: Vec<_> = settings.collect();
+    assert!(!settings.is_empty(), "{text}");
+    let json = super::run(operator.directory.path(), &["check", "--config", "issuer-host.toml", "--format", "json"]);
+    assert_eq!((json.status.code(), &json.stderr), (Some(BAD_CONFIGURATION), &Vec::new()));
+    let json = String::from_utf8(json.stdout).unwrap();
+    let table = table.split_whitespace().collect::<Vec<_>>().join(" ");
+    for setting in settings {
+        let told = format!("{setting}:");
+        assert!(table.contains(&told) && json.contains(&told), "{told} is missing: {table}\n{json}");
+    }
     super::without_times(&text)
 }
 

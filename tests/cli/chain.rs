@@ -150,7 +150,7 @@ fn a_chain_that_has_expired_is_refused_and_a_leaf_that_has_is_not() {
 }
 
 #[test]
-fn the_trust_store_is_the_root_alone_or_the_topmost_with_a_warning() {
+fn the_trust_store_is_the_root_alone_and_there_is_none_without_it() {
     let chain = Chain::new();
     let (certificates, words) = chain.prints(&["leaf.pem", "issuing.pem", "root.pem", "--trust-store"]);
     assert_eq!(certificates, chain.root.pem());
@@ -160,9 +160,31 @@ fn the_trust_store_is_the_root_alone_or_the_topmost_with_a_warning() {
     chain.desk.tool("openssl", &verify);
     let import = ["-importcert", "-noprompt", "-alias", "root", "-keystore", "store.p12", "-storepass", "changeit"];
     chain.desk.tool("keytool", &[&import[..], &["-file", "store.pem"]].concat());
-    let (certificates, words) = chain.prints(&["leaf.pem", "issuing.pem", "--trust-store"]);
-    assert_eq!(certificates, chain.issuing.pem());
-    assert!(words.contains("warning: the root is missing: this is the topmost CA that is there"), "{words}");
+    for files in [&["leaf.pem", "issuing.pem"][..], &["issuing.pem"]] {
+        let arguments = [files, &["--trust-store", "--out", "none.pem"]].concat();
+        let words = "the topmost certificate is that of O=issuer-host tests,C=FR,CN=Server Issuing CA, issued by O=issuer-host \
+                     tests,C=FR,CN=Server Root. Give the root with --certificate-chain";
+        chain.is_refused(&arguments, words);
+        assert!(!chain.desk.path().join("none.pem").exists(), "nothing is written");
+    }
+}
+
+#[test]
+fn a_configuration_without_the_root_is_told_where_to_give_it() {
+    let operator = Operator::new();
+    let arguments = ["chain", "--config", "issuer-host.toml", "--trust-store"];
+    let output = super::run(operator.directory.path(), &arguments);
+    let text = text_of(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(output.stdout.is_empty(), "{text}");
+    assert!(text.contains("issuer-host chain --trust-store --certificate-chain server-chain.pem ROOT.pem"), "{text}");
+    operator.write("ROOT.pem", &operator.servers.pem());
+    let told = operator.run("check");
+    let told = String::from_utf8(told.stdout).unwrap();
+    let line = told.lines().map(str::trim).find(|line| line.starts_with("issuer-host chain --trust-store")).unwrap();
+    let arguments: Vec<_> = line.split(' ').skip(1).collect();
+    let made = super::run(operator.directory.path(), &arguments);
+    assert_eq!(String::from_utf8(made.stdout).unwrap(), operator.servers.pem(), "check tells a command that works");
 }
 
 #[test]

@@ -90,7 +90,7 @@ impl Operator {
             for line in lines.as_array().unwrap().iter().filter(|line| line["status"] != "pass") {
                 told.push(format!("{name} {} {}", line["subject"].as_str().unwrap(), line["status"].as_str().unwrap()));
                 let findings = line["findings"].as_array().unwrap().iter();
-                for finding in findings.filter(|finding| finding["status"] != "pass") {
+                for finding in findings.filter(|finding| finding["status"] != "pass" && finding["status"] != "note") {
                     told.push(format!(
                         "  {}: {}",
                         finding["status"].as_str().unwrap(),
@@ -134,6 +134,34 @@ fn the_table_is_a_line_for_what_passes_and_tells_what_to_do_about_the_rest() {
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     assert!(!text.contains('\u{1b}'), "no colour where nobody sees it: {text}");
     insta::assert_snapshot!(without_times(&text));
+}
+
+#[test]
+fn the_days_that_are_left_of_each_certificate_are_told_beside_warnings_too() {
+    let operator = ready();
+    let ending = Authority::root_of(Spec::authority("Ending Root").valid(-1, 60));
+    operator.write("client-ca.pem", &(operator.clients.pem() + &ending.pem()));
+    operator.write("backend-ca.pem", &Authority::root_of(lasting("Backend Root")).pem());
+    operator.edit("\"http://127.0.0.1:8080\"", "\"https://127.0.0.1:8080\"\nca = \"backend-ca.pem\"");
+    operator.edit("endorsed_chain = \"endorsed.pem\"\n", "");
+    let identity = operator.issuing().issue(Spec::server(HOST));
+    operator.show(&identity.followed_by([operator.servers.certificate().clone()]));
+    let text = String::from_utf8(operator.run("check").stdout).unwrap();
+    let words = without_times(&text.split_whitespace().collect::<Vec<_>>().join(" "));
+    for line in ["O5 warn", "O8 warn", "O10 warn"] {
+        assert!(words.contains(line), "control: {line}: {text}");
+    }
+    for name in [
+        "CN=Client Root is trusted, EC P-256,",
+        "the client CA O=issuer-host tests,C=FR,CN=Ending Root is good",
+        "the server's certificate O=issuer-host tests,C=FR,CN=issuer.bank.test is good",
+        "the server's CA O=issuer-host tests,C=FR,CN=Server Issuing CA is good",
+        "the server's CA O=issuer-host tests,C=FR,CN=Server Root is good",
+        "the CA of the backend O=issuer-host tests,C=FR,CN=Backend Root is good",
+    ] {
+        let told = format!("{name} until YYYY-MM-DD HH:MM UTC (N days)");
+        assert!(words.contains(&told), "{told} is missing: {text}");
+    }
 }
 
 #[test]

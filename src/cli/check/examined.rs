@@ -30,6 +30,19 @@ pub(super) struct Whole<'a> {
     pub(super) has_inbox: bool,
 }
 
+/// How the server's chain stands to what Thales was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endorsement {
+    /// It leads there.
+    Met,
+    /// It does not, or what was given cannot be used; the material says why, and O8 tells it.
+    Unmet,
+    /// `endorsed_chain` is not set.
+    Unset,
+    /// The configuration cannot be read, and may set it.
+    Unknown,
+}
+
 impl<'a> Examined<'a> {
     /// Reads everything that the environment names.
     pub(super) fn new(parts: EnvironmentParts, whole: Option<Whole<'a>>, now: UnixTime) -> Self {
@@ -58,6 +71,16 @@ impl<'a> Examined<'a> {
     /// What the server's chain says, leaf first.
     pub(super) fn chain_facts(&self) -> &[CertificateFacts] {
         self.credential.as_ref().map(ServerCredential::facts).unwrap_or_default()
+    }
+
+    /// Whether the server's chain, where that is good, leads to what Thales was given.
+    pub(super) fn endorsement(&self) -> Endorsement {
+        match (&self.credential, &self.endorsed) {
+            (Some(credential), Some(endorsed)) if endorsed.endorses(credential, self.now).is_ok() => Endorsement::Met,
+            _ if self.parts.endorsed_chain.is_some() => Endorsement::Unmet,
+            _ if self.whole.is_some() => Endorsement::Unset,
+            _ => Endorsement::Unknown,
+        }
     }
 
     /// What is wrong with the material, as the report on a configuration tells it.

@@ -6,7 +6,8 @@ use super::report::{EnvironmentReport, Finding, Line, Report, Status, Subject};
 
 /// `{status, refused, counts, environments: [{environment, lines}], server: [line]}`. A line is `{requirement, subject, title,
 /// status, findings: [{status, found, to_do}]}`, where `requirement` is null for what no requirement is about. Statuses are `pass`,
-/// `warn` and `fail`.
+/// `skipped`, `warn` and `fail`; a finding may be a `note` too: a fact that decides nothing. `refused` is true where a server would not
+/// start: what it would say then stands in findings that fail, with the setting and where it was written.
 pub(super) fn json(report: &Report, refused: bool) -> Value {
     let environments = report.environments.iter();
     let environments = environments.map(|of| json!({ "environment": of.name, "lines": lines(&of.lines) }));
@@ -15,6 +16,7 @@ pub(super) fn json(report: &Report, refused: bool) -> Value {
         "refused": refused,
         "counts": {
             "pass": report.count(Status::Pass),
+            "skipped": report.count(Status::Skipped),
             "warn": report.count(Status::Warn),
             "fail": report.count(Status::Fail),
         },

@@ -19,8 +19,8 @@ use report::{EnvironmentReport, Report, Status, lines};
 use rules::OwnCertificate;
 
 use super::configuration::{self, ConfigurationFile};
-use super::{EXIT_USAGE, Error, complain, say};
-use crate::app::{AppOptions, EnvironmentProblem};
+use super::{EXIT_CONFIGURATION, EXIT_USAGE, Error, complain, say};
+use crate::app::AppOptions;
 use crate::settings::{self, EnvironmentParts, Origins, Settings};
 use crate::tls::now;
 
@@ -47,7 +47,8 @@ pub(super) struct Arguments {
 
 const EXAMPLES: &str = "\
 Exit codes: 0 as it should be; 1 a requirement is not met, or with --strict
-something deserves a look; 78 a server would not start.
+something deserves a look; 2 wrong arguments, such as the name of a file that
+cannot be read; 78 a server would not start: the report says why.
 
 Examples:
   issuer-host check --config issuer-host.toml
@@ -84,22 +85,30 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         return Ok(ExitCode::from(EXIT_USAGE));
     }
     let own = arguments.own_client_certificate.iter().map(|path| OwnCertificate::read(path));
-    let own: Vec<_> = own.collect::<Result<_, _>>()?;
+    let own: Vec<_> = match own.collect::<Result<_, _>>() {
+        Ok(own) => own,
+        // Nothing was looked at: that is no requirement that is not met.
+        Err(problem) => {
+            complain(format_args!("issuer-host: --own-client-certificate: {problem}"));
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
+    };
     let Checked { report, refused, details } = match configuration::load(&arguments.configuration.sources()) {
         Ok((settings, options)) => usable(&settings, &options, &own),
-        Err(refused) => unusable(refused, &own),
+        Err(refused) => unusable(&refused, &own),
     };
     match arguments.format {
-        Format::Json => say(serde_json::to_string_pretty(&json::json(&report, refused.is_some()))?)?,
+        Format::Json => say(serde_json::to_string_pretty(&json::json(&report, refused))?)?,
         Format::Text => {
-            say(table::table(&report, refused.is_some()).trim_end())?;
+            say(table::table(&report, refused).trim_end())?;
             if let Some(details) = details.filter(|_| arguments.details) {
                 say(format_args!("\n{}", details.trim_end()))?;
             }
         }
     }
-    if let Some(refused) = &refused {
-        return Ok(configuration::tell(refused));
+    // What is wrong stands in the report, and is not told a second time.
+    if refused {
+        return Ok(ExitCode::from(EXIT_CONFIGURATION));
     }
     let bound = if arguments.strict { Status::Warn } else { Status::Fail };
     Ok(if report.status() >= bound { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -108,8 +117,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
 /// What `check` has come to.
 struct Checked {
     report: Report,
-    /// Why a server would not start, where it would not.
-    refused: Option<settings::Report>,
+    /// Whether a server would not start; the report says why.
+    refused: bool,
     /// All that is configured, where that could be read.
     details: Option<String>,
 }
@@ -126,17 +135,13 @@ fn usable(settings: &Settings, options: &AppOptions, own: &[OwnCertificate]) -> 
     let mut report = Report { environments: reports(&examined, own, &settings.origins), server: Vec::new() };
     let mut server = rules::server_secrets(settings);
     server.extend(rules::warned(settings));
-    let refused_inbox = match &store {
-        Ok(state) => {
-            server.extend(store::findings(settings, state.as_ref()));
-            None
-        }
+    match &store {
+        Ok(state) => server.extend(store::findings(settings, state.as_ref())),
         Err(error) => {
             let refused = configuration::inbox_refused(settings, error);
             server.extend(rules::refused(&refused, &[]).into_iter().map(|(_, finding)| finding));
-            Some(refused)
         }
-    };
+    }
     report.server = lines(server);
 
     let mut details = Explanation::new(now);
@@ -145,22 +150,17 @@ fn usable(settings: &Settings, options: &AppOptions, own: &[OwnCertificate]) -> 
             details.environment(whole.settings, material, whole.options.interpreter.as_deref());
         }
     }
+    let refused = store.is_err() || examined.iter().any(|environment| environment.material.is_err());
     details.server(settings, &store.ok().flatten().unwrap_or_default().words);
-    let problems = examined.into_iter().filter_map(|Examined { parts, material, .. }| {
-        Some(EnvironmentProblem::Material { environment: parts.name, error: material.err()? })
-    });
-    let problems: Vec<_> = problems.collect();
-    // As a server says it, which looks at its inbox when everything else is good.
-    let refused = if problems.is_empty() { refused_inbox } else { Some(configuration::refused(settings, &problems)) };
     Checked { report, refused, details: Some(details.to_string()) }
 }
 
 /// A configuration that could not be read, or not be used; what its environments name is looked at as far as it is known.
-fn unusable(refused: settings::Report, own: &[OwnCertificate]) -> Checked {
+fn unusable(refused: &settings::Report, own: &[OwnCertificate]) -> Checked {
     let examined = refused.environments().iter().map(|parts| Examined::new(parts.clone(), None, now()));
     let examined: Vec<_> = examined.collect();
     let known: Vec<_> = examined.iter().flat_map(Examined::material_problems).collect();
-    let told = rules::refused(&refused, &known);
+    let told = rules::refused(refused, &known);
     let environments = examined.iter().map(|environment| {
         let findings = rules::environment(environment, &examined, own, refused.origins());
         let further = told.iter().filter(|(name, _)| name.as_deref() == Some(environment.name()));
@@ -171,7 +171,7 @@ fn unusable(refused: settings::Report, own: &[OwnCertificate]) -> Checked {
     let elsewhere = |name: &str| !examined.iter().any(|environment| environment.name() == name);
     let server = told.iter().filter(|(name, _)| name.as_deref().is_none_or(elsewhere));
     let server = lines(server.map(|(_, finding)| finding.clone()));
-    Checked { report: Report { environments, server }, refused: Some(refused), details: None }
+    Checked { report: Report { environments, server }, refused: true, details: None }
 }
 
 fn reports(examined: &[Examined<'_>], own: &[OwnCertificate], origins: &Origins) -> Vec<EnvironmentReport> {

@@ -1,5 +1,6 @@
 //! The readiness report: what was found of each requirement, and what to do about it.
 
+use crate::settings::Origin;
 use crate::thales::Requirement;
 
 /// What was found, environment by environment, and of what they share.
@@ -43,6 +44,8 @@ pub(super) enum Subject {
 /// How something stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Status {
+    /// A fact that is told whatever stands beside it, and decides nothing; no line stands so.
+    Note,
     /// As it should be.
     Pass,
     /// Not looked at, and why not.
@@ -73,6 +76,14 @@ impl Report {
         self.lines().map(Line::status).max().unwrap_or(Status::Pass)
     }
 
+    /// The first requirement that has a line which stands so.
+    pub(super) fn first(&self, status: Status) -> Option<Requirement> {
+        self.lines().filter(|line| line.status() == status).find_map(|line| match line.subject {
+            Subject::Requirement(requirement) => Some(requirement),
+            Subject::Secrets | Subject::Backend | Subject::Inbox | Subject::Settings => None,
+        })
+    }
+
     fn lines(&self) -> impl Iterator<Item = &Line> {
         self.environments.iter().flat_map(|environment| &environment.lines).chain(&self.server)
     }
@@ -91,9 +102,9 @@ impl EnvironmentReport {
 }
 
 impl Line {
-    /// The worst of its findings; it is skipped where all of them are: what was looked at counts.
+    /// The worst of its findings, notes aside; it is skipped where all of them are: what was looked at counts.
     pub(super) fn status(&self) -> Status {
-        let all = || self.findings.iter().map(|finding| finding.status);
+        let all = || self.findings.iter().map(|finding| finding.status).filter(|&status| status != Status::Note);
         all().filter(|&status| status != Status::Skipped).max().or_else(|| all().max()).unwrap_or(Status::Pass)
     }
 }
@@ -125,6 +136,7 @@ impl Subject {
 impl Status {
     pub(super) const fn name(self) -> &'static str {
         match self {
+            Self::Note => "note",
             Self::Pass => "pass",
             Self::Skipped => "skipped",
             Self::Warn => "warn",
@@ -136,6 +148,10 @@ impl Status {
 impl Finding {
     pub(super) fn pass(found: impl Into<String>) -> Self {
         Self { status: Status::Pass, found: found.into(), to_do: String::new() }
+    }
+
+    pub(super) fn note(found: impl Into<String>) -> Self {
+        Self { status: Status::Note, ..Self::pass(found) }
     }
 
     pub(super) fn skipped(found: impl Into<String>) -> Self {
@@ -159,6 +175,12 @@ impl Finding {
     /// The same with another way out.
     pub(super) fn with_to_do(self, to_do: impl Into<String>) -> Self {
         Self { to_do: to_do.into(), ..self }
+    }
+
+    /// The same, with the setting that it is about, and where that was written.
+    pub(super) fn about(self, key: &str, origin: &Origin) -> Self {
+        let setting = if key.is_empty() { origin.to_string() } else { format!("{key} ({origin})") };
+        Self { found: format!("{setting}: {}", self.found), ..self }
     }
 
     /// Under a requirement.
@@ -213,6 +235,29 @@ mod tests {
         assert_eq!(stands(vec![Finding::skipped("a"), Finding::warn("b", "")]), Status::Warn);
         assert_eq!(stands(vec![Finding::fail("a", ""), Finding::skipped("b")]), Status::Fail);
         assert_eq!(stands(vec![Finding::skipped("a"), Finding::skipped("b")]), Status::Skipped);
+    }
+
+    #[test]
+    fn a_note_decides_nothing() {
+        let stands = |finding| Line { subject: Subject::Secrets, findings: vec![Finding::note("a"), finding] }.status();
+        for (finding, status) in [
+            (Finding::note("b"), Status::Pass),
+            (Finding::pass("b"), Status::Pass),
+            (Finding::skipped("b"), Status::Skipped),
+            (Finding::warn("b", ""), Status::Warn),
+        ] {
+            assert_eq!(stands(finding), status);
+        }
+    }
+
+    #[test]
+    fn the_first_requirement_that_fails_is_found_behind_what_no_requirement_is_about() {
+        let failing = [Finding::warn("a", "").on(Requirement::O3), Finding::fail("b", "").on(Requirement::O13)];
+        let failing = lines(failing.into_iter().chain([(Subject::Backend, Finding::fail("c", ""))]));
+        let report = Report { environments: Vec::new(), server: failing };
+        assert_eq!(report.first(Status::Fail), Some(Requirement::O13));
+        assert_eq!(report.first(Status::Warn), Some(Requirement::O3));
+        assert_eq!(report.first(Status::Skipped), None);
     }
 
     #[test]

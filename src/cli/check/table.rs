@@ -61,7 +61,7 @@ fn told(line: &Line) -> String {
     let text = paragraphs.into_iter().map(paragraph).collect::<Vec<_>>().join("\n");
     // The styles are put in last: they take no columns.
     let (style, word) = match status {
-        Status::Pass => (GOOD, "pass"),
+        Status::Pass | Status::Note => (GOOD, "pass"),
         Status::Skipped => (FAINT, "skip"),
         Status::Warn => (WARNING, "warn"),
         Status::Fail => (BAD, "FAIL"),
@@ -83,8 +83,9 @@ fn conclusion(report: &Report, refused: bool) -> String {
             (BAD, format!("The configuration can be served, but {}; {look}.", failing(fail)))
         }
     };
-    let more = "`issuer-host explain requirement O6` tells what a number asks for.";
-    let more = if fail + warn == 0 { String::new() } else { format!("\n{}", styled(FAINT, more)) };
+    let first = report.first(Status::Fail).or_else(|| report.first(Status::Warn));
+    let more = first.map(|first| format!("`issuer-host explain requirement {first}` tells what {first} asks for."));
+    let more = more.map(|more| format!("\n{}", styled(FAINT, &more))).unwrap_or_default();
     format!("{}{more}\n", styled(style, &words))
 }
 
@@ -109,14 +110,32 @@ mod tests {
             Finding::pass(long.trim()).on(Requirement::O1),
             Finding::pass("fine").on(Requirement::O10),
             Finding::fail(long.trim(), long.trim()).on(Requirement::O10),
+            Finding::note("89 days").on(Requirement::O10),
             (Subject::Settings, Finding::warn("look", "")),
         ];
         let report = Report { environments: Vec::new(), server: lines(findings) };
         let text = anstream::adapter::strip_str(&table(&report, false)).to_string();
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
         assert!(!text.contains("fine"), "{text}");
-        for words in ["  O10      FAIL  Thales is told", "                 To do: word", "settings", "1 line fails"] {
+        for words in
+            ["  O10      FAIL  Thales is told", "                 To do: word", "89 days", "settings", "1 line fails"]
+        {
             assert!(text.contains(words), "{words}: {text}");
         }
+    }
+
+    #[test]
+    fn the_last_line_names_the_first_requirement_that_fails_or_else_deserves_a_look() {
+        let warned = || Finding::warn("look", "").on(Requirement::O3);
+        let failed = || Finding::fail("wrong", "").on(Requirement::O13);
+        let last = |findings: Vec<(Subject, Finding)>| {
+            let report = Report { environments: Vec::new(), server: lines(findings) };
+            let text = anstream::adapter::strip_str(&table(&report, false)).to_string();
+            text.lines().last().unwrap_or_default().to_owned()
+        };
+        assert_eq!(last(vec![warned(), failed()]), "`issuer-host explain requirement O13` tells what O13 asks for.");
+        assert_eq!(last(vec![warned()]), "`issuer-host explain requirement O3` tells what O3 asks for.");
+        assert!(!last(vec![(Subject::Backend, Finding::fail("wrong", ""))]).contains("explain"), "it has no number");
+        assert!(!last(vec![Finding::pass("fine").on(Requirement::O3)]).contains("explain"));
     }
 }

@@ -75,9 +75,9 @@ pub enum EndorsedChainError {
 /// The server's certificate is outside of the endorsed chain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the server certificate {subject}, issued by {issuer}, does not chain to what Thales endorsed ({}): {reason}. Thales pins \
+    "the server certificate {subject}, issued by {issuer}, does not chain to what Thales endorsed ({}): {}. Thales pins \
      your server chain: notify Thales before this change",
-    .endorsed.join("; ")
+    .endorsed.join("; "), why(.reason)
 )]
 pub struct EndorsementProblem {
     /// The subject of the server's certificate, RFC 4514.
@@ -97,4 +97,21 @@ impl EndorsementProblem {
     pub fn at_reload(&self) -> String {
         format!("{self}; the old certificate stays")
     }
+}
+
+/// What webpki found, in words: its own are names of the program's.
+fn why(reason: &webpki::Error) -> String {
+    use webpki::Error as E;
+    let words = match reason {
+        E::UnknownIssuer => "no path leads from it to one of these",
+        E::CertExpired { .. } => "a CA of the path has expired",
+        E::CertNotValidYet { .. } => "a CA of the path is not valid yet",
+        E::InvalidSignatureForPublicKey => "a signature of the path is not of its CA's key",
+        E::PathLenConstraintViolated => "a CA of the path allows fewer CAs below it (pathlen)",
+        E::NameConstraintViolation => "a CA of the path may not issue a certificate for these names",
+        E::RequiredEkuNotFoundContext(_) => "a CA of the path may not issue servers' certificates",
+        E::EndEntityUsedAsCa => "a certificate of the path is no CA",
+        other => return format!("the path does not hold ({other:?})"),
+    };
+    words.to_owned()
 }

@@ -143,9 +143,9 @@ fn a_certificate_of_one_s_own_proves_nothing_without_its_cas_or_a_revocation_lis
 fn a_certificate_of_one_s_own_that_is_none_is_a_mistake() {
     let operator = ready();
     operator.write("own.pem", "");
-    for (file, words) in [("own.pem", "own.pem"), ("none.pem", "cannot read none.pem")] {
+    for (file, words) in [("own.pem", "own.pem"), ("none.pem", "--own-client-certificate: none.pem cannot be read")] {
         let output = operator.report(&["--own-client-certificate", file]);
-        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(output.status.code(), Some(2), "no requirement was looked at");
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(told.contains(words) && output.stdout.is_empty(), "{told}");
     }

@@ -88,6 +88,10 @@ fn the_chain_is_not_the_endorsed_one() {
     let operator = ready();
     operator.write("endorsed.pem", &Authority::root_of(lasting("Endorsed Root")).pem());
     insta::assert_snapshot!(operator.shortcomings(&[]));
+    let text = String::from_utf8(operator.report(&[]).stdout).unwrap();
+    for unproven in ["which Thales was given", "holds new certificates", "the chain ends at"] {
+        assert!(!text.contains(unproven), "{unproven}: {text}");
+    }
 }
 
 #[test]

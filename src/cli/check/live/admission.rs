@@ -125,7 +125,7 @@ fn given(admission: &[Admission], options: &InspectionOptions, now: UnixTime) ->
             format!("{found}."),
             "Look whether the server takes the certificate: it does not tell by what it does.",
         ),
-        (Status::Pass | Status::Skipped, None) => Finding::pass(format!("{found}.")),
+        (Status::Note | Status::Pass | Status::Skipped, None) => Finding::pass(format!("{found}.")),
     }
     .on(Requirement::O5)
 }

@@ -16,10 +16,10 @@ pub(super) fn findings(environment: &Examined<'_>) -> Findings {
     let now = environment.now;
     let mut findings = Vec::new();
     for Anchor { facts, .. } in anchors.anchors() {
-        let trusted = Finding::pass(format!("{} is trusted, {}, {}", facts.subject, facts.key, until(facts, now)));
-        findings.push(trusted.on(Requirement::O5));
+        let trusted = || Finding::note(format!("{} is trusted, {}, {}", facts.subject, facts.key, until(facts, now)));
         let to_do = "Ask Thales for the Client CA that follows, and put it into client_ca beside this one.";
-        findings.extend(ending("the client CA", facts, now, to_do).map(|finding| finding.on(Requirement::O5)));
+        let life = ending("the client CA", facts, now, to_do).unwrap_or_else(trusted);
+        findings.push(life.on(Requirement::O5));
     }
     findings.push(
         Finding::pass("client_ca holds CAs alone, so Thales may change its own certificate at any time")
@@ -41,10 +41,18 @@ fn own_ca(environment: &Examined<'_>, anchors: &[Anchor]) -> Finding {
         !is_sample(&anchor.facts) && (server.iter().any(|facts| same_key(&facts) || issuer(&facts)))
     };
     let Some(own) = anchors.iter().find(is_own) else {
-        return Finding::pass("not in use: no client CA is one of the server's own chain");
+        if environment.chain_facts().is_empty() {
+            return Finding::skipped(
+                "whether a client CA is one of the server's own chain is open: that chain has to be put right",
+            );
+        }
+        return Finding::pass("no client CA is one of the server's own chain");
     };
     let Some(whole) = &environment.whole else {
-        return Finding::pass(format!("{} is a CA of your own", own.facts.subject));
+        return Finding::skipped(format!(
+            "{} is a CA of your own server chain; whether it is narrowed to Thales is open until the configuration is put right",
+            own.facts.subject
+        ));
     };
     let narrowed = !whole.settings.client_subject.allow.is_empty();
     let asked = whole.settings.products.iter().any(|product| OF_XPAY.contains(product));

@@ -24,6 +24,12 @@ pub(in crate::cli::check) fn ends_soon(facts: &CertificateFacts, now: UnixTime) 
     facts.not_after.as_secs().saturating_sub(now.as_secs()) < threshold
 }
 
+/// How long a certificate is good: as [`ending`] tells it, or else a note.
+pub(super) fn life(called: &str, facts: &CertificateFacts, now: UnixTime, to_do: &str) -> Finding {
+    let good = || Finding::note(format!("{called} {} is good {}", facts.subject, until(facts, now)));
+    ending(called, facts, now, to_do).unwrap_or_else(good)
+}
+
 /// What is to be said of a certificate that ends soon, or has ended; `called` says what it is, `to_do` what to do before.
 pub(super) fn ending(called: &str, facts: &CertificateFacts, now: UnixTime, to_do: &str) -> Option<Finding> {
     if facts.not_after < now {

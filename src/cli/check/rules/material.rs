@@ -8,11 +8,11 @@ use crate::pki::revocation::ListWarning;
 use crate::pki::server_credential::{CredentialProblem, CredentialWarning};
 use crate::pki::trust_anchors::{AnchorProblem, AnchorRefusal, AnchorWarning};
 use crate::pki::{EndorsedChain, RevocationLists, ServerCredential, TrustAnchors, TrustAnchorsError};
-use crate::settings::PemSource;
+use crate::settings::{Origins, PemSource};
 use crate::thales::Requirement;
 use crate::tls::material::{MaterialKind, MaterialProblem};
 
-pub(super) fn findings(environment: &Examined<'_>) -> Findings {
+pub(super) fn findings(environment: &Examined<'_>, origins: &Origins) -> Findings {
     let parts = &environment.parts;
     let missing = |kind| match kind {
         MaterialKind::ClientCa => parts.client_ca.is_none(),
@@ -25,7 +25,12 @@ pub(super) fn findings(environment: &Examined<'_>) -> Findings {
     let mut findings: Findings = problems
         .iter()
         .filter(|problem| !missing(problem.kind))
-        .flat_map(|found| problem(found, environment))
+        .flat_map(|found| {
+            let key = format!("environments.{}.{}", parts.name, found.kind);
+            let origin = origins.of(&key);
+            let of_key = move |(subject, finding): (Subject, Finding)| (subject, finding.about(&key, &origin));
+            problem(found, environment).into_iter().map(of_key)
+        })
         .collect();
     let shown = |source: &Option<PemSource>| source.as_ref().map(PemSource::shown).unwrap_or_default();
     let anchors = environment.anchors.iter().flat_map(TrustAnchors::warnings);

@@ -33,7 +33,7 @@ pub(super) fn environment(
 ) -> Findings {
     let others: Vec<&Examined<'_>> = all.iter().filter(|other| other.name() != environment.name()).collect();
     let mut findings = door::findings(environment);
-    findings.extend(material::findings(environment));
+    findings.extend(material::findings(environment, origins));
     findings.extend(client_ca::findings(environment));
     findings.extend(own_certificate::findings(environment, own));
     findings.extend(chain::findings(environment));

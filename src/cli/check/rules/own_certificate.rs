@@ -27,7 +27,8 @@ impl OwnCertificate {
     /// When it cannot be read, or holds no certificate.
     pub(in crate::cli::check) fn read(path: &Path) -> Result<Self, String> {
         let shown = path.display();
-        let text = PemSource::File(path.to_owned()).read().map_err(|error| format!("cannot read {shown}: {error}"))?;
+        let text =
+            PemSource::File(path.to_owned()).read().map_err(|error| format!("{shown} cannot be read: {error}"))?;
         let chain = pem::certificates(&text).map_err(|error| format!("{shown}: {error}"))?;
         let leaf = chain.first().ok_or_else(|| format!("{shown}: there is no certificate in it"))?;
         let facts = CertificateFacts::from_der(leaf).map_err(|error| format!("{shown}: {error}"))?;

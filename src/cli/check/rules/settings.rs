@@ -3,7 +3,7 @@
 use http::Uri;
 
 use super::Findings;
-use super::life::ending;
+use super::life::{ending, life};
 use crate::app::SettingProblem;
 use crate::cli::check::examined::Examined;
 use crate::cli::check::report::{Finding, Status, Subject};
@@ -17,10 +17,8 @@ pub(super) fn backend(environment: &Examined<'_>) -> Findings {
     if environment.whole.is_none() {
         return Vec::new();
     }
-    let mut findings = certificates(backend, environment);
-    if findings.is_empty() {
-        findings.push(Finding::pass(format!("calls go to {}", url(&backend.url))));
-    }
+    let mut findings = vec![Finding::pass(format!("calls go to {}", url(&backend.url)))];
+    findings.extend(certificates(backend, environment));
     findings.into_iter().map(|finding| (Subject::Backend, finding)).collect()
 }
 
@@ -31,8 +29,16 @@ fn certificates(backend: &BackendSettings, environment: &Examined<'_>) -> Vec<Fi
     for (called, source) in files {
         let pem = source.and_then(|source| source.read().ok());
         let certificates = pem.and_then(|pem| pem::certificates(&pem).ok()).unwrap_or_default();
-        let facts = certificates.iter().filter_map(|der| CertificateFacts::from_der(der).ok());
-        findings.extend(facts.filter_map(|facts| ending(called, &facts, environment.now, "Renew it.")));
+        let facts: Vec<_> = certificates.iter().filter_map(|der| CertificateFacts::from_der(der).ok()).collect();
+        let endings: Vec<_> =
+            facts.iter().filter_map(|facts| ending(called, facts, environment.now, "Renew it.")).collect();
+        // A bundle may hold hundreds: the one that ends first speaks for the rest.
+        if endings.is_empty()
+            && let Some(first) = facts.iter().min_by_key(|facts| facts.not_after)
+        {
+            findings.push(life(called, first, environment.now, ""));
+        }
+        findings.extend(endings);
     }
     findings
 }
@@ -57,14 +63,13 @@ pub(in crate::cli::check) fn refused(
 
 fn about(finding: &settings::Finding) -> (Option<String>, (Subject, Finding)) {
     let key = finding.key.as_str();
-    let place = if key.is_empty() { finding.origin.to_string() } else { format!("{key} ({})", finding.origin) };
-    let found = format!("{place}: {}", finding.problem);
     // What was found in files says itself what to do.
     let told = if finding.remedy.is_empty() {
-        Finding::told(Status::Fail, &found)
+        Finding::told(Status::Fail, &finding.problem)
     } else {
-        Finding::fail(found, finding.remedy.clone())
+        Finding::fail(&finding.problem, &finding.remedy)
     };
+    let told = told.about(key, &finding.origin);
     let Some(rest) = key.strip_prefix("environments.") else {
         let subject = match key.split('.').next() {
             Some("inbox") => Subject::Inbox,
