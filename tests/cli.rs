@@ -153,7 +153,8 @@ impl Operator {
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    /// Asserts that `check` and `serve` both refuse the configuration, and that the report says all of `words`.
+    /// Asserts that `check` and `serve` both refuse the configuration, and that what they say holds all of `words`; `check` parts them
+    /// at a semicolon, into what is wrong and what to do.
     #[track_caller]
     fn is_told(&self, words: &[&str]) {
         for subcommand in ["check", "serve"] {
@@ -161,7 +162,11 @@ impl Operator {
             let text = text_of(&output);
             assert_eq!(output.status.code(), Some(BAD_CONFIGURATION), "{subcommand}: {text}");
             let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-            for word in words {
+            let told = words.iter().flat_map(|words| match subcommand {
+                "check" => words.split("; ").collect(),
+                _ => vec![*words],
+            });
+            for word in told {
                 assert!(
                     text.to_lowercase().contains(&word.to_lowercase()),
                     "{subcommand} does not say {word:?}:\n{text}"

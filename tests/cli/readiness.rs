@@ -96,7 +96,8 @@ impl Operator {
                         finding["status"].as_str().unwrap(),
                         finding["found"].as_str().unwrap()
                     ));
-                    told.push(format!("    to do: {}", finding["to_do"].as_str().unwrap()));
+                    let to_do = finding["to_do"].as_str().unwrap();
+                    told.extend((!to_do.is_empty()).then(|| format!("    to do: {to_do}")));
                 }
             }
         }

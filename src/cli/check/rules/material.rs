@@ -68,9 +68,10 @@ fn problem(problem: &MaterialProblem, environment: &Examined<'_>) -> Findings {
         let words = problem.to_string();
         let found = words.split(". Thales pins").next().unwrap_or(&words);
         let to_do = if environment.chain().len() == 1 {
-            "Put the whole chain there, with the certificates between the server's and the root; a new CA is told to Thales first."
+            "Put the whole chain there, with the certificates between the server's and the root. Where the CA is a new one, Thales pins \
+             your server chain: notify Thales before this change."
         } else {
-            "Tell Thales before this change and wait until it has endorsed the new chain; then put it into endorsed_chain."
+            "Thales pins your server chain: notify Thales before this change; what it has endorsed then goes into endorsed_chain."
         };
         return vec![Finding::fail(format!("{place}{found}"), to_do).on(Requirement::O8)];
     }
