@@ -186,5 +186,6 @@ fn a_reader_with_colours_sees_the_same_words() {
     for (at, piece) in coloured.split('\u{1b}').enumerate() {
         stripped.push_str(if at == 0 { piece } else { piece.split_once('m').unwrap().1 });
     }
-    assert_eq!(stripped, plain);
+    // A day may end between the two.
+    assert_eq!(without_times(&stripped), without_times(&plain));
 }
