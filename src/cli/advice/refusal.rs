@@ -9,18 +9,20 @@ use super::{Advice, Shown, Whom};
 use crate::thales::Requirement;
 use crate::thales::inbound::InboundProduct;
 
+/// What to do where only the server can tell.
+const LOG: &str = "see the server's log for this moment";
+
 /// What it means that a server has refused with this alert; `None` = without one, by an end of the connection or in HTTP.
 pub(in crate::cli) fn refusal(alert: Option<Alert>, whom: Whom, shown: &Shown) -> Advice {
     if let Some(advice) = alert.and_then(|alert| of_protocol(alert, whom, shown)) {
         return advice;
     }
-    let demanded = match alert {
-        Some(alert) => matches!(alert, Alert::CertificateRequired | Alert::HandshakeFailure),
-        None => shown.was_asked_for(),
-    };
-    if demanded && shown.is_empty() {
+    if !(shown.was_asked_for() || alert == Some(Alert::CertificateRequired)) {
+        return unasked(whom);
+    }
+    if shown.is_empty() {
         let to_do = "show one: --client-certificate FILE --client-key FILE";
-        return Advice::new("the server demands a client certificate, and there was none to show", to_do).on(by(
+        return Advice::new("the server wants a client certificate, and there was none to show", to_do).on(by(
             whom,
             Requirement::O1,
             Requirement::I1,
@@ -54,6 +56,14 @@ pub(in crate::cli) fn refusal(alert: Option<Alert>, whom: Whom, shown: &Shown) -
     }
 }
 
+/// What ends before the server has asked for a client certificate: whatever is wrong, it is not that one.
+fn unasked(whom: Whom) -> Advice {
+    match whom {
+        Whom::IssuerHost => Advice::new("the server does not go on, and has asked for no client certificate", LOG),
+        Whom::Thales(_) => Advice::new("the server does not go on", super::way::OPEN),
+    }
+}
+
 /// Alerts that no certificate of the client has to do with.
 fn of_protocol(alert: Alert, whom: Whom, shown: &Shown) -> Option<Advice> {
     const THALES: &str = "Thales speaks TLS 1.2 and 1.3: is this Thales' server, and nothing in between?";
@@ -80,13 +90,11 @@ fn of_protocol(alert: Alert, whom: Whom, shown: &Shown) -> Option<Advice> {
         (Alert::NoApplicationProtocol, Whom::IssuerHost) => {
             Advice::new("the server does not speak this version of HTTP", "write another --http").on(Requirement::O14)
         }
-        (_, Whom::Thales(_)) if !shown.was_asked_for() => Advice::new("the server does not go on", super::way::OPEN),
         _ => return None,
     })
 }
 
 fn of_issuer_host(alert: Option<Alert>, shown: &Shown) -> Advice {
-    const LOG: &str = "see the server's log for this moment";
     const CLIENT_CA: &str = "put the CA that issued it into client_ca (`issuer-host check` tells what is in it); where it is there, a \
                              revocation list is out of date, or an intermediate is missing in the file that was given";
     let advice = match alert {
@@ -112,7 +120,11 @@ fn of_issuer_host(alert: Option<Alert>, shown: &Shown) -> Advice {
             "the client certificate is not made for clients, or its key is of a kind that the server does not take",
             "take one with clientAuth in its extendedKeyUsage, and with an RSA or EC P-256 key",
         ),
-        Some(Alert::AccessDenied | Alert::CertificateUnknown) => Advice::new(
+        Some(Alert::CertificateUnknown) => Advice::new(
+            "the server does not take the client certificate, and does not say why",
+            format!("{CLIENT_CA}, or client_subject keeps it out"),
+        ),
+        Some(Alert::AccessDenied) => Advice::new(
             "its CA is trusted, and this client certificate is not admitted",
             "see client_subject of the server's configuration",
         ),
@@ -150,7 +162,11 @@ fn of_thales(alert: Option<Alert>, product: Option<InboundProduct>) -> Advice {
             "the server does not know who issued it: not endorsed yet, or the certificate of another environment",
             unknown,
         ),
-        Some(Alert::BadCertificate | Alert::CertificateUnknown | Alert::AccessDenied) => (
+        Some(Alert::CertificateUnknown) => {
+            let to_do = format!("{unknown}; else compare the CN with what Thales gave (I4)");
+            return Advice::new("the server does not take it, and does not say why", to_do).on(Requirement::I1);
+        }
+        Some(Alert::BadCertificate | Alert::AccessDenied) => (
             Requirement::I4,
             "it is known, and not taken: not endorsed yet, of another environment, or with another CN than Thales expects",
             "compare the CN with what Thales gave (I4), and ask Thales whether this certificate is endorsed for this environment",
@@ -251,6 +267,7 @@ mod tests {
             Alert::CertificateRevoked,
             Alert::UnsupportedCertificate,
             Alert::AccessDenied,
+            Alert::CertificateUnknown,
             Alert::CertificateRequired,
             Alert::DecryptError,
             Alert::InternalError,
@@ -264,6 +281,61 @@ mod tests {
         assert!(revoked.meaning.contains("revocation list") && !revoked.to_do.contains("client_ca"), "{revoked:?}");
         let unknown = refusal(Some(Alert::UnknownCA), Whom::IssuerHost, &shown(None, None));
         assert!(unknown.meaning.ends_with("it names CN=Wanted"), "{unknown:?}");
+    }
+
+    /// Java's servers say `certificate_unknown` of whatever is wrong.
+    #[test]
+    fn an_alert_that_says_nothing_is_no_proof_of_trust() {
+        let told = |alert, whom| refusal(Some(alert), whom, &shown(None, None));
+        let unknown = told(Alert::CertificateUnknown, Whom::IssuerHost);
+        assert!(unknown.meaning.ends_with("does not say why"), "{unknown:?}");
+        assert!(unknown.to_do.contains("client_ca") && unknown.to_do.contains("client_subject"), "{unknown:?}");
+        let denied = told(Alert::AccessDenied, Whom::IssuerHost);
+        assert!(denied.meaning.contains("is trusted") && !denied.to_do.contains("client_ca"), "control: {denied:?}");
+        for (product, words) in [(InboundProduct::Merchant, "endorse"), (InboundProduct::XPay, "Thales CA of this")] {
+            let unknown = told(Alert::CertificateUnknown, Whom::Thales(Some(product)));
+            assert!(!unknown.meaning.contains("known,"), "{unknown:?}");
+            assert!(unknown.to_do.contains(words) && unknown.to_do.contains("(I4)"), "{unknown:?}");
+        }
+    }
+
+    #[test]
+    fn who_has_no_certificate_is_not_told_what_is_wrong_with_it() {
+        let nothing = Shown::of(Vec::new(), Some(Vec::new()), now());
+        let alerts = [
+            Alert::UnknownCA,
+            Alert::BadCertificate,
+            Alert::CertificateUnknown,
+            Alert::CertificateExpired,
+            Alert::UnsupportedCertificate,
+            Alert::AccessDenied,
+            Alert::CertificateRequired,
+            Alert::InternalError,
+        ];
+        for whom in BOTH {
+            for alert in alerts.map(Some).into_iter().chain([None]) {
+                let advice = refusal(alert, whom, &nothing);
+                assert!(advice.to_do.contains("--client-certificate FILE"), "{alert:?}: {advice:?}");
+            }
+            // Nobody sends this one without having asked.
+            let advice = refusal(Some(Alert::CertificateRequired), whom, &Shown::nothing(now()));
+            assert!(advice.to_do.contains("--client-certificate FILE"), "{advice:?}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_nobody_asked_for_is_not_the_reason() {
+        let expired = shown(Some((2021, 2022)), None);
+        assert!(expired.is_out_of_time(), "control");
+        let unasked = expired.unasked();
+        assert!(!unasked.is_out_of_time());
+        for whom in BOTH {
+            for alert in [None, Some(Alert::CertificateUnknown), Some(Alert::InternalError)] {
+                let Advice { requirement, meaning, to_do } = refusal(alert, whom, &unasked);
+                assert!(meaning.starts_with("the server does not go on"), "{alert:?}: {meaning}");
+                assert!(!to_do.contains("client_ca") && requirement.is_none(), "{alert:?}: {to_do}");
+            }
+        }
     }
 
     #[test]

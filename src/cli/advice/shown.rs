@@ -42,7 +42,7 @@ impl Shown {
         Self { chain: Vec::new(), wanted: None, now }
     }
 
-    /// Whether a certificate of the chain is not valid now.
+    /// Whether a certificate that the server asked for is not valid now, or one of the chain above it.
     pub(in crate::cli) fn is_out_of_time(&self) -> bool {
         self.out_of_time().is_some()
     }
@@ -67,8 +67,11 @@ impl Shown {
         shown.join(" and ")
     }
 
-    /// The first certificate of the chain that is not valid now.
+    /// The first certificate of the chain that is not valid now; none where the server has seen none of them.
     pub(super) fn out_of_time(&self) -> Option<OutOfTime> {
+        if !self.was_asked_for() {
+            return None;
+        }
         self.chain.iter().enumerate().find_map(|(index, facts)| {
             let has_expired = self.now > facts.not_after;
             let how = if has_expired {
@@ -91,5 +94,11 @@ impl Shown {
     #[cfg(test)]
     pub(super) fn of(chain: Vec<CertificateFacts>, wanted: Option<Vec<String>>, now: UnixTime) -> Self {
         Self { chain, wanted, now }
+    }
+
+    /// The same at a server that has asked for none.
+    #[cfg(test)]
+    pub(super) fn unasked(self) -> Self {
+        Self { wanted: None, ..self }
     }
 }
