@@ -111,7 +111,12 @@ pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemError
 /// # Errors
 /// As [`certificates`].
 pub fn located_certificates(pem: &[u8]) -> Result<Vec<(usize, CertificateDer<'static>)>, PemError> {
-    blocks(pem)?.into_iter().map(certificate).collect()
+    match blocks(pem) {
+        Ok(blocks) => blocks.into_iter().map(certificate).collect(),
+        // A key has no place here, in whatever way it is encrypted.
+        Err(PemError::TraditionalKey { line }) => Err(not_certificate(line, Label::EncryptedKey)),
+        Err(error) => Err(error),
+    }
 }
 
 /// The private key of a PEM file: PKCS#8, SEC1 or PKCS#1. The caller wipes it after use.
@@ -197,19 +202,24 @@ pub fn blocks(pem: &[u8]) -> Result<Vec<Block>, PemError> {
 fn certificate(mut block: Block) -> Result<(usize, CertificateDer<'static>), PemError> {
     let line = block.line;
     if block.label != Label::Certificate {
-        let advice = match block.label {
-            label if label.is_private_key() => {
-                "keys have a file of their own: remove it from here, and see who could read it"
-            }
-            Label::CertificateRequest => "put the certificate here that the CA made from it",
-            _ => "remove it",
-        };
-        return Err(PemError::Misplaced { line, found: block.label, wanted: "certificates", advice });
+        return Err(not_certificate(line, block.label));
     }
     match X509Certificate::from_der(&block.der) {
         Ok(([], _)) => Ok((line, CertificateDer::from(std::mem::take(&mut *block.der)))),
         _ => Err(PemError::NotX509 { line }),
     }
+}
+
+/// Something else in a file of certificates.
+fn not_certificate(line: usize, found: Label) -> PemError {
+    let advice = match found {
+        label if label.is_private_key() => {
+            "keys have a file of their own: remove it from here, and see who could read it"
+        }
+        Label::CertificateRequest => "put the certificate here that the CA made from it",
+        _ => "remove it",
+    };
+    PemError::Misplaced { line, found, wanted: "certificates", advice }
 }
 
 /// The file without its byte order mark, unless it can't be PEM at all.
@@ -276,7 +286,7 @@ impl OpenBlock {
     }
 
     fn push(mut self, line: &[u8], number: usize) -> Result<Self, PemError> {
-        if line.starts_with(b"Proc-Type:") && line.ends_with(b"ENCRYPTED") {
+        if self.label.is_private_key() && line.starts_with(b"Proc-Type:") && line.ends_with(b"ENCRYPTED") {
             return Err(PemError::TraditionalKey { line: number });
         }
         if line.contains(&b':') {

@@ -113,7 +113,7 @@ pub enum PemError {
     /// A block of a kind that this file must not hold.
     #[error("line {line}: {} in a file of {wanted}; {advice}", .found.described())]
     Misplaced {
-        /// Line of the BEGIN.
+        /// Line of the BEGIN, or of the header that tells what it is.
         line: usize,
         /// What was found.
         found: Label,

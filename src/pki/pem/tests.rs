@@ -126,6 +126,11 @@ fn keys_and_certificates_are_kept_apart() {
     let error = certificates(format!("{certificate}{key}").as_bytes()).unwrap_err();
     assert!(matches!(error, PemError::Misplaced { line, found: Label::Pkcs8Key, .. } if line == lines + 1));
     assert!(error.to_string().contains("a private key in a file of certificates"), "{error}");
+    // Converted, as a file of keys would be told to be, it would be as much out of place.
+    let traditional = block("RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA");
+    let error = certificates(format!("{certificate}{traditional}").as_bytes()).unwrap_err();
+    assert!(matches!(error, PemError::Misplaced { found: Label::EncryptedKey, .. }), "{error}");
+    assert!(error.to_string().ends_with("remove it from here, and see who could read it"), "{error}");
     let error = private_key(format!("{key}{certificate}").as_bytes()).unwrap_err();
     assert!(matches!(error, PemError::Misplaced { found: Label::Certificate, .. }));
     let error = private_key(certificate.as_bytes()).unwrap_err();
