@@ -317,7 +317,7 @@ async fn arguments_that_make_no_sense_are_refused() {
         (&["--client-certificate", "server-ca.pem", "--client-key", "client-key.pem"], "does not belong"),
     ] {
         let told = checked(&[&["--live", "localhost:1"], arguments].concat()).await;
-        assert_eq!(told.code(), Some(1), "{}", told.text());
+        assert_eq!(told.code(), Some(2), "{}", told.text());
         assert!(told.words().contains(words), "{words}: {}", told.text());
         assert!(!told.text().contains("PRIVATE KEY-"), "{}", told.text());
     }

@@ -27,8 +27,7 @@ use round::Round;
 use target::Target;
 
 use super::names::products;
-use super::wrapping::wrapped;
-use super::{EXIT_USAGE, Error, complain};
+use super::{EXIT_USAGE, Error, complain_of};
 use crate::caller::CallerOptions;
 use crate::caller::load::Judge;
 use crate::thales::example::SAMPLE_ISSUER_ID;
@@ -138,7 +137,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Ok(prepared) => prepared,
         Err(NoCall::Failed(error)) => return Err(error),
         Err(NoCall::Usage(problem)) => {
-            complain(wrapped(&format!("issuer-host: {problem}"), 2));
+            complain_of(problem);
             return Ok(ExitCode::from(EXIT_USAGE));
         }
     };

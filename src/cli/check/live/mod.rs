@@ -15,8 +15,9 @@ use super::report::{EnvironmentReport, Finding, Status, Subject, sentence};
 use super::rules::{ends_soon, until};
 use super::{json, table};
 use crate::caller::inspection::{InspectionOptions, inspect};
+use crate::caller::{ClientCredential, ServerTrust};
 use crate::cli::tls_files::{ClientFiles, trust};
-use crate::cli::{Error, say};
+use crate::cli::{EXIT_USAGE, Error, complain_of, say};
 use crate::tls::now;
 use target::Target;
 
@@ -47,14 +48,34 @@ pub(super) struct Arguments {
     pub(super) client: ClientFiles,
 }
 
-/// Looks at `target`. Exit code 0: nothing failed, and with `strict` nothing deserves a look either; else 1.
+/// What the arguments name, read and checked before anybody is called.
+struct Named {
+    name: ServerName<'static>,
+    private_trust: Option<ServerTrust>,
+    credential: Option<ClientCredential>,
+}
+
+impl Named {
+    fn by(target: &Target, arguments: &Arguments) -> Result<Self, Error> {
+        let name = match &arguments.server_name {
+            Some(name) => name.clone(),
+            None => server_name(&target.host)?,
+        };
+        let private_trust = arguments.server_ca.is_some().then(|| trust(arguments.server_ca.as_deref())).transpose()?;
+        Ok(Self { name, private_trust, credential: arguments.client.read()? })
+    }
+}
+
+/// Looks at `target`. Exit code 0: nothing failed, and with `strict` nothing deserves a look either; else 1;
+/// 2: the arguments make no sense, or a file that they name cannot be used.
 pub(super) fn run(target: &Target, arguments: &Arguments, json: bool, strict: bool) -> Result<ExitCode, Error> {
-    let name = match &arguments.server_name {
-        Some(name) => name.clone(),
-        None => server_name(&target.host)?,
+    let Named { name, private_trust, credential } = match Named::by(target, arguments) {
+        Ok(named) => named,
+        Err(problem) => {
+            complain_of(problem);
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
     };
-    let private_trust = arguments.server_ca.is_some().then(|| trust(arguments.server_ca.as_deref())).transpose()?;
-    let credential = arguments.client.read()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (address, lines) = runtime.block_on(async {
         let address = target.reached(PATIENCE).await?;
