@@ -9,7 +9,7 @@ use super::step::{Part, Step};
 use super::words;
 use crate::caller::failure::alert_name;
 use crate::caller::{Answer, Failure};
-use crate::cli::advice::{Shown, refusal};
+use crate::cli::advice::{Advice, Shown, refusal};
 use crate::pki::CertificateFacts;
 use crate::pki::distinguished_name::printable;
 use crate::thales::Requirement;
@@ -78,7 +78,7 @@ fn answered(plan: &Plan, names: &[String], answer: &Answer, shown: &Shown) -> St
     if is_refusal(answer) {
         let advice = refusal(None, plan.whom(), shown);
         let found = format!("refused, in HTTP: {} with a page about the SSL certificate", answer.status);
-        return Step::failure(Part::ClientCertificate, found, advice.to_do).about(Requirement::I1);
+        return refused_as(&found, advice);
     }
     let own = plan.credential.iter().flat_map(crate::caller::ClientCredential::chain);
     let issuers: Vec<String> =
@@ -98,21 +98,23 @@ fn refused(plan: &Plan, failure: &Failure, shown: &Shown) -> Step {
     match failure {
         Failure::Refused(alert) => {
             let advice = refusal(Some(*alert), plan.whom(), shown);
-            let found = format!("refused with the alert {}: {}", alert_name(*alert), advice.meaning);
-            Step::failure(Part::ClientCertificate, found, advice.to_do)
-                .about(advice.requirement.unwrap_or(Requirement::I1))
+            refused_as(&format!("refused with the alert {}", alert_name(*alert)), advice)
         }
         failure if words::may_be_refusal(failure) => {
-            let advice = refusal(None, plan.whom(), shown);
-            let found =
-                "the server cut the connection after the certificate was shown, without a word: most likely refused";
-            Step::failure(Part::ClientCertificate, found.to_owned(), advice.to_do).about(Requirement::I1)
+            let found = "the server cut the connection after the certificate was shown, most likely to refuse it";
+            refused_as(found, refusal(None, plan.whom(), shown))
         }
         _ => {
             let why = "shown, but no answer came that would tell whether it was taken";
             Step::not_looked_at(Part::ClientCertificate, why).about(Requirement::I1)
         }
     }
+}
+
+/// How the server refused, and what that means.
+fn refused_as(how: &str, Advice { requirement, meaning, to_do }: Advice) -> Step {
+    Step::failure(Part::ClientCertificate, format!("{how}: {meaning}"), to_do)
+        .about(requirement.unwrap_or(Requirement::I1))
 }
 
 /// Some servers (nginx) let the handshake pass, and refuse the certificate in HTTP.

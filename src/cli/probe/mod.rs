@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use clap::ValueEnum;
-use plan::{NoPlan, Plan};
+use plan::Plan;
 use step::{Part, Step, Verdict};
 use steps::Probe;
 use target::{Target, checked_path};
@@ -91,7 +91,8 @@ Examples:
       --server-ca bank-ca.pem --dns 192.0.2.53
 
 Each step is a line: pass, WARN or FAIL, what was found, behind a > what to do.
-Exit code: 0 = nothing failed, 1 = something did, 2 = wrong arguments.";
+Exit code: 0 = nothing failed, 1 = something did, 2 = wrong arguments, or a file
+that they name cannot be used.";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Product {
@@ -150,9 +151,8 @@ impl From<Environment> for InboundEnvironment {
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let plan = match Plan::new(arguments) {
         Ok(plan) => plan,
-        Err(NoPlan::File(error)) => return Err(error),
-        Err(NoPlan::Usage(words)) => {
-            complain_of(words);
+        Err(problem) => {
+            complain_of(problem);
             return Ok(ExitCode::from(EXIT_USAGE));
         }
     };

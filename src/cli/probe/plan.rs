@@ -31,32 +31,19 @@ pub(super) struct Plan {
     name_servers: NameServers,
 }
 
-/// Why a probe does not begin.
-#[derive(Debug)]
-pub(super) enum NoPlan {
-    /// The arguments do not go together: exit code 2.
-    Usage(String),
-    /// A file is not as it has to be: exit code 1.
-    File(Error),
-}
-
-impl<E: Into<Error>> From<E> for NoPlan {
-    fn from(error: E) -> Self {
-        Self::File(error.into())
-    }
-}
-
 impl Plan {
-    pub(super) fn new(arguments: &Arguments) -> Result<Self, NoPlan> {
+    /// # Errors
+    /// The arguments do not go together, or a file that they name cannot be used.
+    pub(super) fn new(arguments: &Arguments) -> Result<Self, Error> {
         let (target, endpoint) = target(arguments)?;
         if let (Some(address), false) = (target.address(), arguments.allow_address) {
-            return Err(NoPlan::Usage(format!(
+            return Err(format!(
                 "{address} is an address: Thales' addresses change, and a call that has one written down fails on that day (I9). \
                  Name the host; for a server that is not Thales' there is --allow-address"
-            )));
+            )
+            .into());
         }
-        let server_name =
-            target.server_name().ok_or_else(|| NoPlan::Usage(format!("{:?} is not a host name", target.host)))?;
+        let server_name = target.server_name().ok_or_else(|| format!("{:?} is not a host name", target.host))?;
         let path = arguments.path.clone().or_else(|| target.path.clone());
         let trust = trust(arguments.server_ca.as_deref())?;
         let credential = arguments.client.read()?;
@@ -125,13 +112,13 @@ impl Plan {
 }
 
 /// Where to call, and the endpoint of Thales that this is, where it is one.
-fn target(arguments: &Arguments) -> Result<(Target, Option<&'static Endpoint>), NoPlan> {
+fn target(arguments: &Arguments) -> Result<(Target, Option<&'static Endpoint>), Error> {
     let product: Option<InboundProduct> = arguments.product.map(Into::into);
     let environment: Option<InboundEnvironment> = arguments.environment.map(Into::into);
     let endpoint = match (product, environment) {
         (Some(product), Some(environment)) => Some(Endpoint::of(product, environment).ok_or_else(|| {
             let its: Vec<_> = product.environments().map(InboundEnvironment::name).collect();
-            NoPlan::Usage(format!("{product} has no {environment}: write --environment {}", its.join(" or ")))
+            format!("{product} has no {environment}: write --environment {}", its.join(" or "))
         })?),
         _ => None,
     };
@@ -144,18 +131,19 @@ fn target(arguments: &Arguments) -> Result<(Target, Option<&'static Endpoint>), 
             };
             if let Some(known) = known.filter(|known| !fits(known)) {
                 let (product, environment) = (known.product, known.environment);
-                return Err(NoPlan::Usage(format!(
+                return Err(format!(
                     "{} is {product} in {environment}: leave --product and --environment out, or name the host that you mean",
                     target.host
-                )));
+                )
+                .into());
             }
             Ok((target.clone(), known.or(endpoint)))
         }
         (None, Some(endpoint)) => {
             Ok((Target { host: endpoint.host.to_owned(), port: HTTPS, path: None }, Some(endpoint)))
         }
-        (None, None) => Err(NoPlan::Usage(
-            "what is to be probed? Name a host, or --product with --environment for Thales' own".to_owned(),
-        )),
+        (None, None) => {
+            Err("what is to be probed? Name a host, or --product with --environment for Thales' own".into())
+        }
     }
 }

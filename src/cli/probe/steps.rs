@@ -229,7 +229,8 @@ impl<'a> Probe<'a> {
             }
             _ => (Part::Tls, handshake(failure, self.plan.whom(), &self.plan.shown(wanted, now))),
         };
-        let steps = vec![Step::failure(part, advice.meaning, advice.to_do)];
+        let step = Step::failure(part, advice.meaning, advice.to_do);
+        let steps = vec![Step { requirement: advice.requirement, ..step }];
         unreached(steps, &[Part::ServerCertificate, Part::ClientCertificate, Part::Http])
     }
 

@@ -48,11 +48,11 @@ fn a_server_that_refuses_without_a_word_or_in_http_is_understood() {
     let identity = customer.server(Spec::server(HOST));
     let page = "HTTP/1.1 400 Bad Request\r\ncontent-length: 35\r\nconnection: close\r\n\r\n400 The SSL certificate error nginx";
     for (answer, words) in [
-        (page, "FAIL admission refused, in HTTP: 400 Bad Request with a page about the SSL certificate"),
+        (page, "FAIL admission refused, in HTTP: 400 Bad Request with a page about the SSL certificate: the"),
         ("", "FAIL admission the server cut the connection after the certificate was shown"),
     ] {
         let server = TlsServer::of_versions(&identity, &Admits::Only(&customer.clients), &[&TLS13], answer);
-        is_told(&customer.probe_port(server.port, &[]), 1, &[words]);
+        is_told(&customer.probe_port(server.port, &[]), 1, &[words, "the server does not say why (I1)"]);
     }
 }
 
@@ -97,6 +97,6 @@ fn the_certificate_is_held_against_the_rules_before_anybody_is_called() {
     );
     customer.write("client-key.pem", &customer.servers.client("other").key_pem());
     let text =
-        is_told(&customer.probe_port(443, &[]), 1, &["client.pem with client-key.pem: ", "the key does not belong"]);
+        is_told(&customer.probe_port(443, &[]), 2, &["client.pem with client-key.pem: ", "the key does not belong"]);
     assert!(!text.contains("NXDOMAIN"), "nobody was asked: {text}");
 }

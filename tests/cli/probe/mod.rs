@@ -211,6 +211,7 @@ fn arguments_that_do_not_go_together_are_refused() {
         (&["api.bank.test", "--times", "0"], "--times"),
         (&["api.bank.test", "--path", "health"], "is not a path"),
         (&["api.bank.test", "--timeout", "0s"], "nothing is done in no time"),
+        (&["api.bank.test", "--server-ca", "missing.pem"], "missing.pem cannot be read"),
     ] {
         is_told(&usage(arguments), 2, &[words]);
     }
