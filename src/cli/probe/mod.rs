@@ -91,8 +91,8 @@ Examples:
       --server-ca bank-ca.pem --dns 192.0.2.53
 
 Each step is a line: pass, WARN or FAIL, what was found, behind a > what to do.
-Exit code: 0 = nothing failed, 1 = something did, 2 = wrong arguments, or a file
-that they name cannot be used.";
+Exit code: 0 = nothing failed, 1 = something did, 2 = wrong arguments, or
+a file that they name cannot be used.";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Product {
