@@ -13,6 +13,8 @@ use crate::settings::PemSource;
 use crate::thales::Requirement;
 use crate::tls::{Judge, Refusal};
 
+const IN_USE: &str = "Give the certificate that is in use.";
+
 /// A client certificate that the customer shows to Thales, and what is above it in its file.
 pub(in crate::cli::check) struct OwnCertificate {
     path: PathBuf,
@@ -24,7 +26,7 @@ impl OwnCertificate {
     /// Reads a file (PEM, leaf first).
     ///
     /// # Errors
-    /// When it cannot be read, or holds no certificate.
+    /// When it cannot be read, holds no certificate, or begins with a CA's.
     pub(in crate::cli::check) fn read(path: &Path) -> Result<Self, String> {
         let shown = path.display();
         let text =
@@ -32,6 +34,13 @@ impl OwnCertificate {
         let chain = pem::certificates(&text).map_err(|error| format!("{shown}: {error}"))?;
         let leaf = chain.first().ok_or_else(|| format!("{shown}: there is no certificate in it"))?;
         let facts = CertificateFacts::from_der(leaf).map_err(|error| format!("{shown}: {error}"))?;
+        // A CA is refused as anybody's own certificate, and what stands behind it would not be looked at.
+        if facts.is_ca {
+            return Err(format!(
+                "{shown} begins with a CA certificate ({}): the client certificate goes first",
+                facts.subject
+            ));
+        }
         Ok(Self { path: path.to_owned(), chain, facts })
     }
 
@@ -66,34 +75,72 @@ pub(super) fn findings(environment: &Examined<'_>, own: &[OwnCertificate]) -> Fi
 
 fn judged(judge: &Judge, own: &OwnCertificate, environment: &Examined<'_>) -> Finding {
     let shown = format!("{} ({})", own.path.display(), own.facts.subject);
-    match judge.judge(&own.chain, environment.now) {
-        Ok(_) => Finding::fail(
-            format!("client_ca admits your own client certificate {shown}: whoever has its key passes for Thales"),
-            remedy(&own.facts),
-        ),
-        // Its successor may be admitted.
-        Err(refusal @ (Refusal::Expired | Refusal::NotYetValid)) => Finding::warn(
-            format!("your own client certificate {shown} is kept out by its dates alone: {refusal}"),
-            "Give the certificate that is in use.",
-        ),
+    let refusal = match judge.judge(&own.chain, environment.now) {
+        Ok(_) => {
+            return Finding::fail(
+                format!("client_ca admits your own client certificate {shown}: whoever has its key passes for Thales"),
+                remedy(&own.facts),
+            );
+        }
+        Err(refusal) if is_of_dates(refusal) => match judged_in_time(judge, own, refusal) {
+            // Its successor is admitted.
+            Ok(()) => {
+                return Finding::warn(
+                    format!("your own client certificate {shown} is kept out by its dates alone: {refusal}"),
+                    IN_USE,
+                );
+            }
+            Err(refusal) => refusal,
+        },
+        Err(refusal) => refusal,
+    };
+    match refusal {
         // The CA that is missing may well be one of client_ca's: whoever shows the whole chain would get in.
-        Err(Refusal::UnknownIssuer) if !own.is_whole() => Finding::warn(
+        Refusal::UnknownIssuer if !own.is_whole() => Finding::warn(
             format!(
                 "whether client_ca admits your own client certificate {shown} cannot be told: the CAs above it are missing"
             ),
             "Give the file with all its CAs, the root as well.",
         ),
-        Err(
-            refusal @ (Refusal::RevocationUnknown
-            | Refusal::RevocationListExpired
-            | Refusal::TooExpensive
-            | Refusal::ChainTooLong { .. }),
-        ) => Finding::warn(
-            format!("your own client certificate {shown} is kept out, but not for good: {refusal}"),
-            "Mend that, and check again.",
-        ),
-        Err(refusal) => Finding::pass(format!("your own client certificate {shown} is not admitted: {refusal}")),
+        // What holds for the next certificate as well.
+        Refusal::UnknownIssuer
+        | Refusal::SubjectNotAdmitted
+        | Refusal::WrongExtendedKeyUsage
+        | Refusal::WrongKeyUsage
+        | Refusal::NameConstraint => {
+            Finding::pass(format!("your own client certificate {shown} is not admitted: {refusal}"))
+        }
+        _ => {
+            let is_of_this_one = is_of_dates(refusal) || refusal == Refusal::Revoked;
+            Finding::warn(
+                format!("your own client certificate {shown} is kept out, but not for good: {refusal}"),
+                if is_of_this_one { IN_USE } else { "Mend that, and check again." },
+            )
+        }
     }
+}
+
+fn is_of_dates(refusal: Refusal) -> bool {
+    matches!(refusal, Refusal::Expired | Refusal::NotYetValid)
+}
+
+/// What the judge says of a certificate while it is valid, and the CAs above it are, as far as there is such a moment; `refusal` where
+/// there is none.
+fn judged_in_time(judge: &Judge, own: &OwnCertificate, refusal: Refusal) -> Result<(), Refusal> {
+    let shown: Vec<_> = own.chain.iter().filter_map(|der| CertificateFacts::from_der(der).ok()).collect();
+    let anchors = judge.anchors().anchors().iter().map(|anchor| &anchor.facts);
+    // Where all of them are valid at once, they are so when the last of them begins.
+    let begins = shown.iter().chain(anchors).map(|facts| facts.not_before);
+    let moments = begins.chain([own.facts.not_after]).filter(|&moment| own.facts.is_valid_at(moment));
+    let mut told = refusal;
+    for moment in moments {
+        match judge.judge(&own.chain, moment) {
+            Ok(_) => return Ok(()),
+            Err(found) if is_of_dates(found) => {}
+            Err(found) => told = found,
+        }
+    }
+    Err(told)
 }
 
 /// Never by key, serial or digest: the next certificate has the same subject (I6).
