@@ -15,7 +15,7 @@ pub(super) struct Report {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct EnvironmentReport {
     pub(super) name: String,
-    /// One for each requirement that could be looked at, in their order; then what no requirement is about.
+    /// One for each requirement, in their order; then what no requirement is about.
     pub(super) lines: Vec<Line>,
 }
 
@@ -71,9 +71,9 @@ impl Report {
         self.lines().filter(|line| line.status() == status).count()
     }
 
-    /// The worst of all lines.
+    /// The worst of all lines that were looked at.
     pub(super) fn status(&self) -> Status {
-        self.lines().map(Line::status).max().unwrap_or(Status::Pass)
+        worst(self.lines().map(Line::status))
     }
 
     /// The first requirement that has a line which stands so.
@@ -95,17 +95,16 @@ impl EnvironmentReport {
         Self { name: name.to_owned(), lines: lines(findings) }
     }
 
-    /// The worst of its lines.
+    /// The worst of its lines that were looked at.
     pub(super) fn status(&self) -> Status {
-        self.lines.iter().map(Line::status).max().unwrap_or(Status::Pass)
+        worst(self.lines.iter().map(Line::status))
     }
 }
 
 impl Line {
     /// The worst of its findings, notes aside; it is skipped where all of them are: what was looked at counts.
     pub(super) fn status(&self) -> Status {
-        let all = || self.findings.iter().map(|finding| finding.status).filter(|&status| status != Status::Note);
-        all().filter(|&status| status != Status::Skipped).max().or_else(|| all().max()).unwrap_or(Status::Pass)
+        worst(self.findings.iter().map(|finding| finding.status))
     }
 }
 
@@ -189,6 +188,13 @@ impl Finding {
     }
 }
 
+/// The worst of what was looked at, notes aside; skipped where nothing was.
+fn worst(all: impl Iterator<Item = Status>) -> Status {
+    let (skipped, looked_at): (Vec<_>, Vec<_>) =
+        all.filter(|&status| status != Status::Note).partition(|&status| status == Status::Skipped);
+    looked_at.into_iter().max().or_else(|| skipped.into_iter().max()).unwrap_or(Status::Pass)
+}
+
 /// Findings as lines, in the order of their subjects.
 pub(super) fn lines(findings: impl IntoIterator<Item = (Subject, Finding)>) -> Vec<Line> {
     let mut lines = std::collections::BTreeMap::<Subject, Vec<Finding>>::new();
@@ -235,6 +241,20 @@ mod tests {
         assert_eq!(stands(vec![Finding::skipped("a"), Finding::warn("b", "")]), Status::Warn);
         assert_eq!(stands(vec![Finding::fail("a", ""), Finding::skipped("b")]), Status::Fail);
         assert_eq!(stands(vec![Finding::skipped("a"), Finding::skipped("b")]), Status::Skipped);
+    }
+
+    #[test]
+    fn a_report_is_skipped_only_where_none_of_its_lines_was_looked_at() {
+        let skipped = || Finding::skipped("a").on(Requirement::O9);
+        for (other, status) in [
+            (Finding::pass("b"), Status::Pass),
+            (Finding::warn("b", ""), Status::Warn),
+            (Finding::skipped("b"), Status::Skipped),
+        ] {
+            let of_environment = EnvironmentReport::new("preprod", [skipped(), other.on(Requirement::O3)]);
+            assert_eq!(of_environment.status(), status);
+            assert_eq!(Report { environments: vec![of_environment], server: Vec::new() }.status(), status);
+        }
     }
 
     #[test]
