@@ -1,12 +1,13 @@
 //! `issuer-host chain`: the server's chain, ready for Thales (O8, O9).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::authority::warn;
 use super::color::{FAINT, styled};
 use super::configuration::{self, ConfigurationFile};
 use super::new_file::{Readers, write_new};
+use super::shell_word::shell_word;
 use super::tls_files::read;
 use super::wrapping::wrapped;
 use super::{Error, complain, say};
@@ -56,6 +57,8 @@ The certificates go to standard output, words about them to standard error.";
 struct Source {
     environment: Option<String>,
     files: Vec<(String, Vec<u8>)>,
+    /// The same as arguments, where a file has to be given beside them.
+    paths: Vec<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
@@ -68,7 +71,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     } else {
         let file = |path: &PathBuf| Ok((path.display().to_string(), read(path)?.to_vec()));
         let files = arguments.certificate_chain.iter().map(file).collect::<Result<_, Error>>()?;
-        vec![Source { environment: None, files }]
+        vec![Source { environment: None, files, paths: arguments.certificate_chain.clone() }]
     };
     if let (Some(_), [_, _, ..]) = (&arguments.out, sources.as_slice()) {
         return Err("each environment has a chain of its own: name the one for this file with --environment".into());
@@ -99,7 +102,8 @@ fn of_environments(arguments: &Arguments, settings: &Settings) -> Result<Vec<Sou
         let (name, source) = (environment.name.clone(), &environment.certificate_chain);
         let label = source.shown();
         let bytes = source.read().map_err(|error| format!("{label} cannot be read: {error}"))?;
-        sources.push(Source { environment: Some(name), files: vec![(label, bytes.to_vec())] });
+        let path = source.path().map_or_else(|| PathBuf::from("CHAIN.pem"), Path::to_owned);
+        sources.push(Source { environment: Some(name), files: vec![(label, bytes.to_vec())], paths: vec![path] });
     }
     if sources.is_empty() {
         let names: Vec<_> = settings.environments.iter().map(|environment| environment.name.as_str()).collect();
@@ -120,7 +124,7 @@ fn selected(arguments: &Arguments, source: &Source) -> Result<Vec<ChainLink>, Er
     let files: Vec<_> = source.files.iter().map(|(label, bytes)| ChainFile { label, bytes }).collect();
     let chain = ServerChain::from_files(&files, now()).map_err(|error| told(&error))?;
     let chosen = if arguments.trust_store {
-        trust_store(&chain)
+        trust_store(&chain, &source.paths)
     } else if arguments.endorsed {
         endorsed(&chain)
     } else {
@@ -175,7 +179,7 @@ fn endorsed(chain: &ServerChain) -> Chosen {
     Ok((chosen, "for endorsed_chain, once Thales has endorsed just these (O8):"))
 }
 
-fn trust_store(chain: &ServerChain) -> Chosen {
+fn trust_store(chain: &ServerChain, paths: &[PathBuf]) -> Chosen {
     if let Some(root) = chain.public_root() {
         return Err(format!("no trust store is needed: the chain ends at {root}, which Mozilla trusts (O9)"));
     }
@@ -184,10 +188,12 @@ fn trust_store(chain: &ServerChain) -> Chosen {
     };
     // A CA below the root is no anchor to everybody who is given it.
     if let Some(issuer) = chain.missing_issuer() {
+        let files: Vec<String> = paths.iter().map(|path| shell_word(path)).collect();
         return Err(format!(
             "a trust store (O9) is the root, and the root is not there: the topmost certificate is that of {}, issued by {issuer}. Give the \
-             root with --certificate-chain, beside the server's chain: issuer-host chain --trust-store --certificate-chain {} ROOT.pem",
-            top.facts.subject, top.place.file
+             root with --certificate-chain, beside the server's chain: `issuer-host chain --trust-store --certificate-chain {} ROOT.pem`",
+            top.facts.subject,
+            files.join(" ")
         ));
     }
     Ok((vec![top.clone()], "the trust store for Thales' delivery team (O9):"))

@@ -28,6 +28,7 @@ mod probe;
 mod replaced_file;
 mod sample_pki;
 mod serve;
+mod shell_word;
 mod sign;
 mod subject_pattern;
 mod tls_files;

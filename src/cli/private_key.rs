@@ -6,6 +6,7 @@ use std::path::Path;
 use super::Error;
 use super::authority::warn;
 use super::passphrase::PassphraseArguments;
+use super::shell_word::shell_word;
 use crate::files;
 use crate::pki::pem::{StoredKey, stored_key};
 use crate::pki::{KeyKind, KeyPair};
@@ -36,7 +37,7 @@ pub(super) fn warn_of_readers(path: &Path, danger: &str) {
         && metadata.permissions().mode() & NOT_THE_OWNER != 0
     {
         let shown = path.display();
-        warn(&format!("others than its owner may read {shown}, and {danger}; `chmod 600 {shown}`"));
+        warn(&format!("others than its owner may read {shown}, and {danger}; `chmod 600 {}`", shell_word(path)));
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use super::Findings;
 use crate::cli::check::examined::Examined;
 use crate::cli::check::report::{Finding, Status, Subject};
+use crate::cli::shell_word::shell_word;
 use crate::pki::trust_anchors::is_sample;
 use crate::settings::{
     BackendSettings, EnvironmentSettings, Origin, Origins, PemSource, SecretSource, Settings, StoreSettings,
@@ -140,14 +141,11 @@ fn file(path: &Path, key: &str) -> Option<Finding> {
         mode if mode & FOR_GROUP != 0 => (Status::Warn, "its group"),
         _ => return None,
     };
-    let shown = path.display();
-    let found = format!("{key}: {shown} is open to {who} (mode {mode:04o})");
+    let chmod = format!("`chmod 600 {}`", shell_word(path));
+    let found = format!("{key}: {} is open to {who} (mode {mode:04o})", path.display());
     Some(match status {
-        Status::Fail => Finding::fail(found, format!("chmod 600 {shown} (Kubernetes: defaultMode: 0400).")),
-        _ => Finding::warn(
-            found,
-            format!("chmod 600 {shown}; with Kubernetes' fsGroup it is the server's own group, and fine."),
-        ),
+        Status::Fail => Finding::fail(found, format!("{chmod} (Kubernetes: defaultMode: 0400).")),
+        _ => Finding::warn(found, format!("{chmod}; with Kubernetes' fsGroup it is the server's own group, and fine.")),
     })
 }
 
