@@ -165,7 +165,7 @@ fn unusable(refused: &settings::Report, own: &[OwnCertificate]) -> Checked {
         let findings = rules::environment(environment, &examined, own, refused.origins());
         let further = told.iter().filter(|(name, _)| name.as_deref() == Some(environment.name()));
         let further = further.map(|(_, finding)| finding.clone());
-        EnvironmentReport::new(environment.name(), findings.into_iter().chain(further))
+        EnvironmentReport::new(environment.name(), rules::completed(findings.into_iter().chain(further).collect()))
     });
     let environments = environments.collect();
     let elsewhere = |name: &str| !examined.iter().any(|environment| environment.name() == name);
@@ -176,7 +176,8 @@ fn unusable(refused: &settings::Report, own: &[OwnCertificate]) -> Checked {
 
 fn reports(examined: &[Examined<'_>], own: &[OwnCertificate], origins: &Origins) -> Vec<EnvironmentReport> {
     let report = |environment: &Examined<'_>| {
-        EnvironmentReport::new(environment.name(), rules::environment(environment, examined, own, origins))
+        let findings = rules::environment(environment, examined, own, origins);
+        EnvironmentReport::new(environment.name(), rules::completed(findings))
     };
     examined.iter().map(report).collect()
 }

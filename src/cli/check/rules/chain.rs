@@ -1,9 +1,11 @@
 //! O8 to O10: the server's chain, who knows it, and how long it holds.
 
 use super::Findings;
+use super::left_open::UNREADABLE;
 use super::life::life;
 use crate::cli::check::examined::{Endorsement, Examined};
 use crate::cli::check::report::{Finding, Status};
+use crate::cli::shell_word::shell_word;
 use crate::pki::public_roots::public_root_of_chain;
 use crate::pki::{CertificateFacts, EndorsedChain};
 use crate::settings::PemSource;
@@ -11,7 +13,6 @@ use crate::thales::Requirement;
 
 /// Why nothing is said of what Thales was given.
 const SEE_O8: &str = "the chain does not lead to endorsed_chain as it is (see O8)";
-const UNREADABLE: &str = "the configuration has to be put right first";
 
 pub(super) fn findings(environment: &Examined<'_>) -> Findings {
     let Some((leaf, authorities)) = environment.chain_facts().split_first() else {
@@ -27,7 +28,7 @@ pub(super) fn findings(environment: &Examined<'_>) -> Findings {
         let matches = endorsed.map(|authority| authority.facts.subject.as_str()).collect::<Vec<_>>().join(" and ");
         of_chain.push(Finding::pass(format!("the chain ends at what Thales was given: {matches}")));
     }
-    let known = known(environment, endorsement, authorities.last().unwrap_or(leaf));
+    let known = known(environment, endorsement, leaf, authorities);
     let covered = covered(environment, leaf).map(|covered| {
         // The half of a requirement is not the whole of it.
         if known.status == Status::Skipped && covered.status == Status::Pass {
@@ -78,8 +79,13 @@ fn names(leaf: &CertificateFacts) -> String {
     if leaf.subject_alt_names.is_empty() { "no name".to_owned() } else { leaf.subject_alt_names.join(", ") }
 }
 
-/// Whether callers know the CA already, or have to be given it; `top` = the certificate that the chain ends with.
-fn known(environment: &Examined<'_>, endorsement: Endorsement, top: &CertificateFacts) -> Finding {
+/// Whether callers know the CA already, or have to be given it.
+fn known(
+    environment: &Examined<'_>,
+    endorsement: Endorsement,
+    leaf: &CertificateFacts,
+    authorities: &[CertificateFacts],
+) -> Finding {
     if let Some(root) = public_root_of_chain(environment.chain(), environment.now) {
         return Finding::pass(format!("Mozilla recognises its CA: {root}"));
     }
@@ -91,18 +97,22 @@ fn known(environment: &Examined<'_>, endorsement: Endorsement, top: &Certificate
         }
         Endorsement::Unset => Finding::warn(
             "its CA is none that Mozilla recognises, so Thales does not know it by itself",
-            trust_store(environment.parts.certificate_chain.as_ref(), top),
+            trust_store(environment.parts.certificate_chain.as_ref(), leaf, authorities),
         ),
     }
 }
 
 /// How the trust store is made: of the root, which a server does not send, and so is in another file.
-fn trust_store(chain: Option<&PemSource>, top: &CertificateFacts) -> String {
-    let chain = chain.and_then(PemSource::path).map_or("CHAIN.pem".to_owned(), |path| path.display().to_string());
-    let (of_root, root) = if top.self_issued {
-        (String::new(), "")
-    } else {
-        (format!(" (ROOT.pem: the certificate of {})", top.issuer), " ROOT.pem")
+fn trust_store(chain: Option<&PemSource>, leaf: &CertificateFacts, authorities: &[CertificateFacts]) -> String {
+    let chain = chain.and_then(PemSource::path).map_or("CHAIN.pem".to_owned(), shell_word);
+    let (of_root, root) = match authorities.last().unwrap_or(leaf) {
+        top if top.self_issued => (String::new(), ""),
+        // Nothing tells whether its issuer is a root already.
+        top if authorities.is_empty() => {
+            let files = " INTERMEDIATES.pem ROOT.pem";
+            (format!(" ({}: the certificates from {} up to its root)", files.trim_start(), top.issuer), files)
+        }
+        top => (format!(" (ROOT.pem: the certificate of {})", top.issuer), " ROOT.pem"),
     };
     format!(
         "Send Thales' delivery team the PEM trust store that this makes{of_root}, and name it as endorsed_chain:\n\

@@ -4,7 +4,6 @@ use super::Findings;
 use super::life::{ending, until};
 use crate::cli::check::examined::Examined;
 use crate::cli::check::report::Finding;
-use crate::pki::trust_anchors::is_sample;
 use crate::pki::{Anchor, CertificateFacts, EndorsedChain};
 use crate::thales::{Product, Requirement};
 
@@ -25,12 +24,12 @@ pub(super) fn findings(environment: &Examined<'_>) -> Findings {
         Finding::pass("client_ca holds CAs alone, so Thales may change its own certificate at any time")
             .on(Requirement::O6),
     );
-    findings.push(own_ca(environment, anchors.anchors()).on(Requirement::O7));
+    findings.extend(own_ca(environment, anchors.anchors()).map(|finding| finding.on(Requirement::O7)));
     findings
 }
 
-/// Whether the callers' CA is the one that the server's own certificate comes from.
-fn own_ca(environment: &Examined<'_>, anchors: &[Anchor]) -> Finding {
+/// Whether the callers' CA is the one that the server's own certificate comes from; `None` where that is not known.
+fn own_ca(environment: &Examined<'_>, anchors: &[Anchor]) -> Option<Finding> {
     let endorsed = environment.endorsed.iter().flat_map(EndorsedChain::authorities);
     let server: Vec<&CertificateFacts> =
         environment.chain_facts().iter().chain(endorsed.map(|authority| &authority.facts)).collect();
@@ -38,29 +37,25 @@ fn own_ca(environment: &Examined<'_>, anchors: &[Anchor]) -> Finding {
     let is_own = |anchor: &&Anchor| {
         let same_key = |facts: &&&CertificateFacts| facts.public_key_der == anchor.facts.public_key_der;
         let issuer = |facts: &&&CertificateFacts| facts.issuer_der == anchor.facts.subject_der;
-        !is_sample(&anchor.facts) && (server.iter().any(|facts| same_key(&facts) || issuer(&facts)))
+        server.iter().any(|facts| same_key(&facts) || issuer(&facts))
     };
     let Some(own) = anchors.iter().find(is_own) else {
-        if environment.chain_facts().is_empty() {
-            return Finding::skipped(
-                "whether a client CA is one of the server's own chain is open: that chain has to be put right",
-            );
-        }
-        return Finding::pass("no client CA is one of the server's own chain");
+        let is_known = !environment.chain_facts().is_empty();
+        return is_known.then(|| Finding::pass("no client CA is one of the server's own chain"));
     };
     let Some(whole) = &environment.whole else {
-        return Finding::skipped(format!(
+        return Some(Finding::skipped(format!(
             "{} is a CA of your own server chain; whether it is narrowed to Thales is open until the configuration is put right",
             own.facts.subject
-        ));
+        )));
     };
     let narrowed = !whole.settings.client_subject.allow.is_empty();
     let asked = whole.settings.products.iter().any(|product| OF_XPAY.contains(product));
     if narrowed && asked {
-        return Finding::pass(format!(
+        return Some(Finding::pass(format!(
             "{} is a CA of your own, and client_subject.allow narrows it",
             own.facts.subject
-        ));
+        )));
     }
     let to_do = if asked {
         "If it has signed Thales' request, name Thales' subject in client_subject.allow; else put the Thales Client CA into client_ca."
@@ -69,5 +64,5 @@ fn own_ca(environment: &Examined<'_>, anchors: &[Anchor]) -> Finding {
     };
     let found =
         format!("{} is a CA of your own server chain: whoever has a certificate of it is admitted", own.facts.subject);
-    Finding::warn(found, to_do)
+    Some(Finding::warn(found, to_do))
 }

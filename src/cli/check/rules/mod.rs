@@ -5,6 +5,7 @@ mod chain;
 mod client_ca;
 mod door;
 mod isolation;
+mod left_open;
 mod life;
 mod material;
 mod own_certificate;
@@ -13,6 +14,7 @@ mod secrets;
 mod settings;
 mod stage;
 
+pub(super) use left_open::completed;
 pub(super) use life::{ends_soon, until};
 pub(super) use own_certificate::OwnCertificate;
 pub(super) use secrets::server as server_secrets;
