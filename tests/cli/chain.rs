@@ -160,6 +160,10 @@ fn the_trust_store_is_the_root_alone_and_there_is_none_without_it() {
     chain.desk.tool("openssl", &verify);
     let import = ["-importcert", "-noprompt", "-alias", "root", "-keystore", "store.p12", "-storepass", "changeit"];
     chain.desk.tool("keytool", &[&import[..], &["-file", "store.pem"]].concat());
+    chain.desk.write("my leaf.pem", &chain.desk.read("leaf.pem"));
+    let hint = "`issuer-host chain --trust-store --certificate-chain 'my leaf.pem' issuing.pem ROOT.pem`";
+    let words = text_of(&chain.run(&["my leaf.pem", "issuing.pem", "--trust-store"]));
+    assert!(words.lines().any(|line| line.contains(hint)), "all files, in one line: {words}");
     for files in [&["leaf.pem", "issuing.pem"][..], &["issuing.pem"]] {
         let arguments = [files, &["--trust-store", "--out", "none.pem"]].concat();
         let words = "the topmost certificate is that of O=issuer-host tests,C=FR,CN=Server Issuing CA, issued by O=issuer-host \

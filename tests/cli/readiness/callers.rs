@@ -4,7 +4,7 @@ use rcgen::KeyUsagePurpose;
 
 use super::super::broken::isrg_root_x2;
 use super::super::pki::{Authority, Spec};
-use super::{lasting, ready};
+use super::{Operator, lasting, ready};
 
 #[test]
 fn a_leaf_stands_in_the_client_ca() {
@@ -88,6 +88,16 @@ fn the_client_ca_is_the_server_s_own() {
 }
 
 #[test]
+fn the_sample_server_ca_is_one_s_own_as_any_other() {
+    let operator = Operator::with_samples();
+    let told = |operator: &Operator| String::from_utf8(operator.run("check").stdout).unwrap();
+    assert!(told(&operator).contains("no client CA is one of the server's own chain"), "control: {}", told(&operator));
+    operator.write("client-ca.pem", include_str!("../../../certs-sample/server-ca.pem"));
+    let told = told(&operator).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("not for production is a CA of your own server chain"), "{told}");
+}
+
+#[test]
 fn the_client_ca_admits_the_customer_itself() {
     let operator = ready();
     operator.write("own.pem", &operator.clients.client("TLSMA-ECDSA/1234567890/TSH/TSP.PPR").chain_pem());
@@ -140,13 +150,54 @@ fn a_certificate_of_one_s_own_proves_nothing_without_its_cas_or_a_revocation_lis
 }
 
 #[test]
+fn a_certificate_of_one_s_own_is_judged_by_its_ca_where_its_dates_keep_it_out_as_well() {
+    let operator = ready();
+    let foreign = Authority::root_of(Spec::authority("Foreign Root").valid(-60, 60));
+    let former = foreign.issue(Spec::client("former").expired());
+    operator.write("own.pem", &(former.chain_pem() + &foreign.pem()));
+    let arguments = ["--strict", "--own-client-certificate", "own.pem"];
+    assert_eq!(operator.shortcomings(&arguments), "exit code 0");
+    operator.write("own.pem", &former.leaf_only().chain_pem());
+    let told = operator.shortcomings(&arguments);
+    assert!(told.contains("the CAs above it are missing"), "{told}");
+
+    let clients = Authority::root_of(Spec::authority("Client Root").valid(-60, 3650));
+    operator.write("client-ca.pem", &clients.pem());
+    let between = clients.intermediate_of(Spec::authority("Former Issuing CA").valid(-40, -5));
+    for own in [between.issue(Spec::client("former").expired()), between.issue(Spec::client("present").valid(-10, 30))]
+    {
+        operator.write("own.pem", &(own.chain_pem() + &clients.pem()));
+        let told = operator.shortcomings(&arguments);
+        assert!(told.contains("is kept out by its dates alone: a certificate of the path has expired"), "{told}");
+    }
+}
+
+#[test]
+fn a_certificate_of_one_s_own_that_is_kept_out_by_chance_is_no_pass() {
+    let operator = ready();
+    let arguments = ["--own-client-certificate", "own.pem"];
+    // The same name, another key: with the right CA above it, it may be another matter.
+    let own = operator.clients.client("bank");
+    operator.write("own.pem", &(own.chain_pem() + &operator.clients.pem()));
+    operator.write("client-ca.pem", &Authority::root_of(lasting("Client Root")).pem());
+    let told = operator.shortcomings(&arguments);
+    assert!(told.contains("O5 warn") && told.contains("not for good: a signature does not verify"), "{told}");
+}
+
+#[test]
 fn a_certificate_of_one_s_own_that_is_none_is_a_mistake() {
     let operator = ready();
     operator.write("own.pem", "");
-    for (file, words) in [("own.pem", "own.pem"), ("none.pem", "--own-client-certificate: none.pem cannot be read")] {
+    let client = operator.clients.client("bank").leaf_only().chain_pem();
+    operator.write("reversed.pem", &(operator.clients.pem() + &client));
+    for (file, words) in [
+        ("own.pem", "own.pem"),
+        ("reversed.pem", "the client certificate goes first"),
+        ("none.pem", "--own-client-certificate: none.pem cannot be read"),
+    ] {
         let output = operator.report(&["--own-client-certificate", file]);
         assert_eq!(output.status.code(), Some(2), "no requirement was looked at");
-        let told = String::from_utf8(output.stderr).unwrap();
+        let told = String::from_utf8(output.stderr).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(told.contains(words) && output.stdout.is_empty(), "{told}");
     }
 }

@@ -109,6 +109,21 @@ fn thales_was_given_nothing() {
 }
 
 #[test]
+fn a_trust_store_of_a_leaf_alone_needs_what_is_between_as_well() {
+    let operator = ready();
+    operator.edit("endorsed_chain = \"endorsed.pem\"\n", "");
+    operator.edit("\"server-chain.pem\"", "\"server chain.pem\"");
+    let identity = operator.issuing().issue(Spec::server(HOST)).leaf_only();
+    operator.show(&identity);
+    operator.write("server chain.pem", &identity.chain_pem());
+    let told = operator.shortcomings(&[]);
+    let issuer = "the certificates from O=issuer-host tests,C=FR,CN=Server Issuing CA up to its root";
+    assert!(told.contains(&format!("(INTERMEDIATES.pem ROOT.pem: {issuer})")), "{told}");
+    let command = "issuer-host chain --trust-store --certificate-chain 'server chain.pem' INTERMEDIATES.pem ROOT.pem";
+    assert!(told.lines().any(|line| line == command), "{told}");
+}
+
+#[test]
 fn a_ca_of_the_chain_ends_soon() {
     let operator = ready();
     let ending = operator.servers.intermediate_of(Spec::authority("Server Issuing CA").valid(-1, 60));

@@ -21,7 +21,10 @@ fn skipped(requirement: Requirement, findings: &[(Subject, Finding)]) -> (Subjec
         |subject: Subject| findings.iter().any(|(of, finding)| *of == subject && finding.status == Status::Fail);
     // What the requirement is told from stands first.
     let place = told_from(requirement).iter().map(|&other| Subject::Requirement(other)).chain([Subject::Settings]);
-    let cause = match place.into_iter().find(|&subject| fails(subject)) {
+    // What is no matter of files hangs on the whole configuration.
+    let any = || findings.iter().find(|(_, finding)| finding.status == Status::Fail).map(|&(subject, _)| subject);
+    let found = place.into_iter().find(|&subject| fails(subject));
+    let cause = match found.or_else(|| any().filter(|_| told_from(requirement).is_empty())) {
         Some(subject) => format!("what fails has to be put right first (see {})", subject.name()),
         None => UNREADABLE.to_owned(),
     };
@@ -70,6 +73,7 @@ mod tests {
             (vec![fails(Subject::Requirement(Requirement::O8))], "O10", "(see O8)"),
             (vec![fails(Subject::Settings)], "O14", "(see settings)"),
             (vec![fails(Subject::Backend)], "O9", UNREADABLE),
+            (vec![fails(Subject::Backend)], "O14", "(see backend)"),
         ] {
             let report = EnvironmentReport::new("preprod", completed(findings));
             let numbers = report.lines.iter().map(|line| line.subject.name()).filter(|name| name.starts_with('O'));
