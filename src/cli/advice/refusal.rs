@@ -95,8 +95,9 @@ fn of_protocol(alert: Alert, whom: Whom, shown: &Shown) -> Option<Advice> {
 }
 
 fn of_issuer_host(alert: Option<Alert>, shown: &Shown) -> Advice {
-    const CLIENT_CA: &str = "put the CA that issued it into client_ca (`issuer-host check` tells what is in it); where it is there, a \
-                             revocation list is out of date, or an intermediate is missing in the file that was given";
+    const CLIENT_CA: &str = "show a certificate of a CA that the server trusts: `issuer-host check` tells which these are. In production that is \
+                             the Thales Client CA alone, and no other is trusted for a trial. Where its CA is among them, a revocation list \
+                             is out of date, or an intermediate is missing in the file that was given";
     let advice = match alert {
         Some(Alert::UnknownCA) => {
             let names = shown.wanted_names();

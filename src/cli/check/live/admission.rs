@@ -95,6 +95,10 @@ fn given(admission: &[Admission], options: &InspectionOptions, now: UnixTime) ->
     let (mut parts, mut worst) = (Vec::new(), (Status::Pass, None));
     for tried in admission {
         let Some(outcome) = &tried.given else { continue };
+        if matches!(outcome, Outcome::Answered(_)) && tried.wanted.is_none() {
+            // Nobody has seen the certificate: that the server answers says nothing of it.
+            continue;
+        }
         let (status, why) = match outcome {
             Outcome::Refused(Failure::Refused(alert)) => {
                 (Status::Fail, Some(refusal(Some(*alert), Whom::IssuerHost, &shown(tried))))
@@ -115,6 +119,10 @@ fn given(admission: &[Admission], options: &InspectionOptions, now: UnixTime) ->
             worst = (status, why);
         }
         parts.push(format!("{} {}", version(tried.versions), became(outcome, "GET /")));
+    }
+    if parts.is_empty() {
+        return Finding::skipped("Not looked at: whether the given certificate is admitted; the server asks for none.")
+            .on(Requirement::O5);
     }
     let found = format!("With the given certificate: {}", parts.join(", "));
     match worst {

@@ -5,6 +5,7 @@ mod chain;
 mod lines;
 mod target;
 
+use std::io::{IsTerminal as _, stderr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use super::{json, table};
 use crate::caller::inspection::{InspectionOptions, inspect};
 use crate::caller::{ClientCredential, ServerTrust};
 use crate::cli::tls_files::{ClientFiles, trust};
-use crate::cli::{EXIT_USAGE, Error, complain_of, say};
+use crate::cli::{EXIT_USAGE, Error, complain, complain_of, say};
 use crate::tls::now;
 use target::Target;
 
@@ -81,6 +82,9 @@ pub(super) fn run(target: &Target, arguments: &Arguments, json: bool, strict: bo
         let address = target.reached(PATIENCE).await?;
         let options =
             InspectionOptions { address, server_name: name.clone(), private_trust, credential, patience: PATIENCE };
+        if stderr().is_terminal() {
+            complain(format_args!("Looking at {target} ({address}), over one connection after another ..."));
+        }
         let now = now();
         let seen = inspect(&options, now).await.map_err(|error| format!("cannot look at {target}: {error}"))?;
         Ok::<_, Error>((address, lines::of(&seen, &options, now)))
