@@ -1,5 +1,7 @@
 //! What to do where an answer came that is not as Thales expects.
 
+use std::time::SystemTime;
+
 use bytes::Bytes;
 use http::Request;
 use http::header::AUTHORIZATION;
@@ -8,20 +10,63 @@ use serde_json::Value;
 use crate::caller::Answer;
 use crate::thales::example::SAMPLE_ISSUER_ID;
 use crate::thales::operation::{IssuerId, Role};
+use crate::thales::retry::retry_after;
 use crate::thales::{Operation, Product};
 
+/// How calls are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Making {
+    Single,
+    Load,
+}
+
 /// What to do about an answer that was not taken; `None` = what is wrong with it says all that is known.
-pub(super) fn advice(operation: &Operation, request: &Request<Bytes>, answer: &Answer) -> Option<String> {
+pub(super) fn advice(
+    operation: &Operation,
+    request: &Request<Bytes>,
+    answer: &Answer,
+    making: Making,
+) -> Option<String> {
     let status = answer.status.as_u16();
     let has_key = request.headers().contains_key(AUTHORIZATION);
     match (operation.product, status) {
         (Product::Cof, 401 | 503) => Some(api_key(status, has_key).to_owned()),
         (Product::D1 | Product::D1Ecom, 401) => Some(token(operation.role, has_key).to_owned()),
-        _ if may_be_unknown_issuer(status, &answer.body) && is_of_sample_issuer(operation, request) => Some(format!(
-            "{SAMPLE_ISSUER_ID} is the id of the examples, which the server may not serve: name your id with --issuer-id ID"
-        )),
+        (_, 429) => Some(too_many(answer, making)),
+        (_, 500..=599) => Some("see the server's log, and whether its backend runs (backend.url)".to_owned()),
+        _ if may_be_unknown_issuer(status, &answer.body) => unknown_issuer(status, operation, request),
         _ => None,
     }
+}
+
+fn too_many(answer: &Answer, making: Making) -> String {
+    let asked = retry_after(&answer.headers, SystemTime::now());
+    let wait = match asked {
+        Some(asked) => format!("wait as long as Retry-After says ({})", humantime::format_duration(asked)),
+        None => "wait a while".to_owned(),
+    };
+    match making {
+        Making::Single => format!("the server wants fewer calls: {wait}, or write --retry"),
+        Making::Load => format!("the server wants fewer calls: {wait}, or write a lower --rate"),
+    }
+}
+
+fn unknown_issuer(status: u16, operation: &Operation, request: &Request<Bytes>) -> Option<String> {
+    let paths = if status == 404 { "; --base-path with its base_paths" } else { "" };
+    if operation.issuer_id.is_none() {
+        return (status == 404).then(|| {
+            "does the server serve this product (products)? Else compare --base-path with its base_paths".to_owned()
+        });
+    }
+    Some(if is_of_sample_issuer(operation, request) {
+        format!(
+            "{SAMPLE_ISSUER_ID} is the id of the examples, which the server may not serve: name your id with --issuer-id ID"
+        )
+    } else {
+        format!(
+            "the server may not serve this id: compare --issuer-id with its customer_id and issuer_ids{paths}. Where it does, see its log"
+        )
+    })
 }
 
 /// cof is told 503 where its key is wrong, so that a rotation loses no event, unless the operator wants 401.
@@ -92,7 +137,7 @@ mod tests {
         let request = request.body(Bytes::new()).unwrap();
         let status = StatusCode::from_u16(status).unwrap();
         let answer = Answer { status, headers: HeaderMap::new(), body: body.into() };
-        advice(operation, &request, &answer).unwrap_or_default()
+        advice(operation, &request, &answer, Making::Single).unwrap_or_default()
     }
 
     #[test]
@@ -104,13 +149,15 @@ mod tests {
             (true, of(Product::Tsh, hub, tsh(SAMPLE_ISSUER_ID), 400, FAILED)),
             (true, of(Product::Tsh, hub, tsh(SAMPLE_ISSUER_ID), 400, r#"{"responseCode":"911"}"#)),
             (true, of(Product::D1, d1_call, d1(SAMPLE_ISSUER_ID), 404, "")),
-            (false, of(Product::Tsh, hub, tsh("ISSUER0001"), 400, FAILED)),
+            (true, of(Product::Tsh, hub, tsh("ISSUER0001"), 400, FAILED)),
             (false, of(Product::Tsh, hub, tsh(SAMPLE_ISSUER_ID), 400, r#"{"responseCode":111}"#)),
             (false, of(Product::Tsh, hub, tsh(SAMPLE_ISSUER_ID), 503, FAILED)),
-            (false, of(Product::D1, d1_call, d1("ISSUER0001"), 404, "")),
+            (true, of(Product::D1, d1_call, d1("ISSUER0001"), 404, "")),
         ] {
             assert_eq!(text.contains("--issuer-id"), told, "{text}");
         }
+        let own = of(Product::Tsh, hub, tsh("ISSUER0001"), 400, FAILED);
+        assert!(own.contains("customer_id and issuer_ids"), "{own}");
     }
 
     #[test]
@@ -128,7 +175,21 @@ mod tests {
         ] {
             assert!(text.contains(words), "{words}: {text}");
         }
-        assert_eq!(of(Product::Cof, cof, with_key(), 500, ""), "", "control");
-        assert_eq!(of(Product::D1, d1, plain(), 503, ""), "", "control");
+        assert_eq!(of(Product::D1, d1, plain(), 400, ""), "", "control");
+    }
+
+    #[test]
+    fn a_backend_that_is_away_and_too_many_calls_are_told_of() {
+        let plain = || Request::post("https://h/");
+        for (product, name, status) in [
+            (Product::Cof, "notifyTokenUpdate", 500),
+            (Product::D1, "notifyCardOperations", 503),
+            (Product::Tsh, "sendOTP", 502),
+        ] {
+            let text = of(product, name, plain(), status, "");
+            assert!(text.contains("backend.url"), "{product} {status}: {text}");
+        }
+        let text = of(Product::D1, "getToken", plain(), 429, "");
+        assert!(text.contains("--retry"), "{text}");
     }
 }

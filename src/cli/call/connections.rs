@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Request;
+use rustls_pki_types::CertificateDer;
 
 use super::shown::{Leaf, Shown};
 use crate::caller::{Answer, Caller, CallerError, CallerOptions, ClientCredential, Connection, Failure, Seen};
@@ -19,6 +20,7 @@ pub(super) struct Connections {
     callers: Vec<(Caller, Option<Arc<Leaf>>)>,
     turn: usize,
     each_new: bool,
+    own_server_ca: bool,
     open: Option<Connection>,
 }
 
@@ -39,6 +41,10 @@ pub(super) struct Attempt {
     pub(super) rotates: bool,
     /// The CAs whose clients the server takes, as far as it says so; `None` = it has asked for no certificate.
     pub(super) wanted: Option<Vec<String>>,
+    /// The server's chain in the last full handshake, leaf first.
+    pub(super) presented: Vec<CertificateDer<'static>>,
+    /// Whether --server-ca names whom the server has to come from.
+    pub(super) own_server_ca: bool,
     /// From the beginning of the call, or of its connection, to the end of the answer.
     pub(super) took: Duration,
     /// HTTP alone.
@@ -47,7 +53,12 @@ pub(super) struct Attempt {
 
 impl Connections {
     /// Connections of a server for these certificates, none of which means that no certificate is shown.
-    pub(super) fn new(options: &CallerOptions, shown: &[Shown], each_new: bool) -> Result<Self, CallerError> {
+    pub(super) fn new(
+        options: &CallerOptions,
+        shown: &[Shown],
+        each_new: bool,
+        own_server_ca: bool,
+    ) -> Result<Self, CallerError> {
         let caller = |credential| Caller::new(CallerOptions { credential, ..options.clone() });
         let callers = match shown {
             [] => vec![(caller(None)?, None)],
@@ -56,7 +67,7 @@ impl Connections {
                 .map(|one| Ok((caller(Some(one.credential.clone()))?, Some(Arc::clone(&one.leaf)))))
                 .collect::<Result<_, CallerError>>()?,
         };
-        Ok(Self { callers, turn: 0, each_new, open: None })
+        Ok(Self { callers, turn: 0, each_new, own_server_ca, open: None })
     }
 
     /// Makes a call. One of which nothing has left, since the server closed the kept connection before, goes over a new one; any other
@@ -116,6 +127,8 @@ impl Connections {
             leaf: last.and_then(|(_, leaf)| leaf.clone()),
             rotates: self.callers.len() > 1,
             wanted: last.and_then(|(caller, _)| caller.wanted().authorities()),
+            presented: last.map(|(caller, _)| caller.presented().chain()).unwrap_or_default(),
+            own_server_ca: self.own_server_ca,
             took: start.elapsed(),
             exchange: Duration::ZERO,
         }

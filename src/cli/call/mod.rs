@@ -39,7 +39,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     target: Target,
     /// The product, as a configuration names it
-    #[arg(value_parser = products(), required_unless_present = "all")]
+    #[arg(value_parser = products())]
     product: Option<Product>,
     /// The operation, as `issuer-host explain PRODUCT` names it
     #[arg(value_name = "OPERATION")]

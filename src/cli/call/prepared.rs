@@ -61,18 +61,19 @@ impl Prepared {
         if arguments.load.is_wanted() {
             arguments.load.is_meant(options.address, &arguments.target.authority())?;
         }
+        let own_server_ca = arguments.target.names_server_ca();
         let rotating = !arguments.rotate.is_empty();
         let count = arguments.count.unwrap_or(if rotating { u32::try_from(shown.len())? } else { 1 });
         let calling = CallerOptions { resumption: arguments.resume, credential: None, ..options.clone() };
         let round = Round {
-            connections: Connections::new(&calling, &shown, arguments.new_connection || rotating)?,
+            connections: Connections::new(&calling, &shown, arguments.new_connection || rotating, own_server_ca)?,
             contents,
             tokens,
             backoff: arguments.retry.then_some(Backoff { first: arguments.backoff, all: arguments.retry_for }),
             within: arguments.target.answer_timeout(),
             report: Report::new(arguments.format),
         };
-        let strangers = arguments.hostile.then(|| Connections::new(&calling, &[], true)).transpose()?;
+        let strangers = arguments.hostile.then(|| Connections::new(&calling, &[], true, own_server_ca)).transpose()?;
         Ok(Self { operations, round, options, strangers, count })
     }
 }

@@ -8,8 +8,8 @@ use clap::ValueEnum;
 use http::Request;
 use serde_json::{Value, json};
 
-use super::advice::advice;
-use super::answer_advice;
+use super::advice::{Known, advice, problem};
+use super::answer_advice::{self, Making};
 use super::connections::Attempt;
 use super::shown::Leaf;
 use crate::caller::Seen;
@@ -107,7 +107,7 @@ impl Line {
                 line.problems = verdict.wrong;
                 line.notes = verdict.notes;
                 if !line.good {
-                    line.advice = answer_advice::advice(operation, request, answer);
+                    line.advice = answer_advice::advice(operation, request, answer, Making::Single);
                 }
                 // What goes well may hold what is nobody's business.
                 if !line.good && !answer.status.is_success() && !answer.body.is_empty() {
@@ -115,8 +115,8 @@ impl Line {
                 }
             }
             (Err(failure), _) => {
-                line.problems = vec![printable(&failure.to_string())];
-                line.advice = Some(advice(failure, attempt));
+                line.problems = vec![printable(&problem(failure))];
+                line.advice = Some(printable(&advice(failure, &Known::of(attempt))));
             }
             (Ok(_), None) => {}
         }
@@ -125,7 +125,7 @@ impl Line {
 
     /// A call that could not be made, since no token came.
     pub(super) fn without_token(operation: &Operation, label: Option<&'static str>) -> Self {
-        let problems = vec!["not called: there is no token to call it with".to_owned()];
+        let problems = vec!["not called: there is no token to call it with, and the token endpoint is asked for one once only".to_owned()];
         Self { label, problems, verdict: "not_called", words: "not called", ..Self::empty(operation) }
     }
 

@@ -87,6 +87,9 @@ impl Round {
                 if let Some(backoff) = backoff {
                     line.problems.push(given_up(backoff, asked));
                 }
+                if matches!(operation.role, Role::TokenEndpoint { .. }) {
+                    self.tokens.refuse(operation.product);
+                }
                 self.report.last(&line)?;
                 return Ok(false);
             };
@@ -149,7 +152,12 @@ impl Round {
         }
         if let Need::ObtainAt(endpoint) = self.tokens.need(operation, Instant::now()) {
             let event = self.contents.plain().event(&endpoint)?;
-            Box::pin(self.call(&endpoint, event, None)).await?;
+            if Box::pin(self.call(&endpoint, event, None)).await?
+                && matches!(self.tokens.need(operation, Instant::now()), Need::ObtainAt(_))
+            {
+                // It was answered well, and yet with no token that can be used.
+                self.tokens.refuse(operation.product);
+            }
         }
         Ok(match self.tokens.need(operation, Instant::now()) {
             Need::Nothing => true,
@@ -157,7 +165,7 @@ impl Round {
                 request.headers_mut().insert(AUTHORIZATION, token);
                 true
             }
-            Need::ObtainAt(_) => false,
+            Need::ObtainAt(_) | Need::Refused => false,
         })
     }
 }

@@ -55,6 +55,11 @@ impl Target {
         }
     }
 
+    /// Whether --server-ca says whom the server's certificate has to come from.
+    pub(super) fn names_server_ca(&self) -> bool {
+        self.server_ca.is_some()
+    }
+
     /// How long an answer may take.
     pub(super) fn answer_timeout(&self) -> Duration {
         self.timeout

@@ -22,6 +22,8 @@ pub(super) struct Tokens {
     basic: Option<HeaderValue>,
     endpoints: BTreeMap<Product, Arc<Operation>>,
     held: BTreeMap<Product, Held>,
+    /// Whose endpoints have given none: they are not asked again, since one that is asked in vain too often locks the caller out.
+    refused: BTreeSet<Product>,
 }
 
 struct Held {
@@ -39,6 +41,8 @@ pub(super) enum Need {
     Held(HeaderValue),
     /// One that has to be obtained there.
     ObtainAt(Arc<Operation>),
+    /// One that is not to be had.
+    Refused,
 }
 
 impl Tokens {
@@ -63,7 +67,7 @@ impl Tokens {
             }
             _ => None,
         };
-        Ok(Self { basic, endpoints, held: BTreeMap::new() })
+        Ok(Self { basic, endpoints, held: BTreeMap::new(), refused: BTreeSet::new() })
     }
 
     /// Whether there is a client to get tokens for.
@@ -92,8 +96,14 @@ impl Tokens {
         }
         match self.held.get(&operation.product) {
             Some(held) if held.expires.is_none_or(|expires| now < expires) => Need::Held(held.authorization.clone()),
+            _ if self.refused.contains(&operation.product) => Need::Refused,
             _ => Need::ObtainAt(Arc::clone(endpoint)),
         }
+    }
+
+    /// The endpoint of a product has given no token.
+    pub(super) fn refuse(&mut self, product: Product) {
+        self.refused.insert(product);
     }
 
     /// Keeps the token of an answer of the endpoint that came at `now`.
@@ -129,6 +139,7 @@ mod tests {
             basic: basic("thales", "a secret"),
             endpoints: endpoints.map(|operation| (operation.product, Arc::new(operation.clone()))).collect(),
             held: BTreeMap::new(),
+            refused: BTreeSet::new(),
         }
     }
 
@@ -149,6 +160,18 @@ mod tests {
             assert!(matches!(tokens.need(call, before + Duration::from_secs(2)), Need::ObtainAt(_)));
             assert!(matches!(tokens.need(operation(Product::D1Ecom, "notifyTokenUpdate"), before), Need::ObtainAt(_)));
         }
+    }
+
+    #[test]
+    fn an_endpoint_that_has_given_no_token_is_not_asked_again() {
+        let (mut tokens, now) = (tokens(), Instant::now());
+        tokens.refuse(Product::D1);
+        assert!(matches!(tokens.need(operation(Product::D1, "getCardPin"), now), Need::Refused));
+        let other = tokens.need(operation(Product::D1Ecom, "notifyTokenUpdate"), now);
+        assert!(matches!(other, Need::ObtainAt(_)), "that of another product may know the client");
+        // What was obtained before is good until it expires.
+        tokens.keep(Product::D1, br#"{"access_token":"t"}"#, now);
+        assert!(matches!(tokens.need(operation(Product::D1, "getCardPin"), now), Need::Held(_)));
     }
 
     #[test]
