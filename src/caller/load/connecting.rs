@@ -17,7 +17,7 @@ use tokio_rustls::client::TlsStream;
 use super::{Group, Mode};
 use crate::caller::tls::config_with;
 use crate::caller::verifier::Accepting;
-use crate::caller::{CallerError, CallerOptions, Failure, Http, Stage};
+use crate::caller::{CallerError, CallerOptions, Failure, Http, Stage, Wanted};
 
 /// Sessions that a connection may have in store: a server sends a few tickets at once, and each is good for one handshake.
 const SESSIONS: usize = 8;
@@ -31,6 +31,7 @@ pub(super) struct Connecting {
     within: Duration,
     /// Whether a connection is for one call.
     short: bool,
+    wanted: Wanted,
 }
 
 /// An open connection.
@@ -51,7 +52,7 @@ impl Connecting {
         // Where both are taken it is HTTP/1.1: Thales' side is not known to speak HTTP/2.
         let http = if options.http == Http::V2 { Http::V2 } else { Http::V1 };
         let options = CallerOptions { http, ..options.clone() };
-        let (mut config, _) = config_with(&options, Arc::new(provider), judge)?;
+        let (mut config, wanted) = config_with(&options, Arc::new(provider), judge)?;
         config.resumption = Resumption::disabled();
         Ok(Self {
             address: options.address,
@@ -59,6 +60,7 @@ impl Connecting {
             config: Arc::new(config),
             within: options.connect_timeout,
             short: mode != Mode::KeepAlive,
+            wanted,
         })
     }
 
@@ -67,6 +69,11 @@ impl Connecting {
         let mut config = ClientConfig::clone(&self.config);
         config.resumption = Resumption::in_memory_sessions(SESSIONS);
         Self { config: Arc::new(config), ..self.clone() }
+    }
+
+    /// What the server wanted of the client's certificate.
+    pub(super) fn wanted(&self) -> &Wanted {
+        &self.wanted
     }
 
     /// TCP and TLS. As much of `request` as fits goes with the client's last message of the handshake, once the server's certificate is

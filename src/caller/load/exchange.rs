@@ -111,16 +111,19 @@ impl Http1 {
         Ok(Answered { status, sent: 0, received, stays, heard: reader.into_heard() })
     }
 
-    /// Whether the server has left the connection open so far. Asks the socket only when something has come in.
-    pub(super) async fn is_open(&mut self) -> bool {
+    /// How the server has ended the connection; `None` = it is open so far. Asks the socket only when something has come in.
+    pub(super) async fn end(&mut self) -> Option<Failure> {
         let Self { stream, buffer, .. } = self;
         poll_fn(|context| {
             if stream.get_ref().0.poll_read_ready(context).is_pending() {
-                return Poll::Ready(true);
+                return Poll::Ready(None);
             }
             // A late ticket is taken in; an end, an alert, or an answer to nothing, ends it.
-            let read = Pin::new(&mut *stream).poll_read(context, &mut ReadBuf::new(buffer));
-            Poll::Ready(read.is_pending())
+            Poll::Ready(match Pin::new(&mut *stream).poll_read(context, &mut ReadBuf::new(buffer)) {
+                Poll::Pending => None,
+                Poll::Ready(Ok(())) => Some(Failure::Closed(Stage::Exchange)),
+                Poll::Ready(Err(error)) => Some(Failure::of(Stage::Exchange, &error)),
+            })
         })
         .await
     }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
 
+use crate::caller::Answer;
+
 /// No answer that Thales expects comes near it.
 const LONGEST_BODY: usize = 1024 * 1024;
 
@@ -46,6 +48,11 @@ pub(super) struct Heard {
 }
 
 impl Heard {
+    /// All of it, as an answer of `status`.
+    pub(super) fn into_answer(self, status: StatusCode) -> Answer {
+        Answer { status, headers: self.headers, body: self.body.into() }
+    }
+
     /// The next piece of the body.
     pub(super) fn hear(&mut self, piece: &[u8]) {
         if self.body.len() + piece.len() > LONGEST_BODY {

@@ -4,12 +4,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use futures_util::stream::{self, StreamExt as _};
+use http::StatusCode;
 use tokio::task::JoinSet;
 
 use super::Mode;
 use super::connecting::{Connecting, Opened};
 use super::exchange::{Answered, Http1};
 use super::http2::{self, Http2};
+use super::judge::Heard;
+use super::measure::Cause;
 use super::running::{Figures, Shared};
 use crate::caller::Failure;
 
@@ -57,7 +60,7 @@ impl Lane {
     pub(super) fn count(
         &self,
         due: tokio::time::Instant,
-        outcome: &Result<Answer, Failure>,
+        outcome: Result<Answer, Failure>,
         not_resumed: bool,
     ) -> bool {
         let heard =
@@ -69,12 +72,12 @@ impl Lane {
         let Answer { answered, begun, ended } = match outcome {
             Ok(answer) => answer,
             Err(failure) => {
-                measures.fail(&failure.kind(), || failure.to_string());
+                measures.fail(&failure.kind(), || (failure.to_string(), Cause::Unanswered(Arc::new(failure))));
                 return false;
             }
         };
         let call = ended.saturating_duration_since(due.into_std());
-        measures.exchange.record(ended.saturating_duration_since(*begun));
+        measures.exchange.record(ended.saturating_duration_since(begun));
         measures.call.record(call);
         recent.record(call);
         measures.sent += answered.sent;
@@ -84,22 +87,41 @@ impl Lane {
         let expected = self.shared.plan.expected;
         if expected.map_or((200..300).contains(&status), |expected| status == expected) {
             if not_resumed {
-                measures
-                    .fail("not_resumed", || "the server made a full handshake of what was to be resumed".to_owned());
+                let words = "the server made a full handshake of what was to be resumed";
+                measures.fail("not_resumed", || (words.to_owned(), Cause::Other));
                 return false;
             }
             if let Some(problem) = problem {
-                measures.fail("wrong_answer", || problem);
+                measures.fail("wrong_answer", || (problem, cause(answered)));
                 return false;
             }
             measures.succeeded += 1;
             return true;
         }
-        measures.fail(&format!("status_{status}"), || match expected {
-            Some(expected) => format!("answered with status {status} where {expected} is right"),
-            None => format!("answered with status {status}"),
+        measures.fail(&format!("status_{status}"), || {
+            let words = match expected {
+                Some(expected) => format!("answered with status {status} where {expected} is right"),
+                None => format!("answered with status {status}"),
+            };
+            (words, cause(answered))
         });
         false
+    }
+
+    /// An open connection has failed: of a client that TLS 1.3 lets believe that it is admitted this is where it learns that it is not.
+    pub(super) fn late(&self, failure: Failure) -> Failure {
+        if matches!(failure, Failure::Refused(_)) {
+            self.figures.lock().unwrap_or_else(PoisonError::into_inner).measures.refused_after += 1;
+        }
+        failure
+    }
+}
+
+fn cause(answered: Answered) -> Cause {
+    match (StatusCode::from_u16(answered.status), answered.heard) {
+        (Ok(status), Some(heard)) => Cause::Answered(heard.into_answer(status)),
+        (Ok(status), None) => Cause::Answered(Heard::default().into_answer(status)),
+        (Err(_), _) => Cause::Other,
     }
 }
 
@@ -129,14 +151,15 @@ async fn short_http1(lane: Lane) {
             not_resumed = has_session && !opened.resumed;
             let begun = Instant::now();
             let mut connection = Http1::new(opened.stream, plan.judge.is_some());
-            let answered = connection.exchange(request, opened.sent, plan.answer_timeout).await?;
+            let answered = connection.exchange(request, opened.sent, plan.answer_timeout).await;
+            let answered = answered.map_err(|failure| lane.late(failure))?;
             let answer = Answer::of(answered, begun);
             connection.close().await;
             Ok(answer)
         }
         .await;
         has_session = plan.mode == Mode::Resume && outcome.is_ok();
-        if !lane.count(due, &outcome, not_resumed) {
+        if !lane.count(due, outcome, not_resumed) {
             lane.shared.schedule.recover().await;
         }
     }
@@ -152,19 +175,20 @@ async fn short_http2(lane: Lane) {
             let opened = lane.open(&[]).await?;
             not_resumed = has_session && !opened.resumed;
             let begun = Instant::now();
-            let mut connection = Http2::new(opened.stream, plan.answer_timeout, plan.judge.is_some()).await?;
+            let connection = Http2::new(opened.stream, plan.answer_timeout, plan.judge.is_some()).await;
+            let mut connection = connection.map_err(|failure| lane.late(failure))?;
             match http2::exchange(connection.sender(), &mut request, plan.answer_timeout).await {
                 Ok(answered) => {
                     let answer = Answer::of(answered, begun);
                     connection.close(plan.answer_timeout).await;
                     Ok(answer)
                 }
-                Err(unanswered) => Err(connection.why(unanswered.into_failure()).await),
+                Err(unanswered) => Err(lane.late(connection.why(unanswered.into_failure()).await)),
             }
         }
         .await;
         has_session = plan.mode == Mode::Resume && outcome.is_ok();
-        if !lane.count(due, &outcome, not_resumed) {
+        if !lane.count(due, outcome, not_resumed) {
             lane.shared.schedule.recover().await;
         }
     }
@@ -189,7 +213,7 @@ async fn kept_http1(lane: Lane, mut connection: Option<Http1>) {
     let mut wire = lane.shared.plan.request.wire();
     while let Some(due) = lane.shared.schedule.next().await {
         let outcome = call(&lane, wire.next(), &mut connection).await;
-        if !lane.count(due, &outcome, false) {
+        if !lane.count(due, outcome, false) {
             lane.shared.schedule.recover().await;
         }
     }
@@ -202,8 +226,9 @@ async fn kept_http1(lane: Lane, mut connection: Option<Http1>) {
 async fn call(lane: &Lane, request: &[u8], connection: &mut Option<Http1>) -> Result<Answer, Failure> {
     let mut kept = connection.take();
     if let Some(open) = &mut kept
-        && !open.is_open().await
+        && let Some(failure) = open.end().await
     {
+        lane.late(failure);
         kept = None;
     }
     let (mut open, sent) = if let Some(open) = kept {
@@ -213,7 +238,8 @@ async fn call(lane: &Lane, request: &[u8], connection: &mut Option<Http1>) -> Re
         (Http1::new(opened.stream, lane.shared.plan.judge.is_some()), opened.sent)
     };
     let begun = Instant::now();
-    let answered = open.exchange(request, sent, lane.shared.plan.answer_timeout).await?;
+    let answered = open.exchange(request, sent, lane.shared.plan.answer_timeout).await;
+    let answered = answered.map_err(|failure| lane.late(failure))?;
     let stays = answered.stays;
     let answer = Answer::of(answered, begun);
     if stays {

@@ -1,9 +1,12 @@
 //! What is counted and measured.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+
+use crate::caller::{Answer, Failure};
 
 /// Nothing is shorter than this.
 const LOWEST: Duration = Duration::from_nanos(100);
@@ -85,6 +88,8 @@ pub struct Measures {
     pub full: u64,
     /// Resumed sessions.
     pub resumed: u64,
+    /// Of all these the ones that the server refused with an alert when the handshake was over for the client, as TLS 1.3 has it.
+    pub refused_after: u64,
     /// Bytes of HTTP sent inside TLS, of calls that were answered: heads and bodies of HTTP/1.1; of HTTP/2 all frames, the connection's
     /// own among them, up to the last answer.
     pub sent: u64,
@@ -93,12 +98,25 @@ pub struct Measures {
 }
 
 /// Failures of one kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Failures {
     /// How many.
     pub count: u64,
     /// The first of them in words.
     pub example: String,
+    /// What became of the first of them.
+    pub cause: Cause,
+}
+
+/// What became of a call that has failed.
+#[derive(Clone, Debug)]
+pub enum Cause {
+    /// No answer came.
+    Unanswered(Arc<Failure>),
+    /// This came; headers and body are there only where it was to be judged.
+    Answered(Answer),
+    /// Something about the connection was not as it was to be.
+    Other,
 }
 
 impl Measures {
@@ -117,6 +135,7 @@ impl Measures {
             failures: BTreeMap::new(),
             full: 0,
             resumed: 0,
+            refused_after: 0,
             sent: 0,
             received: 0,
         })
@@ -128,12 +147,13 @@ impl Measures {
         self.failures.values().map(|failures| failures.count).sum()
     }
 
-    /// A failure of `kind`; the words are asked for only of the first.
-    pub(super) fn fail(&mut self, kind: &str, example: impl FnOnce() -> String) {
+    /// A failure of `kind`; words and cause are asked for only of the first.
+    pub(super) fn fail(&mut self, kind: &str, first: impl FnOnce() -> (String, Cause)) {
         match self.failures.get_mut(kind) {
             Some(failures) => failures.count += 1,
             None => {
-                self.failures.insert(kind.to_owned(), Failures { count: 1, example: example() });
+                let (example, cause) = first();
+                self.failures.insert(kind.to_owned(), Failures { count: 1, example, cause });
             }
         }
     }
@@ -149,11 +169,12 @@ impl Measures {
         }
         for (kind, failures) in &other.failures {
             let own = self.failures.entry(kind.clone());
-            own.or_insert_with(|| Failures { count: 0, example: failures.example.clone() }).count += failures.count;
+            own.or_insert_with(|| Failures { count: 0, ..failures.clone() }).count += failures.count;
         }
         self.succeeded += other.succeeded;
         self.full += other.full;
         self.resumed += other.resumed;
+        self.refused_after += other.refused_after;
         self.sent += other.sent;
         self.received += other.received;
     }
@@ -183,14 +204,16 @@ mod tests {
         let (mut one, mut two) = (Measures::new().unwrap(), Measures::new().unwrap());
         one.call.record(Duration::from_millis(1));
         two.call.record(Duration::from_millis(3));
-        one.fail("closed", || "first".to_owned());
-        one.fail("closed", || "second".to_owned());
-        two.fail("closed", || "third".to_owned());
-        two.fail("timed_out", || "other".to_owned());
+        let first = |words: &str| (words.to_owned(), Cause::Other);
+        one.fail("closed", || first("first"));
+        one.fail("closed", || first("second"));
+        two.fail("closed", || first("third"));
+        two.fail("timed_out", || first("other"));
         two.statuses.insert(503, 2);
         one.add(&two);
         assert_eq!((one.call.count(), one.failed(), one.statuses.get(&503)), (2, 4, Some(&2)));
-        assert_eq!(one.failures["closed"], Failures { count: 3, example: "first".to_owned() });
+        let closed = &one.failures["closed"];
+        assert_eq!((closed.count, closed.example.as_str()), (3, "first"));
         assert_eq!(one.failures["timed_out"].example, "other");
     }
 }

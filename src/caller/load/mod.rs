@@ -35,7 +35,7 @@ use rustls::crypto::{SupportedKxGroup, aws_lc_rs::kx_group};
 use super::{CallerError, CallerOptions};
 pub use cpu::cpu_time;
 pub use judge::Judge;
-pub use measure::{Failures, Latencies, Measures};
+pub use measure::{Cause, Failures, Latencies, Measures};
 pub use request::{LoadRequest, UnfitRequest};
 pub use running::{Outcome, Recent, Running};
 

@@ -65,7 +65,7 @@ async fn stream_of_calls(common: Arc<Common>, mut sender: Option<Sender>) {
     let mut request = lane.shared.plan.request.stream();
     while let Some(due) = lane.shared.schedule.next().await {
         let outcome = common.call(&mut request, &mut sender).await;
-        if !lane.count(due, &outcome, false) {
+        if !lane.count(due, outcome, false) {
             lane.shared.schedule.recover().await;
         }
     }
@@ -107,7 +107,8 @@ impl Common {
         }
         let plan = &self.lane.shared.plan;
         let opened = self.lane.open(&[]).await?;
-        let connection = Http2::new(opened.stream, plan.answer_timeout, plan.judge.is_some()).await?;
+        let connection = Http2::new(opened.stream, plan.answer_timeout, plan.judge.is_some()).await;
+        let connection = connection.map_err(|failure| self.lane.late(failure))?;
         let (sender, overheard) = (connection.sender(), connection.overheard());
         current.generation += 1;
         current.connection = Some(connection);
@@ -121,7 +122,7 @@ impl Common {
             return own;
         }
         match current.connection.take() {
-            Some(mut connection) => connection.why(own).await,
+            Some(mut connection) => self.lane.late(connection.why(own).await),
             None => own,
         }
     }
@@ -132,6 +133,9 @@ impl Common {
         if current.generation == generation
             && let Some(connection) = current.connection.take()
         {
+            if let Some(failure) = of_tls(&connection.overheard()) {
+                self.lane.late(failure);
+            }
             connection.let_end();
         }
     }

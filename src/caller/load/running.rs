@@ -14,13 +14,14 @@ use super::lanes::{self, Lane};
 use super::multiplexed;
 use super::schedule::Schedule;
 use super::{Latencies, LoadError, Measures, Mode, Plan};
-use crate::caller::{CallerOptions, Http};
+use crate::caller::{CallerOptions, Http, Wanted};
 
 /// A load under way. It ends by itself at the plan's end, and when this goes.
 #[derive(Debug)]
 pub struct Running {
     shared: Arc<Shared>,
     figures: Vec<Arc<Mutex<Figures>>>,
+    wanted: Wanted,
     threads: Vec<JoinHandle<()>>,
     /// Says when all threads have ended: by then nobody is left to send.
     ended: mpsc::Receiver<()>,
@@ -37,6 +38,8 @@ pub struct Outcome {
     pub cpu: Option<Duration>,
     /// Whether it was stopped before the plan's end.
     pub stopped: bool,
+    /// The CAs whose clients the server takes, as far as it says so; `None` = it has asked for no certificate.
+    pub wanted: Option<Vec<String>>,
 }
 
 /// What happened since it was asked for last.
@@ -86,7 +89,7 @@ impl Running {
             ended: Mutex::new(None),
         });
         let (alive, ended) = mpsc::channel(1);
-        let mut running = Self { shared, figures: Vec::new(), threads: Vec::new(), ended };
+        let mut running = Self { shared, figures: Vec::new(), wanted: connecting.wanted().clone(), threads: Vec::new(), ended };
         // Everything that may fail comes before the first thread: each waits for all others.
         let mut prepared = Vec::new();
         for number in 0..threads {
@@ -158,7 +161,8 @@ impl Running {
         let ended = *self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner);
         let elapsed = ended.zip(self.shared.schedule.begun()).map(|(end, begun)| end.saturating_duration_since(begun));
         let stopped = self.shared.stop.is_cancelled();
-        Ok(Outcome { measures, elapsed: elapsed.unwrap_or_default(), cpu, stopped })
+        let wanted = self.wanted.authorities();
+        Ok(Outcome { measures, elapsed: elapsed.unwrap_or_default(), cpu, stopped, wanted })
     }
 }
 

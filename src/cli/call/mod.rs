@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use load::{Load, Subject};
+use load::{Advisor, Load, Subject};
 use operations::{Products, products_or_all};
 use prepared::{NoCall, Prepared};
 use report::Format;
@@ -177,8 +177,15 @@ async fn load(
     if !round.authorize(operation, &mut request).await? {
         return Err("there is no token to call with".into());
     }
+    let advisor = Advisor {
+        operation: Arc::clone(operation),
+        request: request.clone(),
+        credential: options.credential.clone(),
+        own_server_ca: arguments.target.names_server_ca(),
+    };
     let subject = Subject {
         request,
+        advisor,
         fresh,
         expected: operation.acknowledgement.status.as_u16(),
         judge: judge(Arc::clone(operation)),

@@ -1,5 +1,6 @@
 //! `issuer-host call --mode`: many calls, and what becomes of them.
 
+mod advisor;
 mod progress;
 mod summary;
 
@@ -9,6 +10,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::process::ExitCode;
 use std::time::Duration;
 
+pub(super) use advisor::Advisor;
 use bytes::Bytes;
 use clap::ValueEnum;
 use http::Request;
@@ -88,6 +90,7 @@ enum NamedGroup {
 /// What is called with which request.
 pub(super) struct Subject {
     pub(super) request: Request<Bytes>,
+    pub(super) advisor: Advisor,
     /// The digits in it that are others in each call.
     pub(super) fresh: String,
     /// The status that Thales expects.
@@ -161,7 +164,7 @@ impl Load {
         let stop = StopSignal::install()?;
         let outcome = until_the_end(load::start(options, plan)?, stop).await?;
         let good = outcome.measures.failed() == 0 && outcome.measures.succeeded > 0;
-        summary.write(&outcome, format)?;
+        summary.write(&outcome, &subject.advisor, format)?;
         Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::super::report::{Format, printable};
+use super::super::report::Format;
+use super::advisor::{Advisor, Told};
 use crate::caller::load::{Latencies, Mode, Outcome, Plan};
 use crate::caller::{CallerOptions, Http};
 use crate::cli::color::{BAD, FAINT, GOOD, HEADING, styled};
@@ -45,21 +46,24 @@ impl Summary {
         }
     }
 
-    pub(super) fn write(&self, outcome: &Outcome, format: Format) -> Result<(), Error> {
+    pub(super) fn write(&self, outcome: &Outcome, advisor: &Advisor, format: Format) -> Result<(), Error> {
         match format {
-            Format::Json => say(self.json(outcome))?,
-            Format::Text => say(self.text(outcome))?,
+            Format::Json => say(self.json(outcome, advisor))?,
+            Format::Text => say(self.text(outcome, advisor))?,
         }
         Ok(())
     }
 
-    fn json(&self, outcome: &Outcome) -> Value {
+    fn json(&self, outcome: &Outcome, advisor: &Advisor) -> Value {
         let measures = &outcome.measures;
         let statuses: Map<String, Value> =
             measures.statuses.iter().map(|(status, count)| (status.to_string(), json!(count))).collect();
         let failures = measures.failures.iter();
         let failures: Vec<_> = failures
-            .map(|(kind, failures)| json!({ "kind": kind, "count": failures.count, "example": printable(&failures.example) }))
+            .map(|(kind, failures)| {
+                let Told { example, advice } = advisor.tell(failures, outcome.wanted.as_ref());
+                json!({ "kind": kind, "count": failures.count, "example": example, "advice": advice })
+            })
             .collect();
         json!({
             "mode": self.mode,
@@ -77,7 +81,11 @@ impl Summary {
             "calls_per_second": per_second(outcome),
             "statuses": statuses,
             "failures": failures,
-            "handshakes": { "full": measures.full, "resumed": measures.resumed },
+            "handshakes": {
+                "full": measures.full,
+                "resumed": measures.resumed,
+                "refused_after": measures.refused_after,
+            },
             "connect": times(&measures.connect),
             "handshake": times(&measures.handshake),
             "exchange": times(&measures.exchange),
@@ -89,7 +97,7 @@ impl Summary {
         })
     }
 
-    fn text(&self, outcome: &Outcome) -> String {
+    fn text(&self, outcome: &Outcome, advisor: &Advisor) -> String {
         let measures = &outcome.measures;
         let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
         let streams = if self.streams > 1 { format!(" of {} streams", self.streams) } else { String::new() };
@@ -115,8 +123,11 @@ impl Summary {
             styled(bad, &format!("{failed} failed"))
         ));
         for (kind, failures) in &measures.failures {
-            let example = printable(&failures.example);
+            let Told { example, advice } = advisor.tell(failures, outcome.wanted.as_ref());
             lines.push(wrapped(&format!("  {:>9}  {kind}, the first: {example}", failures.count), 13));
+            if let Some(advice) = advice {
+                lines.push(styled(HEADING, &wrapped(&format!("{}-> {advice}", " ".repeat(13)), 13)));
+            }
         }
         let names = QUANTILES.iter().map(|(_, name, _)| format!("{name:>11}")).collect::<Vec<_>>().concat();
         let rows = [
@@ -137,7 +148,11 @@ impl Summary {
         }
         let mut facts = Vec::new();
         if measures.full + measures.resumed > 0 {
-            facts.push(format!("{} full handshakes, {} resumed sessions", measures.full, measures.resumed));
+            let refused = match measures.refused_after {
+                0 => String::new(),
+                refused => format!("; of these {refused} refused after the handshake"),
+            };
+            facts.push(format!("{} full handshakes, {} resumed sessions{refused}", measures.full, measures.resumed));
         }
         if measures.sent + measures.received > 0 {
             let (sent, received) = (measures.sent, measures.received);
@@ -199,7 +214,10 @@ pub(super) fn micros(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::caller::load::{Failures, Measures};
+    use std::sync::Arc;
+
+    use crate::caller::load::{Cause, Failures, Measures};
+    use crate::caller::{Failure, Stage};
 
     fn text(measures: Measures, cpu: Duration) -> String {
         let summary = Summary {
@@ -211,24 +229,28 @@ mod tests {
             threads: 1,
             rate: None,
         };
-        let outcome = Outcome { measures, elapsed: Duration::from_secs(1), cpu: Some(cpu), stopped: false };
-        anstream::adapter::strip_str(&summary.text(&outcome)).to_string()
+        let outcome = Outcome { measures, elapsed: Duration::from_secs(1), cpu: Some(cpu), stopped: false, wanted: None };
+        anstream::adapter::strip_str(&summary.text(&outcome, &Advisor::of_nothing())).to_string()
     }
 
     #[test]
     fn what_was_not_measured_is_left_out() {
         const ROWS: [&str; 6] = ["microseconds", "connect ", "call ", "full handshakes", "bytes of HTTP/2", "CPU"];
         let mut none = Measures::new().unwrap();
-        none.failures.insert("unreachable".to_owned(), Failures { count: 3, example: "refused".to_owned() });
+        let failure = Arc::new(Failure::Closed(Stage::Exchange));
+        let failures = Failures { count: 3, example: "closed".to_owned(), cause: Cause::Unanswered(failure) };
+        none.failures.insert("closed".to_owned(), failures);
         let text_of_none = text(none, Duration::ZERO);
         assert!(text_of_none.contains("3 failed"), "{text_of_none}");
+        assert!(text_of_none.contains("-> the server, or a load balancer"), "{text_of_none}");
         assert!(!ROWS.iter().any(|row| text_of_none.contains(row)), "{text_of_none}");
         let mut one = Measures::new().unwrap();
         one.connect.record(Duration::from_millis(1));
         one.call.record(Duration::from_millis(2));
-        (one.succeeded, one.full, one.sent, one.received) = (1, 1, 70, 30);
+        (one.succeeded, one.full, one.refused_after, one.sent, one.received) = (1, 2, 1, 70, 30);
         let text_of_one = text(one, Duration::from_millis(10));
         assert!(ROWS.iter().all(|row| text_of_one.contains(row)), "{text_of_one}");
         assert!(!text_of_one.contains("exchange"), "{text_of_one}");
+        assert!(text_of_one.contains("of these 1 refused after the handshake"), "{text_of_one}");
     }
 }
