@@ -57,12 +57,7 @@ impl Lane {
     }
 
     /// Counts what became of a call that was due at `due`, and whether it was good. `not_resumed` = it should have been.
-    pub(super) fn count(
-        &self,
-        due: tokio::time::Instant,
-        outcome: Result<Answer, Failure>,
-        not_resumed: bool,
-    ) -> bool {
+    pub(super) fn count(&self, due: tokio::time::Instant, outcome: Result<Answer, Failure>, not_resumed: bool) -> bool {
         let heard =
             outcome.as_ref().ok().and_then(|answer| Some((answer.answered.status, answer.answered.heard.as_ref()?)));
         let judge = self.shared.plan.judge.as_ref();
@@ -88,7 +83,7 @@ impl Lane {
         if expected.map_or((200..300).contains(&status), |expected| status == expected) {
             if not_resumed {
                 let words = "the server made a full handshake of what was to be resumed";
-                measures.fail("not_resumed", || (words.to_owned(), Cause::Other));
+                measures.fail("not_resumed", || (words.to_owned(), Cause::NotResumed));
                 return false;
             }
             if let Some(problem) = problem {

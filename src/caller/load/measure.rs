@@ -115,7 +115,9 @@ pub enum Cause {
     Unanswered(Arc<Failure>),
     /// This came; headers and body are there only where it was to be judged.
     Answered(Answer),
-    /// Something about the connection was not as it was to be.
+    /// The server made a full handshake of what was to be resumed.
+    NotResumed,
+    /// Anything else.
     Other,
 }
 

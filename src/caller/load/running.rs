@@ -89,7 +89,8 @@ impl Running {
             ended: Mutex::new(None),
         });
         let (alive, ended) = mpsc::channel(1);
-        let mut running = Self { shared, figures: Vec::new(), wanted: connecting.wanted().clone(), threads: Vec::new(), ended };
+        let mut running =
+            Self { shared, figures: Vec::new(), wanted: connecting.wanted().clone(), threads: Vec::new(), ended };
         // Everything that may fail comes before the first thread: each waits for all others.
         let mut prepared = Vec::new();
         for number in 0..threads {

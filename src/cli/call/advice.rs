@@ -21,7 +21,10 @@ pub(super) struct Known {
 impl Known {
     pub(super) fn of(attempt: &Attempt) -> Self {
         let chain = attempt.presented.iter().filter_map(|der| CertificateFacts::from_der(der).ok()).collect();
-        Self { chain, ..Self::without_chain(attempt.credential.as_ref(), attempt.wanted.clone(), attempt.own_server_ca) }
+        Self {
+            chain,
+            ..Self::without_chain(attempt.credential.as_ref(), attempt.wanted.clone(), attempt.own_server_ca)
+        }
     }
 
     pub(super) fn without_chain(

@@ -125,7 +125,10 @@ impl Line {
 
     /// A call that could not be made, since no token came.
     pub(super) fn without_token(operation: &Operation, label: Option<&'static str>) -> Self {
-        let problems = vec!["not called: there is no token to call it with, and the token endpoint is asked for one once only".to_owned()];
+        let problems = vec![
+            "not called: there is no token to call it with, and the token endpoint is asked for one once only"
+                .to_owned(),
+        ];
         Self { label, problems, verdict: "not_called", words: "not called", ..Self::empty(operation) }
     }
 

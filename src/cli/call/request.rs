@@ -122,6 +122,11 @@ impl Contents {
         Ok((request, fill.fresh))
     }
 
+    /// The id that calls bear.
+    pub(super) fn issuer_id(&self) -> &str {
+        &self.issuer_id
+    }
+
     /// Whether calls of cof carry a key, be it from a file or from a header of the operator's own.
     pub(super) fn has_second_key(&self) -> bool {
         self.api_key.is_some() || self.has_own_authorization()

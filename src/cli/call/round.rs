@@ -13,7 +13,7 @@ use super::request::Contents;
 use super::token::{Need, Tokens};
 use crate::caller::Failure;
 use crate::cli::Error;
-use crate::thales::operation::Role;
+use crate::thales::operation::{IssuerId, Role};
 use crate::thales::retry::retry_after;
 use crate::thales::{Backoff, Example, Operation, Product, RetryRule, Verdict};
 
@@ -37,6 +37,14 @@ impl Round {
         }
         if product == Product::Cof && !self.contents.has_second_key() {
             self.report.remark("The calls carry no API key, and Thales' do: write --api-key-file FILE (O13)")?;
+        }
+        if let Some(header) = operations.iter().find_map(|operation| own_length(operation)) {
+            let (id, length) = (self.contents.issuer_id(), self.contents.issuer_id().chars().count());
+            if length != ID_LENGTH {
+                self.report.remark(&format!(
+                    "--issuer-id: {id:?} has {length} characters, and in Thales' calls of {product} {header} has {ID_LENGTH} (O12)"
+                ))?;
+            }
         }
         if operations.iter().any(|operation| self.lacks_token(operation)) {
             self.report.remark(&format!(
@@ -167,6 +175,19 @@ impl Round {
             }
             Need::ObtainAt(_) | Need::Refused => false,
         })
+    }
+}
+
+/// How long the ids of xPay's issuers are, as Thales says.
+const ID_LENGTH: usize = 10;
+
+/// The header of an id that has this length.
+fn own_length(operation: &Operation) -> Option<&str> {
+    match &operation.issuer_id {
+        Some(IssuerId::Header(name) | IssuerId::OptionalHeader(name)) => {
+            Some(name.as_str()).filter(|name| *name == "x-issuer-id")
+        }
+        Some(IssuerId::Path(_)) | None => None,
     }
 }
 

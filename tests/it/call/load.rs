@@ -52,7 +52,7 @@ async fn each_mode_makes_as_many_calls_as_were_asked_for() {
         let summary = summary(&finished, 0);
         assert_eq!((&summary["succeeded"], &summary["failed"]), (&json!(CALLS), &json!(0)), "{words:?}: {summary}");
         assert_eq!(summary["statuses"], json!({ "200": CALLS }), "{words:?}");
-        assert_eq!(summary["handshakes"], json!({ "full": full, "resumed": resumed }), "{words:?}");
+        assert_eq!(summary["handshakes"], json!({ "full": full, "resumed": resumed, "refused_after": 0 }), "{words:?}");
         for (part, count) in
             [("connect", full + resumed), ("handshake", full + resumed), ("exchange", CALLS), ("call", CALLS)]
         {
@@ -99,6 +99,10 @@ async fn a_server_that_refuses_the_client_is_counted_by_its_alert() {
             assert_eq!(failures.len(), 1, "{mode} {http}: {summary}");
             assert_eq!(failures[0]["kind"], "alert_certificate_required", "{mode} {http}: {summary}");
             assert!(failures[0]["example"].as_str().unwrap().contains("certificate_required"), "{summary}");
+            let advice = failures[0]["advice"].as_str().unwrap();
+            assert!(advice.contains("--client-certificate FILE"), "{mode} {http}: {summary}");
+            let handshakes = &summary["handshakes"];
+            assert_eq!(handshakes["refused_after"], handshakes["full"], "{mode} {http}: {summary}");
         }
     }
     assert_eq!(door.backend.arrivals(PATH), 0);
@@ -111,7 +115,11 @@ async fn a_server_that_does_not_resume_fails_a_load_of_resumptions() {
         let mut words = load(&["--mode", "resume"]);
         *words.iter_mut().find(|word| **word == "1.3").unwrap() = tls;
         let summary = summary(&call(&door, &words).await, 1);
-        assert_eq!(summary["handshakes"], json!({ "full": CALLS, "resumed": 0 }), "{tls}: {summary}");
+        assert_eq!(
+            summary["handshakes"],
+            json!({ "full": CALLS, "resumed": 0, "refused_after": 0 }),
+            "{tls}: {summary}"
+        );
         assert_eq!(summary["succeeded"], CONNECTIONS, "{tls}: the first of each connection is as it should be");
         assert_eq!(summary["failures"][0]["kind"], "not_resumed", "{tls}: {summary}");
         assert_eq!(summary["failures"][0]["count"], CALLS - CONNECTIONS, "{tls}: {summary}");

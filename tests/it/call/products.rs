@@ -106,6 +106,12 @@ async fn every_call_of_d1_carries_a_token_that_is_obtained_first_and_once() {
     let wrong = ["--token-client", "thales", "--token-secret-file", "wrong-key.txt"];
     let words = failed(&call(&door, &[&single[..], &wrong].concat()).await);
     assert!(words.contains("401") && words.contains("knows no such client"), "{words}");
+    let finished = call(&door, &[&["--all", "d1", "--format", "json"][..], &wrong].concat()).await;
+    let (lines, sum) = objects(&finished);
+    let (tokens, others): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line["operation"] == "getToken");
+    assert_eq!(tokens.len(), 1, "{sum}");
+    assert!(others.len() > 5 && others.iter().all(|line| line["verdict"] == "not_called"), "{others:?}");
+    assert_eq!((&sum["good"], finished.code()), (&serde_json::json!(0), Some(1)), "{sum}");
 }
 
 #[tokio::test]

@@ -41,6 +41,10 @@ impl Advisor {
                 let advice = answer_advice::advice(&self.operation, &self.request, answer, Making::Load);
                 (failures.example.clone(), advice)
             }
+            Cause::NotResumed => {
+                let advice = "the server keeps no sessions, or no longer than this: see its resumption; else write --mode handshake";
+                (failures.example.clone(), Some(advice.to_owned()))
+            }
             Cause::Other => (failures.example.clone(), None),
         };
         Told { example: printable(&example), advice: advice.as_deref().map(printable) }

@@ -229,7 +229,8 @@ mod tests {
             threads: 1,
             rate: None,
         };
-        let outcome = Outcome { measures, elapsed: Duration::from_secs(1), cpu: Some(cpu), stopped: false, wanted: None };
+        let outcome =
+            Outcome { measures, elapsed: Duration::from_secs(1), cpu: Some(cpu), stopped: false, wanted: None };
         anstream::adapter::strip_str(&summary.text(&outcome, &Advisor::of_nothing())).to_string()
     }
 
