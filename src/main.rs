@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    issuer_host::cli::run(issuer_host::cli::Arguments::parse())
+    issuer_host::cli::run()
 }

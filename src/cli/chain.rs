@@ -44,6 +44,9 @@ pub(super) struct Arguments {
 }
 
 const EXAMPLES: &str = "\
+Exit codes: 0 the chain is there; 1 it is not, and it is said why; 2 wrong
+arguments; 78 the configuration is wrong.
+
 Examples:
   issuer-host chain > chain.pem
   issuer-host chain --leaf --certificate-chain server.pem ca.pem > chain.pem

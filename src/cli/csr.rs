@@ -20,6 +20,9 @@ const REQUEST: &str = "client.csr";
 
 // Lines of at most 80 columns: in a longer one a narrow terminal breaks the command.
 const EXAMPLES: &str = "\
+Exit codes: 0 the key and the request are there; 1 nothing was made, and it is said why;
+2 wrong arguments.
+
 Examples:
   A key and a request for xPay, pre-production:
     issuer-host csr --product xpay --id TSP0001 --environment ppr \\

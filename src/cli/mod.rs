@@ -60,7 +60,7 @@ Examples:
 
 /// The server behind ISSUER_HOST: admits only clients of the Thales Client CA, and hands their calls to your backend.
 #[derive(Debug, Parser)]
-#[command(name = "issuer-host", version, max_term_width = 120, after_help = EXAMPLES)]
+#[command(name = "issuer-host", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Arguments {
     /// When to write in colour; auto = to a terminal, unless NO_COLOR is set
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
@@ -105,8 +105,14 @@ enum Command {
     Man(man::Arguments),
 }
 
-/// Runs what the arguments ask for.
-pub fn run(arguments: Arguments) -> ExitCode {
+/// Runs what the command line asks for.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => return misused(&error),
+        Err(help_or_version) => help_or_version.exit(),
+    };
     arguments.color.apply();
     let outcome = match arguments.command {
         Command::Serve(arguments) => serve::run(&arguments),
@@ -130,6 +136,19 @@ pub fn run(arguments: Arguments) -> ExitCode {
         complain_of(error);
         ExitCode::FAILURE
     })
+}
+
+/// Tells what is wrong with the arguments, as clap does, in lines of at most 100 columns.
+fn misused(error: &clap::Error) -> ExitCode {
+    complain(told(&error.render().ansi().to_string()).trim_end());
+    ExitCode::from(EXIT_USAGE)
+}
+
+/// What clap says, which styles it: the usage goes on below itself.
+fn told(message: &str) -> String {
+    let lines =
+        message.lines().map(|line| wrapped(line, if line.contains("Usage:") { "Usage: ".len() } else { 2 }) + "\n");
+    lines.collect()
 }
 
 /// Writes a line to standard output, in colour where that is wanted. A reader that went away (`| head`) is no failure: nobody is left to tell.

@@ -1,5 +1,7 @@
 //! Long lines, broken between words.
 
+use anstream::adapter::strip_str;
+
 /// Columns of a line; a terminal of today has them.
 const WIDTH: usize = 100;
 
@@ -14,13 +16,13 @@ pub(super) fn wrapped(line: &str, margin: usize) -> String {
         let blanks = rest.len() - rest.trim_start_matches(' ').len();
         let word = rest.get(blanks..).unwrap_or_default();
         let (piece, after) = rest.split_at(blanks + length(word));
-        let columns = piece.chars().count();
+        let columns = columns_of(piece);
         if column + columns > WIDTH && !text.trim().is_empty() && blanks < columns {
             let word = piece.trim_start_matches(' ');
             text.push('\n');
             text.extend(std::iter::repeat_n(' ', margin));
             text.push_str(word);
-            column = margin + word.chars().count();
+            column = margin + columns_of(word);
         } else {
             text.push_str(piece);
             column += columns;
@@ -28,6 +30,11 @@ pub(super) fn wrapped(line: &str, margin: usize) -> String {
         rest = after;
     }
     text
+}
+
+/// How wide it is shown: what styles it takes no place.
+fn columns_of(text: &str) -> usize {
+    strip_str(text).map(|part| part.chars().count()).sum()
 }
 
 /// How long the first word of a text is, in bytes.
@@ -66,6 +73,14 @@ mod tests {
         assert_eq!(wrapped(&long, 4), long);
         assert_eq!(wrapped(&format!("a {long} b"), 1), format!("a\n {long}\n b"));
     }
+    #[test]
+    fn what_styles_a_word_takes_no_place() {
+        let word = "\u{1b}[1m\u{1b}[32mword\u{1b}[0m";
+        let line = |length| vec![word; length].join(" ");
+        assert_eq!(wrapped(&line(20), 2), line(20));
+        assert_eq!(wrapped(&line(21), 2), format!("{}\n  {word}", line(20)));
+    }
+
     #[test]
     fn a_command_is_never_broken_and_a_lone_backquote_is_a_character() {
         let command = "`openssl pkey -in FILE -out DECRYPTED`,";

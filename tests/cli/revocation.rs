@@ -58,6 +58,19 @@ fn a_revocation_list_that_deserves_a_look_is_warned_of() {
         assert_eq!(words.contains("crl:"), warning.is_some(), "{words}");
         assert!(words.contains(warning.unwrap_or_default()), "{warning:?}: {words}");
     }
+    // The life of a list that is good for long is told too, and to whom it falls to make the next.
+    for (life, to_do) in
+        [(time::Duration::days(27), false), (time::Duration::days(400), false), (time::Duration::seconds(12), true)]
+    {
+        operator.write("a.crl", &operator.clients.crl(1, &[], life));
+        let words = operator.is_warned();
+        assert!(words.contains("a.crl of") && words.contains("CN=Client Root is good until"), "{words}");
+        assert_eq!(
+            words.contains("Make the next one with `issuer-host crl`, or get it from the CA."),
+            to_do,
+            "{words}"
+        );
+    }
     operator.write("a.crl", &operator.clients.crl(1, &[], time::Duration::seconds(-10)));
     let words = operator.falls_short();
     assert!(words.contains("crl: ") && words.contains("expired at"), "everybody is refused: {words}");

@@ -19,7 +19,7 @@ use report::{EnvironmentReport, Report, Status, lines};
 use rules::OwnCertificate;
 
 use super::configuration::{self, ConfigurationFile};
-use super::{EXIT_CONFIGURATION, EXIT_USAGE, Error, complain, say};
+use super::{EXIT_CONFIGURATION, EXIT_USAGE, Error, complain_of, say};
 use crate::app::AppOptions;
 use crate::settings::{self, EnvironmentParts, Origins, Settings};
 use crate::tls::now;
@@ -73,15 +73,13 @@ enum Format {
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     if let Some(target) = &arguments.live.live {
         if arguments.configuration.is_argument() {
-            complain(
-                "issuer-host: --live looks at a server from outside, and reads no configuration: leave --config out",
-            );
+            complain_of("--live looks at a server from outside, and reads no configuration: leave --config out");
             return Ok(ExitCode::from(EXIT_USAGE));
         }
         return live::run(target, &arguments.live, arguments.format == Format::Json, arguments.strict);
     }
     if arguments.live.client.are_named() {
-        complain("issuer-host: --client-certificate is shown to a running server: add --live HOST:PORT");
+        complain_of("--client-certificate is shown to a running server: add --live HOST:PORT");
         return Ok(ExitCode::from(EXIT_USAGE));
     }
     let own = arguments.own_client_certificate.iter().map(|path| OwnCertificate::read(path));
@@ -89,7 +87,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Ok(own) => own,
         // Nothing was looked at: that is no requirement that is not met.
         Err(problem) => {
-            complain(format_args!("issuer-host: --own-client-certificate: {problem}"));
+            complain_of(format_args!("--own-client-certificate: {problem}"));
             return Ok(ExitCode::from(EXIT_USAGE));
         }
     };

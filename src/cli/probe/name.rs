@@ -22,7 +22,7 @@ const PRIVATE: &str = "compare with a public name server (--dns); where a gatewa
 /// That a name came to nothing.
 pub(super) fn unresolved(error: &ResolutionError, servers: &[SocketAddr]) -> Step {
     let of = if servers.is_empty() { String::new() } else { format!("; asked: {}", joined(servers)) };
-    Step::failure(Part::Name, format!("{error}{of}"), words::resolution(error))
+    Step::failure(Part::Name, format!("{error}{of}"), words::resolution(error, servers))
         .about(Requirement::I9)
         .with_facts(json!({"asked": servers.iter().map(ToString::to_string).collect::<Vec<_>>()}))
 }
@@ -69,7 +69,7 @@ pub(super) fn resolved(host: &str, current: &Current, servers: &[SocketAddr], be
         ));
         Step::warning(Part::Name, found, PRIVATE)
     } else if let Some(error) = &resolution.half {
-        Step::warning(Part::Name, found, words::resolution(error))
+        Step::warning(Part::Name, found, words::resolution(error, servers))
     } else {
         Step::good(Part::Name, found)
     };

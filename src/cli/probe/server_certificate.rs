@@ -55,12 +55,19 @@ pub(super) fn refused(plan: &Plan, chain: &[CertificateDer<'static>], error: &Tl
 
 fn why(plan: &Plan, error: &CertificateError, leaf: &CertificateFacts, chain: &[CertificateFacts]) -> (String, String) {
     let top = chain.last().unwrap_or(leaf);
+    let alone = chain.len() == 1 && !leaf.self_issued;
     match error {
+        CertificateError::UnknownIssuer if plan.own_server_ca && alone => (
+            format!("it comes from {}, whose certificate is neither in --server-ca nor sent with it", leaf.issuer),
+            "where --server-ca holds the root above that CA, the server leaves its intermediates out: tell whoever runs it. Else put the \
+             CA's certificate into --server-ca, or leave --server-ca out for Mozilla's roots"
+                .to_owned(),
+        ),
         CertificateError::UnknownIssuer if plan.own_server_ca => (
             format!("it comes from {}, which does not lead to a certificate of --server-ca", top.issuer),
             "put the CA's certificate into --server-ca, or leave --server-ca out for Mozilla's roots".to_owned(),
         ),
-        CertificateError::UnknownIssuer if chain.len() == 1 && !leaf.self_issued => (
+        CertificateError::UnknownIssuer if alone => (
             format!(
                 "it comes from {}, which Mozilla does not know, and no other certificate was sent with it",
                 leaf.issuer

@@ -27,8 +27,18 @@ fn a_server_that_is_not_to_be_trusted_is_told_with_its_whole_chain_and_nothing_i
                 "leaves its intermediates out",
             ],
         ),
+        // The right root, and what stands below it is not sent.
         (
-            other.issue(Spec::server(HOST)),
+            issuing.issue(Spec::server(HOST)).leaf_only(),
+            &own_ca[..],
+            [
+                "CN=Server Issuing CA, whose certificate",
+                "neither in --server-ca nor sent with it",
+                "the server leaves its intermediates out",
+            ],
+        ),
+        (
+            other.intermediate("Another CA").issue(Spec::server(HOST)),
             &own_ca[..],
             [
                 "does not lead to a certificate of --server-ca",

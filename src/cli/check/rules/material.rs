@@ -1,13 +1,16 @@
 //! Which requirement each problem and warning of certificates and keys is about (O5 to O10).
 
+use rustls_pki_types::UnixTime;
+
 use super::Findings;
 use crate::cli::check::examined::Examined;
 use crate::cli::check::report::{Finding, Status, Subject};
 use crate::pki::endorsed_chain::{EndorsedChainWarning, EndorsementProblem};
-use crate::pki::revocation::ListWarning;
+use crate::pki::facts::minute;
+use crate::pki::revocation::{ListWarning, Revocation, RevocationMode};
 use crate::pki::server_credential::{CredentialProblem, CredentialWarning};
 use crate::pki::trust_anchors::{AnchorProblem, AnchorRefusal, AnchorWarning};
-use crate::pki::{EndorsedChain, RevocationLists, ServerCredential, TrustAnchors, TrustAnchorsError};
+use crate::pki::{EndorsedChain, RevocationList, ServerCredential, TrustAnchors, TrustAnchorsError};
 use crate::settings::{Origins, PemSource};
 use crate::thales::Requirement;
 use crate::tls::material::{MaterialKind, MaterialProblem};
@@ -41,9 +44,12 @@ pub(super) fn findings(environment: &Examined<'_>, origins: &Origins) -> Finding
     );
     let endorsed = environment.endorsed.iter().flat_map(EndorsedChain::warnings);
     findings.extend(endorsed.map(|warning| endorsed_warning(&shown(&parts.endorsed_chain), warning)));
-    let lists = environment.material.as_ref().ok().map(|material| &material.revocation.lists);
-    let lists = lists.into_iter().flat_map(RevocationLists::warnings);
-    findings.extend(lists.map(list_warning));
+    if let Ok(material) = &environment.material {
+        let Revocation { mode, lists } = &material.revocation;
+        findings.extend(lists.warnings().iter().filter_map(list_warning));
+        let used = lists.lists().iter().filter(|_| *mode != RevocationMode::Off);
+        findings.extend(used.filter_map(|list| list_life(list, environment.now)));
+    }
     findings
 }
 
@@ -173,11 +179,34 @@ fn endorsed_warning(file: &str, warning: &EndorsedChainWarning) -> (Subject, Fin
     }
 }
 
-fn list_warning(warning: &ListWarning) -> (Subject, Finding) {
+/// `None` where the life of the list tells it better.
+fn list_warning(warning: &ListWarning) -> Option<(Subject, Finding)> {
     let status = match warning {
+        ListWarning::ExpiresSoon { .. } => return None,
         // Everybody whom it covers is refused: Thales, normally.
         ListWarning::Expired { .. } => Status::Fail,
         _ => Status::Warn,
     };
-    Finding::told(status, &format!("crl: {warning}")).on(Requirement::O5)
+    Some(Finding::told(status, &format!("crl: {warning}")).on(Requirement::O5))
+}
+
+/// How long a list is good, where it has not expired. A list that lives for a day is renewed every few hours: it deserves a look when
+/// three quarters of its life are over, that of months a week before its end.
+fn list_life(list: &RevocationList, now: UnixTime) -> Option<(Subject, Finding)> {
+    const HOUR: u64 = 60 * 60;
+    const DAY: u64 = 24 * HOUR;
+    let left = list.next_update.as_secs().saturating_sub(now.as_secs());
+    let life = list.next_update.as_secs().saturating_sub(list.this_update.as_secs());
+    let counted = if left < 2 * DAY { format!("{} hours", left / HOUR) } else { format!("{} days", left / DAY) };
+    let RevocationList { place, issuer, next_update, .. } = list;
+    let good = format!("CRL {} of {issuer} is good until {} ({counted})", place.file, minute(*next_update));
+    let finding = match left {
+        0 => return None,
+        left if left < (7 * DAY).min(life / 4) => Finding::warn(
+            format!("{good}: clients that it covers are refused from then on"),
+            "Make the next one with `issuer-host crl`, or get it from the CA.",
+        ),
+        _ => Finding::note(good),
+    };
+    Some(finding.on(Requirement::O5))
 }
