@@ -1,8 +1,9 @@
 """A backend for a walk through the onboarding: it answers every known call as a healthy system of a customer would.
 
-    python3 backend.py OPERATIONS.json PORT_FILE
+    python3 backend.py OPERATIONS.json PORT_FILE [PORT]
 
-OPERATIONS.json is what `issuer-host explain --format json` prints; the port that was taken is written into PORT_FILE.
+OPERATIONS.json is what `issuer-host explain --format json` prints; the port that was taken, PORT or else a free one, is written into
+PORT_FILE.
 """
 
 import json
@@ -66,7 +67,7 @@ class Backend(BaseHTTPRequestHandler):
 def main():
     Backend.routes = list(routes(json.loads(Path(sys.argv[1]).read_text())))
     ThreadingHTTPServer.daemon_threads = True
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Backend)
+    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[3]) if len(sys.argv) > 3 else 0), Backend)
     # Whole when it is there: whoever waits for the file reads it at once.
     port = Path(sys.argv[2])
     port.with_suffix(".new").write_text(str(server.server_port))
