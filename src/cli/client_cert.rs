@@ -22,8 +22,8 @@ const BACKDATED: Duration = Duration::from_secs(5 * 60);
 
 // Lines of at most 80 columns: in a longer one a narrow terminal breaks the command.
 const EXAMPLES: &str = "\
-Exit codes: 0 the key and the certificate are there; 1 nothing was made, and it is said why;
-2 wrong arguments.
+Exit codes: 0 the key and the certificate are there; 1 nothing was made, and it
+is said why; 2 wrong arguments.
 
 Examples:
   For two years, with the common name that the portal shows:

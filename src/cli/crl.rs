@@ -64,8 +64,8 @@ pub(super) struct Arguments {
 }
 
 const EXAMPLES: &str = "\
-Exit codes: 0 the list is made, or shown; 1 it is not, nothing was changed, and it
-is said why; 2 wrong arguments.
+Exit codes: 0 the list is made, or shown; 1 it is not, nothing was changed, and
+it is said why; 2 wrong arguments.
 
 Examples:
   issuer-host crl --ca ca.pem --ca-key ca-key.pem --out ca.crl --new

@@ -20,8 +20,8 @@ const REQUEST: &str = "client.csr";
 
 // Lines of at most 80 columns: in a longer one a narrow terminal breaks the command.
 const EXAMPLES: &str = "\
-Exit codes: 0 the key and the request are there; 1 nothing was made, and it is said why;
-2 wrong arguments.
+Exit codes: 0 the key and the request are there; 1 nothing was made, and it is
+said why; 2 wrong arguments.
 
 Examples:
   A key and a request for xPay, pre-production:

@@ -41,8 +41,8 @@ pub(super) struct Arguments {
 }
 
 const EXAMPLES: &str = "\
-Exit codes: 0 the certificate is there; 1 nothing was signed, and it is said why;
-2 wrong arguments.
+Exit codes: 0 the certificate is there; 1 nothing was signed, and it is said
+why; 2 wrong arguments.
 
 Examples:
   issuer-host sign --ca ca.pem --ca-key ca-key.pem --csr thales.csr \\

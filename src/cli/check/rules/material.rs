@@ -197,7 +197,11 @@ fn list_life(list: &RevocationList, now: UnixTime) -> Option<(Subject, Finding)>
     const DAY: u64 = 24 * HOUR;
     let left = list.next_update.as_secs().saturating_sub(now.as_secs());
     let life = list.next_update.as_secs().saturating_sub(list.this_update.as_secs());
-    let counted = if left < 2 * DAY { format!("{} hours", left / HOUR) } else { format!("{} days", left / DAY) };
+    let counted = match left {
+        left if left < 2 * HOUR => format!("{} minutes", left / 60),
+        left if left < 2 * DAY => format!("{} hours", left / HOUR),
+        left => format!("{} days", left / DAY),
+    };
     let RevocationList { place, issuer, next_update, .. } = list;
     let good = format!("CRL {} of {issuer} is good until {} ({counted})", place.file, minute(*next_update));
     let finding = match left {
