@@ -151,12 +151,11 @@ impl Measures {
 
     /// A failure of `kind`; words and cause are asked for only of the first.
     pub(super) fn fail(&mut self, kind: &str, first: impl FnOnce() -> (String, Cause)) {
-        match self.failures.get_mut(kind) {
-            Some(failures) => failures.count += 1,
-            None => {
-                let (example, cause) = first();
-                self.failures.insert(kind.to_owned(), Failures { count: 1, example, cause });
-            }
+        if let Some(failures) = self.failures.get_mut(kind) {
+            failures.count += 1;
+        } else {
+            let (example, cause) = first();
+            self.failures.insert(kind.to_owned(), Failures { count: 1, example, cause });
         }
     }
 
