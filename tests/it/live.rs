@@ -133,7 +133,7 @@ async fn whoever_is_admitted_wrongly_is_told_of() {
     ] {
         let server = OtherServer::start(&pki, &pki.server, Knobs { clients, ..Knobs::default() }).await;
         assert_eq!(looker.faults(server.address).await, faults);
-        let unseen = looker.told(server.address).await.contains("the server asks for none");
+        let unseen = looker.told(server.address).await.contains("given certificate is admitted; the server");
         assert_eq!(
             unseen,
             clients == Clients::Unasked,
@@ -155,7 +155,7 @@ async fn a_client_certificate_that_is_not_admitted_is_told_of_with_what_mends_it
     let coming = pki.issuing.issue(Spec::client("coming").not_yet_valid());
     let door = Door::behind(pki, Setup { environment, files, log: QUIET, ..Setup::default() }).await;
     assert_eq!(looker.faults(door.server.address()).await, Vec::<String>::new(), "control");
-    let client_ca = "To do: Show a certificate of a CA that the server trusts";
+    let client_ca = "To do: Show a certificate of a CA in the server's client_ca";
     for (identity, words) in [
         (others, ["no CA that the server trusts has issued the client certificate", client_ca]),
         (expired, ["the client certificate has expired (", "To do: Show its successor"]),

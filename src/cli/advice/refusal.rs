@@ -95,8 +95,8 @@ fn of_protocol(alert: Alert, whom: Whom, shown: &Shown) -> Option<Advice> {
 }
 
 fn of_issuer_host(alert: Option<Alert>, shown: &Shown) -> Advice {
-    const CLIENT_CA: &str = "show a certificate of a CA that the server trusts: `issuer-host check` tells which these are. In production that is \
-                             the Thales Client CA alone, and no other is trusted for a trial. Where its CA is among them, a revocation list \
+    const CLIENT_CA: &str = "show a certificate of a CA in the server's client_ca: `issuer-host check` tells which these are. In production that is \
+                             the Thales Client CA alone, and no other is added for a trial. Where its CA is among them, a revocation list \
                              is out of date, or an intermediate is missing in the file that was given";
     let advice = match alert {
         Some(Alert::UnknownCA) => {
@@ -123,7 +123,7 @@ fn of_issuer_host(alert: Option<Alert>, shown: &Shown) -> Advice {
         ),
         Some(Alert::CertificateUnknown) => Advice::new(
             "the server does not take the client certificate, and does not say why",
-            format!("{CLIENT_CA}, or client_subject keeps it out"),
+            format!("{CLIENT_CA}; or client_subject keeps it out"),
         ),
         Some(Alert::AccessDenied) => Advice::new(
             "its CA is trusted, and this client certificate is not admitted",
