@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Makes what compose.yaml mounts: run/issuer-host (configuration, sample certificates, keys of the inbox) and the database's
+# password, and writes ../.env. What is there already stays.
+#
+#   ./compose/prepare.sh                 with the image issuer-host
+#   ./compose/prepare.sh PROGRAM [DIR]   with this issuer-host, which makes no container, into DIR instead of run
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+program=${1:-}
+run=${2:-$here/run}
+umask 077
+
+if [ -e "$run" ]; then
+    echo "prepare.sh: $run is there already; remove it for new certificates and passwords" >&2
+    exit 1
+fi
+mkdir -p "$run/database" "$run/issuer-host/secrets"
+
+issuer_host() {
+    if [ -n "$program" ]; then
+        "$program" "$@"
+    else
+        docker run --rm --network none --read-only --cap-drop ALL --security-opt no-new-privileges \
+            --user "$(id -u):$(id -g)" --volume "$run/issuer-host:$run/issuer-host" issuer-host "$@"
+    fi
+}
+
+# Hexadecimal, so that it stands in a url as it is.
+password=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
+printf '%s' "$password" >"$run/database/password"
+# The database runs as a user of its own. Others cannot come here: the directory is closed to them.
+chmod 0644 "$run/database/password"
+printf 'postgres://issuer_host:%s@database/issuer_host' "$password" >"$run/issuer-host/secrets/inbox-url"
+
+issuer_host sample-pki "$run/issuer-host/tls" >/dev/null
+issuer_host inbox new-key >"$run/issuer-host/secrets/inbox-keys"
+cp "$here/issuer-host.toml" "$run/issuer-host/issuer-host.toml"
+
+if [ -z "$program" ]; then
+    printf 'OWNER=%s:%s\n' "$(id -u)" "$(id -g)" >"$here/../.env"
+fi
+echo "prepare.sh: $run is ready"
