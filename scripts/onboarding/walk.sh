@@ -82,7 +82,7 @@ served() {
     sha256=$(openssl x509 -in "$1.pem" -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | tr 'A-F' 'a-f')
     curl -sS -f "http://127.0.0.1:$admin_port/status" | grep -F "$sha256"
 }
-reload() { curl -sS -f -X POST "http://127.0.0.1:$admin_port/reload"; }
+reload() { curl -sS -f -X POST -H 'issuer-host-admin: 1' "http://127.0.0.1:$admin_port/reload"; }
 
 host=tsh-pp.bank.test
 mkdir others bank bank/tls bank/secrets

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
 
-use super::token::{self, AdminToken};
 use crate::inbox::entry::{EntryId, State as EntryState};
 use crate::inbox::report::EntryReport;
 use crate::inbox::store::{Decided, Decision, Filter, Store, StoreError};
@@ -23,15 +22,14 @@ pub type InboxSource = Arc<dyn Store>;
 
 type Inbox = Option<InboxSource>;
 
-/// The routes, behind `token`.
-pub(super) fn routes(inbox: Inbox, token: AdminToken) -> Router {
+/// The routes.
+pub(super) fn routes(inbox: Inbox) -> Router {
     Router::new()
         .route("/inbox", get(list))
         .route("/inbox/{id}", get(find))
         .route("/inbox/{id}/replay", post(replay))
         .route("/inbox/{id}/discard", post(discard))
         .with_state(inbox)
-        .layer(axum::middleware::from_fn_with_state(token, token::demand))
 }
 
 /// A page of entries, oldest first.
@@ -48,7 +46,6 @@ enum Refused {
     Parameter(&'static str),
     Unknown,
     State(EntryState),
-    Browser,
     Store(StoreError),
 }
 
@@ -65,7 +62,6 @@ impl IntoResponse for Refused {
             Self::Parameter(problem) => (StatusCode::BAD_REQUEST, problem).into_response(),
             Self::Unknown => (StatusCode::NOT_FOUND, "there is no such entry\n").into_response(),
             Self::State(state) => (StatusCode::CONFLICT, format!("the entry is {state}\n")).into_response(),
-            Self::Browser => (StatusCode::FORBIDDEN, "no browser may decide about entries\n").into_response(),
             Self::Store(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
         }
     }
@@ -96,19 +92,15 @@ async fn find(State(inbox): State<Inbox>, Path(id): Path<String>) -> Result<axum
     Ok(axum::Json(EntryReport::from(&row)))
 }
 
-async fn replay(State(inbox): State<Inbox>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Refused> {
-    decide(inbox, &id, &headers, Decision::Replay).await
+async fn replay(State(inbox): State<Inbox>, Path(id): Path<String>) -> Result<Response, Refused> {
+    decide(inbox, &id, Decision::Replay).await
 }
 
-async fn discard(State(inbox): State<Inbox>, Path(id): Path<String>, headers: HeaderMap) -> Result<Response, Refused> {
-    decide(inbox, &id, &headers, Decision::Discard).await
+async fn discard(State(inbox): State<Inbox>, Path(id): Path<String>) -> Result<Response, Refused> {
+    decide(inbox, &id, Decision::Discard).await
 }
 
-async fn decide(inbox: Inbox, id: &str, headers: &HeaderMap, decision: Decision) -> Result<Response, Refused> {
-    // As with a reload: no page in a browser, whatever it was told of the token.
-    if headers.contains_key(header::ORIGIN) {
-        return Err(Refused::Browser);
-    }
+async fn decide(inbox: Inbox, id: &str, decision: Decision) -> Result<Response, Refused> {
     let inbox = inbox.ok_or(Refused::NoInbox)?;
     let id = entry_id(id)?;
     let state = match decision {

@@ -3,46 +3,79 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, header};
 
-/// On a loopback listener, only requests for loopback names are answered; elsewhere any name may be right.
-pub(super) async fn refuse(State(bound): State<SocketAddr>, request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
-    // A browser always names a host; what names none is no page.
-    if bound.ip().is_loopback() && !host.is_none_or(is_loopback) {
-        return (StatusCode::MISDIRECTED_REQUEST, "this listener answers to localhost only\n").into_response();
+/// Whether a listener on a loopback address answers a request with these headers: for a loopback name, or for one of `hosts`.
+pub(super) fn is_known(headers: &HeaderMap, hosts: &[String]) -> bool {
+    let mut named = headers.get_all(header::HOST).iter();
+    match (named.next(), named.next()) {
+        // A browser always names a host; what names none is no page.
+        (None, _) => true,
+        (Some(host), None) => host.to_str().is_ok_and(|host| is_loopback(host) || is_one_of(hosts, host)),
+        _ => false,
     }
-    next.run(request).await
+}
+
+fn is_one_of(hosts: &[String], host: &str) -> bool {
+    let name = without_port(host);
+    let name = name.strip_suffix('.').unwrap_or(name);
+    hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 fn is_loopback(host: &str) -> bool {
     if let Ok(address) = host.parse::<SocketAddr>() {
-        return address.ip().is_loopback();
+        return address.ip().to_canonical().is_loopback();
     }
-    let name = match host.rsplit_once(':') {
+    let name = without_port(host);
+    let literal = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost")
+        || literal.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
         _ => host,
-    };
-    let literal = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
-    name.eq_ignore_ascii_case("localhost") || literal.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_loopback;
+    use super::*;
+
+    fn headers(hosts: &[&str]) -> HeaderMap {
+        hosts.iter().map(|host| (header::HOST, host.parse().unwrap())).collect()
+    }
 
     #[test]
     fn loopback_has_few_names() {
         for host in ["localhost", "LOCALHOST:9090", "127.0.0.1", "127.0.0.1:9090", "[::1]", "[::1]:9090"] {
-            assert!(is_loopback(host), "{host}");
+            assert!(is_known(&headers(&[host]), &[]), "{host}");
         }
         for host in
             ["", "attacker.example", "localhost.attacker.example:9090", "127.0.0.1.attacker.example", "10.0.0.1"]
         {
-            assert!(!is_loopback(host), "{host}");
+            assert!(!is_known(&headers(&[host]), &[]), "{host}");
+        }
+        assert!(is_known(&headers(&[]), &[]), "no browser");
+        let two: HeaderMap = {
+            let mut two = headers(&["localhost"]);
+            two.append(header::HOST, "localhost".parse().unwrap());
+            two
+        };
+        assert!(!is_known(&two, &[]), "two hosts");
+    }
+
+    #[test]
+    fn further_names_are_those_that_were_configured_and_no_others() {
+        let hosts = ["admin.bank.example".to_owned()];
+        for host in ["admin.bank.example", "Admin.Bank.Example:9090", "admin.bank.example."] {
+            assert!(is_known(&headers(&[host]), &hosts), "{host}");
+            assert!(!is_known(&headers(&[host]), &[]), "{host}, which is not configured");
+        }
+        for host in ["bank.example", "x.admin.bank.example", "admin.bank.example.evil.example", "admin.bank.example:x"]
+        {
+            assert!(!is_known(&headers(&[host]), &hosts), "{host}");
         }
     }
 }

@@ -22,7 +22,7 @@ async fn bound(readiness: &Readiness) -> (SocketAddr, CancellationToken, tokio::
         status: Arc::new(report),
         reload: Arc::new(|| Box::pin(async { Some((true, serde_json::json!({"trigger": "admin"}))) })),
         inbox: None,
-        token: AdminToken::default(),
+        access: AdminAccess::new(AdminRules::default()),
     };
     let admin = Admin::bind(([127, 0, 0, 1], 0).into(), sources).await.unwrap();
     let (address, end) = (admin.local_addr(), CancellationToken::new());
@@ -66,7 +66,7 @@ async fn metrics_and_status_are_told_uncached_and_nothing_else_exists() {
     let status = ask(address, "GET", "/status", "localhost").await;
     assert!(status.contains(r#""version":"1.2.3""#), "{status}");
     assert!(ask(address, "GET", "/", "localhost").await.starts_with("HTTP/1.1 404"));
-    assert!(ask(address, "POST", "/status", "localhost").await.starts_with("HTTP/1.1 405"));
+    assert!(ask(address, "POST", "/status", "localhost\r\nissuer-host-admin: 1").await.starts_with("HTTP/1.1 405"));
     end.cancel();
     task.await.unwrap();
 }
@@ -74,7 +74,7 @@ async fn metrics_and_status_are_told_uncached_and_nothing_else_exists() {
 #[tokio::test]
 async fn a_page_whose_name_was_rebound_to_loopback_gets_probes_alone() {
     let (address, end, task) = bound(&Readiness::default()).await;
-    for path in ["/status", "/metrics", "/inbox"] {
+    for path in ["/status", "/metrics", "/inbox", "/session"] {
         assert!(ask(address, "GET", path, "attacker.example").await.starts_with("HTTP/1.1 421"), "{path}");
     }
     for path in ["/status", "/metrics"] {
@@ -101,12 +101,17 @@ async fn a_scraper_that_never_takes_its_answers_loses_its_place() {
 #[tokio::test]
 async fn a_reload_is_asked_for_by_post_and_never_by_a_page_in_a_browser() {
     let (address, end, task) = bound(&Readiness::default()).await;
-    let answer = ask(address, "POST", "/reload", "localhost").await;
+    let meant = "localhost\r\nissuer-host-admin: 1";
+    let answer = ask(address, "POST", "/reload", meant).await;
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with(r#"{"trigger":"admin"}"#), "{answer}");
     assert!(ask(address, "GET", "/reload", "localhost").await.starts_with("HTTP/1.1 405"));
-    let from_a_page = ask(address, "POST", "/reload", "localhost\r\norigin: https://evil.example").await;
+    let from_a_page = ask(address, "POST", "/reload", &format!("{meant}\r\norigin: https://evil.example")).await;
     assert!(from_a_page.starts_with("HTTP/1.1 403"), "{from_a_page}");
-    assert!(ask(address, "POST", "/reload", "evil.example").await.starts_with("HTTP/1.1 421"), "rebinding");
+    assert!(ask(address, "POST", "/reload", "localhost").await.starts_with("HTTP/1.1 403"), "not meant");
+    assert!(
+        ask(address, "POST", "/reload", "evil.example\r\nissuer-host-admin: 1").await.starts_with("HTTP/1.1 421"),
+        "rebinding"
+    );
     end.cancel();
     task.await.unwrap();
 }

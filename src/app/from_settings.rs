@@ -1,5 +1,6 @@
 //! From validated settings to options.
 
+mod admin;
 mod backend;
 mod inbox;
 mod interpretation;
@@ -72,7 +73,7 @@ impl AppOptions {
     pub(crate) fn of_good_environments(settings: &Settings) -> (Self, BTreeMap<String, Vec<SettingProblem>>) {
         let mut shared = Vec::new();
         let inbox = inbox::setup(settings, &mut shared);
-        let admin_token = inbox::admin_token(settings, &mut shared);
+        let admin = admin::options(&settings.admin, &mut shared);
         let known = Known::of(settings, &mut shared);
         let (mut environments, mut refused) = (Vec::new(), BTreeMap::new());
         for environment in &settings.environments {
@@ -84,10 +85,7 @@ impl AppOptions {
                 }
             }
         }
-        (
-            Self { server: settings.into(), admin: Some(settings.admin.listen), inbox, admin_token, environments },
-            refused,
-        )
+        (Self { server: settings.into(), admin, inbox, environments }, refused)
     }
 
     /// Puts another handler in the place of an environment's backend: your own axum router, say. Notifications go to it as well, and

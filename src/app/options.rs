@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::inbox::InboxSetup;
-use crate::auth::LiveSecret;
+use crate::admin::AdminOptions;
 use crate::handler::{Handler, Others};
 use crate::http::{Interpreter, StackOptions};
 use crate::inbox::destination::Destination;
@@ -27,12 +27,10 @@ use crate::tls::{ClientRules, EpochOptions, MaterialSource, MaterialSources};
 pub struct AppOptions {
     /// What all environments share.
     pub server: ServerOptions,
-    /// The plain HTTP listener for probes and metrics; `None` = no such listener.
-    pub admin: Option<SocketAddr>,
+    /// The listener for probes, metrics and administrators; `None` = no such listener.
+    pub admin: Option<AdminOptions>,
     /// What keeps notifications; `None` = they go where every other call goes.
     pub inbox: Option<InboxSetup>,
-    /// Who may look into the inbox over the admin listener; `None` = nobody.
-    pub admin_token: Option<LiveSecret>,
     /// At least one.
     pub environments: Vec<EnvironmentOptions>,
 }

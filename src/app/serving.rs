@@ -14,7 +14,7 @@ use super::member::Member;
 use super::options::{AppOptions, EnvironmentOptions, ServerOptions};
 use super::reload::{EnvironmentReload, Membership, Refused};
 use super::start::EnvironmentProblem;
-use crate::admin::AdminToken;
+use crate::admin::AdminAccess;
 use crate::metrics::Metrics;
 use crate::server::limits::{HandshakeSlots, Permits};
 use crate::server::{Door, DoorRules, Environment};
@@ -27,7 +27,8 @@ pub(super) struct Serving {
     pub(super) server: ServerOptions,
     pub(super) members: Vec<Member>,
     pub(super) inbox: Option<AppInbox>,
-    pub(super) token: AdminToken,
+    /// Nobody asks for it where there is no admin listener.
+    pub(super) admin: AdminAccess,
     /// By the address that was asked for.
     pub(super) doors: Vec<(SocketAddr, Arc<Door>)>,
     pub(super) rules: Arc<ArcSwap<DoorRules>>,
@@ -87,7 +88,7 @@ impl Serving {
         refused: &BTreeMap<String, String>,
         trigger: Trigger,
     ) -> Result<Reloaded, Vec<EnvironmentProblem>> {
-        let AppOptions { server, inbox, admin_token, environments: mut wanted, .. } = options;
+        let AppOptions { server, admin, inbox, environments: mut wanted } = options;
         wanted.extend(self.refused(refused)?);
         self.wanted = wanted.iter().flat_map(|options| options.material_sources(&server).files()).collect();
         let leaving = |member: &Member| !wanted.iter().any(|options| options.name == member.name());
@@ -134,7 +135,10 @@ impl Serving {
             warn!(event = "environment_removed", environment, connections_retired, "an environment is gone");
             environments.insert(environment.to_owned(), Membership::Removed { connections_retired }.into());
         }
-        self.token.change(admin_token);
+        // What is said of the admin listener that is not good leaves its rules as they are.
+        if let Some(admin) = admin {
+            self.admin.change(admin.rules);
+        }
         if let Some(kept) = &mut self.inbox
             && kept.follow(inbox.as_ref(), &self.members)
         {

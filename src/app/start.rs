@@ -14,8 +14,7 @@ use super::options::{AppOptions, EnvironmentOptions, ServerOptions};
 use super::reload::Reloading;
 use super::serving::Serving;
 use super::status::StatusBoard;
-use crate::admin::{Admin, AdminError, AdminSources, AdminToken, Readiness};
-use crate::auth::LiveSecret;
+use crate::admin::{Admin, AdminAccess, AdminError, AdminOptions, AdminRules, AdminSources, Readiness};
 use crate::metrics::Metrics;
 use crate::server::limits::{HandshakeSlots, Permits};
 use crate::server::{self, BindError, Door, Shutdown};
@@ -122,7 +121,7 @@ pub(super) fn lines(problems: &[EnvironmentProblem]) -> String {
 }
 
 pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
-    let AppOptions { server, admin, inbox, admin_token, environments } = options;
+    let AppOptions { server, admin, inbox, environments } = options;
     if environments.is_empty() {
         return Err(StartError::NoEnvironment);
     }
@@ -132,7 +131,7 @@ pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
         None => None,
     };
     let opened = inbox.as_ref().map(|kept| kept.inbox.clone());
-    let bound = bind_around(server, admin, inbox, admin_token, environments, metrics).await;
+    let bound = bind_around(server, admin, inbox, environments, metrics).await;
     if let (Err(_), Some(opened)) = (&bound, opened) {
         // Whoever tries again finds it free.
         opened.stop(Duration::ZERO).await;
@@ -142,9 +141,8 @@ pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
 
 async fn bind_around(
     server: ServerOptions,
-    admin: Option<SocketAddr>,
+    admin: Option<AdminOptions>,
     inbox: Option<AppInbox>,
-    admin_token: Option<LiveSecret>,
     environments: Vec<EnvironmentOptions>,
     metrics: Metrics,
 ) -> Result<App, StartError> {
@@ -163,18 +161,12 @@ async fn bind_around(
         HandshakeSlots::new(server.handshake_limits(), metrics.handshakes_in_flight(), metrics.handshakes_displaced());
     let rules = Arc::new(ArcSwap::from_pointee(server.door_rules()));
     let (doors, wanted) = (Vec::new(), Vec::new());
-    let mut serving = Serving {
-        server,
-        members,
-        inbox,
-        token: AdminToken::new(admin_token),
-        doors,
-        rules,
-        permits,
-        slots,
-        metrics,
-        wanted,
+    let (admin, access) = match admin {
+        Some(AdminOptions { listen, rules }) => (Some(listen), AdminAccess::new(rules)),
+        None => (None, AdminAccess::new(AdminRules::default())),
     };
+    let mut serving =
+        Serving { server, members, inbox, admin: access.clone(), doors, rules, permits, slots, metrics, wanted };
     let addresses = serving.addresses(&mut problems);
     if !problems.is_empty() {
         return Err(StartError::Environments(problems));
@@ -203,7 +195,6 @@ async fn bind_around(
     }
 
     let store = serving.inbox.as_ref().map(|kept| Arc::clone(kept.inbox.store()));
-    let token = serving.token.clone();
     let board = StatusBoard::new(&serving, readiness.clone());
     let metrics = serving.metrics.clone();
     let (reloading, reloader) = Reloading::new(serving, board.clone());
@@ -213,7 +204,7 @@ async fn bind_around(
             let status = Arc::new(move || board.look());
             let reload = reload_source(&reloader);
             let readiness = readiness.clone();
-            let sources = AdminSources { readiness, metrics, status, reload, inbox: store, token };
+            let sources = AdminSources { readiness, metrics, status, reload, inbox: store, access };
             Some(Admin::bind(address, sources).await?)
         }
     };

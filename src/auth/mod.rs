@@ -17,6 +17,7 @@ mod verification_keys;
 pub use api_key::{ApiKeyRefusal, ApiKeys};
 pub use bearer::{BearerOptions, BearerTokens, TokenClaims, TokenRefusal, Verdict};
 pub use jwks::{Jwks, JwksSource, JwksSourceError};
+pub(crate) use secret::sha256;
 pub use secret::{LiveSecret, SecretError};
 pub use signing_key::{SigningKeyError, SigningKeys};
 pub use token_endpoint::{Client, GuessLimit, TokenEndpoint, TokenEndpointError, TokenEndpointOptions, TokenOutcome};

@@ -144,7 +144,7 @@ pub(super) fn find(secrets: &[LiveSecret], now: SystemTime, is: impl Fn(&LiveSec
     }
 }
 
-pub(super) fn sha256(text: &[u8]) -> [u8; 32] {
+pub(crate) fn sha256(text: &[u8]) -> [u8; 32] {
     let mut bytes = [0; 32];
     bytes.copy_from_slice(digest(&SHA256, text).as_ref());
     bytes

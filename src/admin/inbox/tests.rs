@@ -4,11 +4,8 @@ use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::auth::LiveSecret;
 use crate::inbox::Sealing;
 use crate::inbox::testing::{Memory, stored};
-
-const TOKEN: &str = "a-token-of-administrators";
 
 struct Served {
     store: Arc<Memory>,
@@ -20,13 +17,12 @@ impl Served {
     async fn new() -> Self {
         let store = Arc::new(Memory::default());
         let sealing = Sealing::establish(store.as_ref(), None).await.unwrap();
-        let routes = routes(Some(Arc::clone(&store) as _), AdminToken::new(Some(token())));
+        let routes = routes(Some(Arc::clone(&store) as _));
         Self { store, sealing, routes }
     }
 
     async fn ask(&self, method: &str, path: &str) -> (StatusCode, String) {
-        let (status, _, body) = ask(&self.routes, method, path, &[("authorization", &bearer(TOKEN))]).await;
-        (status, body)
+        ask(&self.routes, method, path).await
     }
 
     async fn json(&self, path: &str) -> serde_json::Value {
@@ -36,65 +32,11 @@ impl Served {
     }
 }
 
-fn token() -> LiveSecret {
-    LiveSecret::from_text("admin", TOKEN).unwrap()
-}
-
-fn bearer(token: &str) -> String {
-    format!("Bearer {token}")
-}
-
-async fn ask(routes: &Router, method: &str, path: &str, headers: &[(&str, &str)]) -> (StatusCode, HeaderMap, String) {
-    let mut request = Request::builder().method(method).uri(path);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let (head, body) = routes.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap().into_parts();
+async fn ask(routes: &Router, method: &str, path: &str) -> (StatusCode, String) {
+    let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+    let (head, body) = routes.clone().oneshot(request).await.unwrap().into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    (head.status, head.headers, String::from_utf8(body.to_vec()).unwrap())
-}
-
-#[tokio::test]
-async fn only_who_shows_the_token_is_answered() {
-    let served = Served::new().await;
-    let id = stored(&served.store, &served.sealing, "body").await.id;
-    let calls = [
-        ("GET", "/inbox".to_owned()),
-        ("GET", format!("/inbox/{id}")),
-        ("POST", format!("/inbox/{id}/replay")),
-        ("POST", format!("/inbox/{id}/discard")),
-    ];
-    let mut expired = token();
-    expired.expires = Some(std::time::SystemTime::UNIX_EPOCH);
-    let with_expired = routes(Some(Arc::clone(&served.store) as _), AdminToken::new(Some(expired)));
-    for (method, path) in &calls {
-        let wrong = bearer("a-token-of-administratorz");
-        let basic = format!("Basic {TOKEN}");
-        for headers in [
-            &[][..],
-            &[("authorization", wrong.as_str())],
-            &[("authorization", "Bearer ")],
-            &[("authorization", "Bearer")],
-            &[("authorization", TOKEN)],
-            &[("authorization", basic.as_str())],
-            &[("authorization", bearer(TOKEN).as_str()), ("authorization", bearer(TOKEN).as_str())],
-        ] {
-            let (status, answer, body) = ask(&served.routes, method, path, headers).await;
-            assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {path} {headers:?}");
-            assert_eq!(answer["www-authenticate"], "Bearer");
-            assert!(!body.contains(TOKEN), "{body}");
-        }
-        let shown = bearer(TOKEN);
-        let (status, _, _) = ask(&with_expired, method, path, &[("authorization", &shown)]).await;
-        assert_eq!(status, StatusCode::UNAUTHORIZED, "expired");
-        let without = routes(Some(Arc::clone(&served.store) as _), AdminToken::default());
-        let (status, _, body) = ask(&without, method, path, &[("authorization", &shown)]).await;
-        assert_eq!(status, StatusCode::FORBIDDEN);
-        assert!(body.contains("token_file"), "{body}");
-    }
-    assert_eq!(served.store.all()[0].replays, 0, "nobody decided anything");
-    let (status, _, _) = ask(&served.routes, "GET", "/inbox", &[("authorization", &format!("bearer  {TOKEN}"))]).await;
-    assert_eq!(status, StatusCode::OK, "control");
+    (head.status, String::from_utf8(body.to_vec()).unwrap())
 }
 
 #[tokio::test]
@@ -154,21 +96,6 @@ async fn what_is_not_there_and_a_store_that_does_not_answer_are_told_apart() {
     }
     *served.store.outage.lock().unwrap() = Some(StoreError::Unavailable("gone".into()));
     assert_eq!(served.ask("GET", "/inbox").await.0, StatusCode::SERVICE_UNAVAILABLE);
-    let none = routes(None, AdminToken::new(Some(token())));
-    let (status, _, body) = ask(&none, "GET", "/inbox", &[("authorization", &bearer(TOKEN))]).await;
+    let (status, body) = ask(&routes(None), "GET", "/inbox").await;
     assert!(status == StatusCode::NOT_FOUND && body.contains("[inbox] url"), "{body}");
-}
-
-#[tokio::test]
-async fn no_page_in_a_browser_decides_anything() {
-    let served = Served::new().await;
-    let id = stored(&served.store, &served.sealing, "body").await.id;
-    for decision in ["replay", "discard"] {
-        let path = format!("/inbox/{id}/{decision}");
-        let shown = bearer(TOKEN);
-        let headers = [("authorization", shown.as_str()), ("origin", "https://evil.example")];
-        assert_eq!(ask(&served.routes, "POST", &path, &headers).await.0, StatusCode::FORBIDDEN);
-        assert_eq!(served.store.all()[0].state, EntryState::Pending);
-    }
-    assert_eq!(served.ask("POST", &format!("/inbox/{id}/discard")).await.0, StatusCode::OK, "control");
 }

@@ -4,7 +4,6 @@ use zeroize::Zeroizing;
 
 use super::SettingProblem;
 use crate::app::inbox::{InboxSetup, StoreOptions};
-use crate::auth::LiveSecret;
 use crate::files;
 use crate::inbox::delivery::DeliveryOptions;
 use crate::inbox::{InboxOptions, MasterKeys, UpkeepOptions};
@@ -62,17 +61,6 @@ fn master_keys(inbox: &InboxSettings, problems: &mut Vec<SettingProblem>) -> Opt
             None
         }
     }
-}
-
-/// What is asked of those who look into the inbox over the admin listener.
-pub(super) fn admin_token(settings: &Settings, problems: &mut Vec<SettingProblem>) -> Option<LiveSecret> {
-    let source = settings.admin.token.as_ref()?;
-    let key = "admin.token";
-    let secret = match source {
-        SecretSource::Sha256(digest) => LiveSecret::from_digest("admin", *digest),
-        SecretSource::Text(_) | SecretSource::File(_) => LiveSecret::from_text("admin", &text(key, source, problems)?),
-    };
-    secret.map_err(|error| problems.push(SettingProblem { key: key.into(), problem: error.to_string() })).ok()
 }
 
 /// The text of a secret, without the line end that files have; its own words are never repeated.

@@ -16,7 +16,8 @@ const TOKEN: &str = "token-of-the-administrators";
 async fn ask(door: &Door, method: &str, path: &str, token: &str) -> (u16, Value) {
     let url = format!("http://{}{path}", door.server.admin());
     let authorization = format!("authorization: Bearer {token}");
-    let arguments = ["-sS", "-X", method, "-H", &authorization, "-w", "\n%{http_code}", &url];
+    let arguments =
+        ["-sS", "-X", method, "-H", &authorization, "-H", "issuer-host-admin: 1", "-w", "\n%{http_code}", &url];
     let answer = tool::run(door.directory.path(), "curl", &arguments, "").await;
     let text = answer.text();
     let mut lines = text.trim_end().lines().rev().filter(|line| !line.trim().is_empty());
@@ -94,10 +95,17 @@ async fn a_dead_letter_that_blocks_its_lane_lets_it_go_when_it_is_discarded() {
 }
 
 #[tokio::test]
-async fn an_administrator_without_a_token_in_the_configuration_gets_nowhere() {
+async fn without_a_token_in_the_configuration_whoever_is_on_this_machine_is_an_administrator_and_with_one_nobody_else()
+{
     let door = open(SQLITE, "").await;
-    assert_eq!(ask(&door, "GET", "/inbox", TOKEN).await.0, 403);
-    assert_eq!(door.server.admin_fetch("/inbox").await.0, 403);
+    assert_eq!(door.server.admin_fetch("/inbox").await.0, 200);
+    door.edit("[admin]\n", &format!("[admin]\ntoken = \"{TOKEN}\"\n"));
+    door.server.reload().await;
+    for path in ["/inbox", "/status"] {
+        assert_eq!(door.server.admin_fetch(path).await.0, 401, "{path}");
+        assert_eq!(ask(&door, "GET", path, TOKEN).await.0, 200, "{path}");
+    }
+    assert_eq!(door.server.try_admin_fetch("/metrics").await.unwrap().0, 200);
     assert_eq!(door.server.admin_fetch("/readyz").await.0, 200, "control");
 }
 

@@ -76,7 +76,8 @@ impl Run {
     /// Asks the admin listener; the whole answer.
     pub(super) async fn ask_admin(&self, method: &str, path: &str) -> String {
         let mut stream = TcpStream::connect(self.admin).await.unwrap();
-        let request = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nissuer-host-admin: 1\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         within("the admin listener", stream.read_to_string(&mut answer)).await.unwrap();

@@ -199,7 +199,8 @@ impl Server {
 
     async fn ask_admin(&self, method: &str, path: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(self.admin).await.ok()?;
-        let request = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nissuer-host-admin: 1\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.ok()?;
         let mut answer = Vec::new();
         within("the admin listener", stream.read_to_end(&mut answer)).await.ok()?;

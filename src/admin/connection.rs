@@ -1,0 +1,53 @@
+//! One connection to the admin listener.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Extensions, Request};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tower::ServiceExt as _;
+
+/// A head that takes longer comes from nobody who probes; it also ends kept connections that idle.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Age at which a connection says goodbye, and how much later it is cut: one whose answers nobody takes would hold its place.
+const AGE: Duration = Duration::from_secs(300);
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What is known of the connection that a request came on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Connection {
+    /// Whether nobody on the way can read along.
+    pub(super) tls: bool,
+}
+
+impl Connection {
+    /// That of a request with these extensions; of one that names none nothing good is known.
+    pub(super) fn of(extensions: &Extensions) -> Self {
+        extensions.get().copied().unwrap_or_default()
+    }
+}
+
+/// Answers until the other side ends, or the connection's time is up.
+pub(super) async fn serve(socket: TcpStream, router: Router) {
+    let known = Connection { tls: false };
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(known);
+        router.clone().oneshot(request)
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .serve_connection(TokioIo::new(socket), service);
+    let mut connection = pin!(connection);
+    // A prober that goes away is nothing to report.
+    if tokio::time::timeout(AGE, connection.as_mut()).await.is_err() {
+        connection.as_mut().graceful_shutdown();
+        let _ = tokio::time::timeout(GRACE, connection).await;
+    }
+}

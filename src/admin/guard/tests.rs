@@ -1,0 +1,190 @@
+use axum::Router;
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::routing::any;
+use tower::ServiceExt as _;
+
+use super::*;
+
+const TOKEN: &str = "a-token-of-administrators";
+const OTHER: &str = "a-token-of-somebody-else!";
+
+const LOOPBACK: [&str; 3] = ["127.0.0.1:9090", "[::1]:9090", "[::ffff:127.0.0.1]:9090"];
+const REACHABLE: [&str; 4] = ["0.0.0.0:9090", "[::]:9090", "10.0.0.7:9090", "[::ffff:10.0.0.7]:9090"];
+
+fn rules(token: Option<&str>) -> AdminRules {
+    let token = token.map(|text| LiveSecret::from_text("admin", text).unwrap());
+    AdminRules { token, ..AdminRules::default() }
+}
+
+fn guarding(bound: &str, rules: AdminRules) -> Arc<Guard> {
+    let login = || (StatusCode::UNAUTHORIZED, "a page").into_response();
+    Arc::new(Guard::new(AdminAccess::new(rules), bound.parse().unwrap(), login))
+}
+
+fn request(method: &str, tls: bool, headers: &[(&str, &str)]) -> Request {
+    let mut request = Request::builder().method(method).uri("/x");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.extension(Connection { tls }).body(Body::empty()).unwrap()
+}
+
+/// What comes back for a request on a connection, which may be one over TLS.
+async fn ask(guard: &Arc<Guard>, demand: Demand, request: Request) -> StatusCode {
+    let layer = from_fn_with_state((Arc::clone(guard), demand), pass);
+    let router: Router = Router::new().route("/x", any(async || StatusCode::OK)).layer(layer);
+    router.oneshot(request).await.unwrap().status()
+}
+
+/// What somebody shows who asks for something.
+const NOTHING: Option<&str> = None;
+const RIGHT: Option<&str> = Some(TOKEN);
+const WRONG: Option<&str> = Some(OTHER);
+
+#[tokio::test]
+async fn who_may_follows_from_the_listener_the_rules_and_what_is_shown() {
+    // On loopback? TLS? A token in the configuration? What is shown? -> what comes back for what is protected.
+    let table = [
+        (true, false, false, NOTHING, 200),
+        (true, false, false, WRONG, 200),
+        (true, true, false, NOTHING, 200),
+        (true, false, true, NOTHING, 401),
+        (true, false, true, WRONG, 401),
+        (true, false, true, RIGHT, 200),
+        (true, true, true, NOTHING, 401),
+        (true, true, true, WRONG, 401),
+        (true, true, true, RIGHT, 200),
+        (false, false, false, NOTHING, 403),
+        (false, false, false, RIGHT, 403),
+        (false, true, false, NOTHING, 403),
+        (false, true, false, RIGHT, 403),
+        (false, false, true, NOTHING, 403),
+        (false, false, true, WRONG, 403),
+        (false, false, true, RIGHT, 403),
+        (false, true, true, NOTHING, 401),
+        (false, true, true, WRONG, 401),
+        (false, true, true, RIGHT, 200),
+    ];
+    for (loopback, tls, configured, shown, expected) in table {
+        for bound in if loopback { &LOOPBACK[..] } else { &REACHABLE[..] } {
+            let case = format!("{bound}, TLS {tls}, a token {configured}, {shown:?}");
+            let bearer = shown.map(|token| format!("Bearer {token}"));
+            let headers: Vec<_> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
+            let rules = rules(configured.then_some(TOKEN));
+            let open = guarding(bound, rules.clone());
+            let status = ask(&open, Demand::Administrator, request("GET", tls, &headers)).await;
+            assert_eq!(status, expected, "{case}");
+            for demand in [Demand::Nothing, Demand::Metrics] {
+                assert_eq!(ask(&open, demand, request("GET", tls, &headers)).await, 200, "{case}, {demand:?}");
+            }
+            let closed = guarding(bound, AdminRules { protected_metrics: true, ..rules });
+            assert_eq!(ask(&closed, Demand::Metrics, request("GET", tls, &headers)).await, expected, "metrics, {case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_shown_in_one_way_only() {
+    let guard = guarding("127.0.0.1:9090", rules(RIGHT));
+    let (basic, right) = (format!("Basic {TOKEN}"), format!("Bearer {TOKEN}"));
+    for headers in [
+        &[("authorization", "Bearer ")][..],
+        &[("authorization", "Bearer")],
+        &[("authorization", TOKEN)],
+        &[("authorization", &basic)],
+        &[("authorization", &right), ("authorization", &right)],
+        &[("authorization", &format!("{right}x"))],
+        &[("authorization", &format!("Bearer {}", "x".repeat(5000)))],
+    ] {
+        assert_eq!(ask(&guard, Demand::Administrator, request("GET", false, headers)).await, 401, "{headers:?}");
+    }
+    for good in [right.clone(), format!("bearer  {TOKEN}")] {
+        let asked = request("GET", false, &[("authorization", &good)]);
+        assert_eq!(ask(&guard, Demand::Administrator, asked).await, 200, "{good}");
+    }
+    let mut expired = rules(RIGHT);
+    expired.token.as_mut().unwrap().expires = Some(std::time::SystemTime::UNIX_EPOCH);
+    let guard = guarding("127.0.0.1:9090", expired);
+    let asked = request("GET", false, &[("authorization", &right)]);
+    assert_eq!(ask(&guard, Demand::Administrator, asked).await, 401, "expired");
+}
+
+#[tokio::test]
+async fn a_rebound_name_and_a_forged_request_are_refused_before_anything_is_asked_for() {
+    let right = format!("Bearer {TOKEN}");
+    let shown = ("authorization", right.as_str());
+    let evil = ("host", "evil.example");
+    let guard = guarding("127.0.0.1:9090", rules(RIGHT));
+    for demand in [Demand::Nothing, Demand::Metrics, Demand::Administrator] {
+        assert_eq!(ask(&guard, demand, request("GET", false, &[evil, shown])).await, 421, "{demand:?}");
+        let form = [shown, ("content-type", "text/plain"), ("host", "localhost:9090")];
+        assert_eq!(ask(&guard, demand, request("POST", false, &form)).await, 403, "{demand:?}");
+        let meant = [shown, ("issuer-host-admin", "1"), ("host", "localhost:9090")];
+        assert_eq!(ask(&guard, demand, request("POST", false, &meant)).await, 200, "control, {demand:?}");
+    }
+    // Elsewhere any name may be right: no page can make a browser show the token.
+    let reachable = guarding("0.0.0.0:9090", rules(RIGHT));
+    assert_eq!(ask(&reachable, Demand::Administrator, request("GET", true, &[evil, shown])).await, 200);
+    let named = AdminRules { hosts: vec!["evil.example".into()], ..rules(RIGHT) };
+    let named = guarding("127.0.0.1:9090", named);
+    assert_eq!(ask(&named, Demand::Administrator, request("GET", false, &[evil, shown])).await, 200, "a name of ours");
+}
+
+#[tokio::test]
+async fn a_session_stands_for_the_token_until_it_ends_or_the_token_changes() {
+    let access = AdminAccess::new(rules(RIGHT));
+    let login = || StatusCode::UNAUTHORIZED.into_response();
+    let guard = Arc::new(Guard::new(access.clone(), LOOPBACK[0].parse().unwrap(), login));
+    let plain = Connection { tls: false };
+    let none = HeaderMap::new();
+    for wrong in [&b""[..], OTHER.as_bytes(), b"x"] {
+        assert_eq!(guard.log_in(&none, plain, wrong), Err(Refusal::Credential));
+    }
+    let open = || format!("issuer-host-session={}", guard.log_in(&none, plain, TOKEN.as_bytes()).unwrap().unwrap());
+    let with = async |cookie: &str, more: &[(&str, &str)]| {
+        let headers: Vec<_> = [("cookie", cookie)].iter().chain(more).copied().collect();
+        ask(&guard, Demand::Administrator, request("GET", false, &headers)).await
+    };
+    let (one, other) = (open(), open());
+    assert_eq!(
+        (with(&one, &[]).await, with("issuer-host-session=x", &[]).await),
+        (StatusCode::OK, StatusCode::UNAUTHORIZED)
+    );
+    assert_eq!(with(&one, &[("authorization", "Bearer wrong")]).await, 401, "whoever shows a token is judged by it");
+    let mut headers = HeaderMap::new();
+    headers.insert("cookie", one.parse().unwrap());
+    guard.log_out(&headers, plain);
+    assert_eq!((with(&one, &[]).await, with(&other, &[]).await), (StatusCode::UNAUTHORIZED, StatusCode::OK));
+    // Rules may change without the token.
+    access.change(AdminRules { protected_metrics: true, ..rules(RIGHT) });
+    assert_eq!(with(&other, &[]).await, 200);
+    for next in [WRONG, RIGHT] {
+        access.change(rules(next));
+        assert_eq!(with(&other, &[]).await, 401, "{next:?}");
+    }
+    assert_eq!(with(&open(), &[]).await, 200, "control");
+    // Where nothing is asked for there is nothing to log in to, and elsewhere nothing to be had.
+    access.change(rules(NOTHING));
+    assert_eq!(guard.log_in(&none, plain, b""), Ok(None));
+    let reachable = guarding("0.0.0.0:9090", rules(RIGHT));
+    assert_eq!(reachable.log_in(&none, plain, TOKEN.as_bytes()), Err(Refusal::NoTls));
+    assert!(reachable.log_in(&none, Connection { tls: true }, TOKEN.as_bytes()).is_ok());
+}
+
+#[tokio::test]
+async fn a_person_gets_a_page_and_a_program_a_challenge() {
+    let guard = guarding("127.0.0.1:9090", rules(RIGHT));
+    let layer = from_fn_with_state((Arc::clone(&guard), Demand::Administrator), pass);
+    let router: Router = Router::new().route("/x", any(async || "")).layer(layer);
+    let ask = async |method: &str, headers: &[(&str, &str)]| {
+        let response = router.clone().oneshot(request(method, false, headers)).await.unwrap();
+        assert_eq!(response.status(), 401);
+        response.headers().get("www-authenticate").is_none()
+    };
+    assert!(ask("GET", &[("accept", "text/html,*/*")]).await, "a page");
+    assert!(!ask("GET", &[("accept", "*/*")]).await);
+    assert!(!ask("GET", &[]).await);
+    assert!(!ask("POST", &[("accept", "text/html"), ("issuer-host-admin", "1")]).await);
+}

@@ -1,0 +1,53 @@
+//! Why a request is not answered, and what to do about it.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+/// Why a request is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// A loopback listener was called by another name.
+    Host,
+    /// It may come from somebody else's page: the text of the answer.
+    Forged(&'static str),
+    /// The listener can be reached from other machines, and nothing says who may.
+    NoCredential,
+    /// The same, and a token could be read on the way.
+    NoTls,
+    /// The credential is missing, or is another one. Which of the two is not told.
+    Credential,
+    /// The system has no random numbers for a session.
+    NoRandomness,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer");
+        match self {
+            Self::Host => (
+                StatusCode::MISDIRECTED_REQUEST,
+                "this listener answers to localhost, and to the names in [admin] hosts\n",
+            )
+                .into_response(),
+            Self::Forged(why) => (StatusCode::FORBIDDEN, why).into_response(),
+            Self::NoCredential => (
+                StatusCode::FORBIDDEN,
+                "other machines can reach this listener, so nobody may: set [admin] token_file and [admin.tls], or listen on loopback\n",
+            )
+                .into_response(),
+            Self::NoTls => (
+                StatusCode::FORBIDDEN,
+                "other machines can reach this listener, so a token is taken over TLS alone: set [admin.tls], or listen on loopback\n",
+            )
+                .into_response(),
+            Self::Credential => {
+                let challenge = [(header::WWW_AUTHENTICATE, CHALLENGE)];
+                (StatusCode::UNAUTHORIZED, challenge, "show the token of [admin]: authorization: Bearer TOKEN\n")
+                    .into_response()
+            }
+            Self::NoRandomness => {
+                (StatusCode::SERVICE_UNAVAILABLE, "there are no random numbers for a session\n").into_response()
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What the admin listener answers to, and what each of it asks for.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+use super::guard::{self, Demand, Guard, LoginPage};
+use super::refusal::Refusal;
+use super::{AdminSources, ReloadSource, StatusSource, inbox, login};
+use crate::metrics::Metrics;
+
+/// Pages for people.
+struct Pages {
+    /// Those that tell something.
+    protected: Router,
+    /// What they are made with and tells nothing: styles, scripts.
+    assets: Router,
+    /// What asks for the token.
+    login: LoginPage,
+}
+
+/// Everything that a listener bound to `bound` answers to.
+pub(super) fn routes(sources: AdminSources, bound: SocketAddr) -> Router {
+    let Pages { protected: pages, assets, login } = pages();
+    let AdminSources { readiness, metrics, status, reload, inbox, access } = sources;
+    let guard = Arc::new(Guard::new(access, bound, login));
+    let demand = |demand| from_fn_with_state((Arc::clone(&guard), demand), guard::pass);
+
+    let probes =
+        Router::new().route("/livez", get(async || "ok\n")).route("/readyz", get(async move || readiness.answer()));
+    let metrics = Router::new().route("/metrics", get(async move || openmetrics(&metrics)));
+    let protected = pages.merge(facts(status)).merge(reloading(reload)).merge(inbox::routes(inbox));
+    Router::new()
+        .merge(probes)
+        .merge(metrics.layer(demand(Demand::Metrics)))
+        .merge(assets.merge(login::routes(Arc::clone(&guard))).layer(demand(Demand::Nothing)))
+        .merge(protected.layer(demand(Demand::Administrator)))
+        .fallback(async || (StatusCode::NOT_FOUND, "not found: /livez /readyz /metrics /status /reload /inbox\n"))
+        .layer(map_response(guarded))
+}
+
+fn pages() -> Pages {
+    Pages { protected: Router::new(), assets: Router::new(), login: || Refusal::Credential.into_response() }
+}
+
+fn facts(status: StatusSource) -> Router {
+    Router::new().route("/status", get(async move || axum::Json(status())))
+}
+
+fn reloading(reload: ReloadSource) -> Router {
+    Router::new().route("/reload", post(async move || reloaded(&reload).await))
+}
+
+/// 200 when all that was found is good; 422, with the same report, when something is not and what was before stays.
+async fn reloaded(reload: &ReloadSource) -> Response {
+    match reload().await {
+        Some((true, report)) => axum::Json(report).into_response(),
+        Some((false, report)) => (StatusCode::UNPROCESSABLE_ENTITY, axum::Json(report)).into_response(),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "the server is ending\n").into_response(),
+    }
+}
+
+fn openmetrics(metrics: &Metrics) -> Response {
+    const TYPE: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    ([(header::CONTENT_TYPE, TYPE)], metrics.encode()).into_response()
+}
+
+/// What is told here is told once, is what it says it is, and is no part of another one's page.
+async fn guarded(mut response: Response) -> Response {
+    const RULES: [(HeaderName, &str); 4] = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
+    for (name, value) in RULES {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
