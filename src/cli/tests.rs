@@ -101,6 +101,28 @@ fn an_example_that_nobody_could_run_would_be_found() {
 }
 
 #[test]
+fn every_command_of_the_runbook_is_one_that_there_is() {
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/runbook");
+    let mut commands = 0;
+    for page in std::fs::read_dir(directory).unwrap().map(|page| page.unwrap().path()) {
+        let text = std::fs::read_to_string(&page).unwrap();
+        let blocks = text.replace("\\\n", " ");
+        let blocks = blocks.lines().map(str::to_owned);
+        // What stands between two backticks may be broken between words.
+        let inline =
+            text.split('`').skip(1).step_by(2).map(|code| code.split_whitespace().collect::<Vec<_>>().join(" "));
+        for line in blocks.chain(inline).filter(|line| line.starts_with("issuer-host ")) {
+            let line = line.split(" # ").next().unwrap_or_default();
+            if let Err(error) = Arguments::try_parse_from(words(line)) {
+                panic!("{}: {line}\n{error}", page.display());
+            }
+            commands += 1;
+        }
+    }
+    assert!(commands > 30, "{commands}");
+}
+
+#[test]
 fn a_command_that_makes_something_says_what_its_exit_codes_mean() {
     for name in ["csr", "client-cert", "chain", "sign", "crl"] {
         let command = Arguments::command().find_subcommand(name).unwrap().clone();

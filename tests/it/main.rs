@@ -13,6 +13,7 @@ mod support;
 
 mod access_events;
 mod admin;
+mod alerts;
 mod backend_failures;
 mod call;
 mod chains_refused;
