@@ -1,8 +1,9 @@
-//! `issuer-host explain`: what Thales calls, what each call wants, and what each failure looks like.
+//! `issuer-host explain`: what Thales calls, what each call wants, and what each failure looks like; what can be set.
 
 mod json;
 mod layout;
 mod requirements;
+mod settings;
 mod topics;
 
 use std::process::ExitCode;
@@ -32,13 +33,17 @@ Examples:
   issuer-host explain
   issuer-host explain cof
   issuer-host explain tsh --format json
-  issuer-host explain requirement O6";
+  issuer-host explain requirement O6
+  issuer-host explain settings --format toml";
 
 /// What else can be explained.
 #[derive(Debug, Subcommand)]
 enum Other {
     /// Explain what Thales requires, by number
     Requirement(requirements::Arguments),
+    /// Explain every setting of the configuration
+    #[command(after_help = settings::EXAMPLES)]
+    Settings,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -50,15 +55,21 @@ enum Format {
     Markdown,
     /// For programs
     Json,
+    /// As a configuration file: of settings
+    Toml,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
-    if let Some(Other::Requirement(of)) = &arguments.other {
-        if let Some(product) = arguments.product {
-            complain(format_args!("error: explain {product}, or a requirement, not both at once"));
-            return Ok(ExitCode::from(EXIT_USAGE));
-        }
-        return requirements::run(of, arguments.format).map(|()| ExitCode::SUCCESS);
+    if let (Some(_), Some(product)) = (&arguments.other, arguments.product) {
+        return Ok(refused(&format!("explain {product}, or something else, not both at once")));
+    }
+    if matches!(arguments.format, Format::Toml) && !matches!(arguments.other, Some(Other::Settings)) {
+        return Ok(refused("--format toml is for settings: issuer-host explain settings --format toml"));
+    }
+    match &arguments.other {
+        Some(Other::Requirement(of)) => return requirements::run(of, arguments.format).map(|()| ExitCode::SUCCESS),
+        Some(Other::Settings) => return settings::run(arguments.format).map(|()| ExitCode::SUCCESS),
+        None => {}
     }
     let products = arguments.product.map_or_else(|| Product::ALL.to_vec(), |product| vec![product]);
     let catalogue = Catalogue::built_in();
@@ -66,11 +77,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         (Format::Json, _) => serde_json::to_string_pretty(&json::products(catalogue, &products))?,
         (Format::Markdown, None) => everything(catalogue),
         (Format::Markdown, Some(product)) => one(catalogue, product, Layout::Markdown),
-        (Format::Text, Some(product)) => one(catalogue, product, Layout::Text),
-        (Format::Text, None) => overview(catalogue),
+        (Format::Text | Format::Toml, Some(product)) => one(catalogue, product, Layout::Text),
+        (Format::Text | Format::Toml, None) => overview(catalogue),
     };
     say(text.trim_end())?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn refused(why: &str) -> ExitCode {
+    complain(format_args!("error: {why}"));
+    ExitCode::from(EXIT_USAGE)
 }
 
 /// Reads a product as clap wants it: an error ends with exit code 2.

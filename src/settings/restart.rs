@@ -5,6 +5,35 @@ use std::net::SocketAddr;
 
 use super::{InboxSettings, Settings, StoreSettings};
 
+/// Whether this differs between the settings in force and the next ones.
+type Differs = fn(&Settings, &Settings) -> bool;
+
+/// What a process is started with and keeps, besides its listeners.
+const STARTED_WITH: &[(&str, Differs)] = &[
+    ("admin.listen", |now, next| now.admin.listen != next.admin.listen),
+    ("inbox.url", |now, next| now.store() != next.store()),
+    ("inbox.connections", |now, next| now.differs(next, |inbox| inbox.connections)),
+    ("inbox.deduplication_window", |now, next| now.differs(next, |inbox| inbox.deduplication_window)),
+    ("server.workers", |now, next| now.server.workers != next.server.workers),
+    ("log.level", |now, next| now.log.level != next.log.level),
+    ("log.format", |now, next| now.log.format != next.log.format),
+];
+
+/// What addresses come from, with `*` for a name that an operator chose.
+const OPENED: &[&str] = &["server.listen", "environments.*.listen"];
+
+/// Whether a change of a setting needs a restart: `pattern` is its key with `*` for names that an operator chose. Where the key
+/// of a table is listed, all that stands in it counts.
+pub(super) fn is_started_with(pattern: &str) -> bool {
+    let of = |key: &str| pattern == key || pattern.strip_prefix(key).is_some_and(|below| below.starts_with('.'));
+    listed().any(of)
+}
+
+/// The keys, or tables, whose change needs a restart, as patterns.
+pub(super) fn listed() -> impl Iterator<Item = &'static str> {
+    STARTED_WITH.iter().map(|(key, _)| *key).chain(OPENED.iter().copied())
+}
+
 impl Settings {
     /// The keys whose change from these settings to `next` needs a restart, in a stable order; everything else can be applied to
     /// a running server. Addresses are opened once, so what counts of listeners is which addresses are open, not who
@@ -12,19 +41,8 @@ impl Settings {
     #[must_use]
     pub fn needs_restart(&self, next: &Self) -> Vec<String> {
         let mut keys = self.listeners_that_differ(next);
-        for (key, differs) in [
-            ("admin.listen", self.admin.listen != next.admin.listen),
-            ("inbox.url", self.store() != next.store()),
-            ("inbox.connections", self.differs(next, |inbox| inbox.connections)),
-            ("inbox.deduplication_window", self.differs(next, |inbox| inbox.deduplication_window)),
-            ("server.workers", self.server.workers != next.server.workers),
-            ("log.level", self.log.level != next.log.level),
-            ("log.format", self.log.format != next.log.format),
-        ] {
-            if differs {
-                keys.push(key.to_owned());
-            }
-        }
+        let started_with = STARTED_WITH.iter().filter(|(_, differs)| differs(self, next));
+        keys.extend(started_with.map(|(key, _)| (*key).to_owned()));
         keys
     }
 

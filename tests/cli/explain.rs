@@ -69,6 +69,23 @@ fn a_program_gets_requirements_as_json() {
 }
 
 #[test]
+fn the_default_configuration_is_printed_as_it_is_compiled_in() {
+    let compiled = include_str!("../../config/default.toml");
+    assert_eq!(told(&["settings", "--format", "toml"]).trim_end(), compiled.trim_end());
+    let settings: serde_json::Value = serde_json::from_str(&told(&["settings", "--format", "json"])).unwrap();
+    let listen = settings.as_array().unwrap().iter().find(|one| one["key"] == "admin.listen").unwrap();
+    assert_eq!(listen["variable"], "ISSUER_HOST__ADMIN__LISTEN");
+    assert_eq!(listen["change"], "restart");
+    let text = told(&["settings"]);
+    assert!(text.contains("[server.proxy_protocol]\n"), "{text}");
+    for arguments in [&["--format", "toml"][..], &["cof", "--format", "toml"], &["requirement", "--format", "toml"]] {
+        let output = explain(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("explain settings --format toml"), "{output:?}");
+    }
+}
+
+#[test]
 fn an_unknown_requirement_is_refused_and_one_in_the_place_of_a_product_is_understood() {
     for (arguments, word) in [
         (["requirement", "O15"], "write O1 to O14 or I1 to I10"),

@@ -4,7 +4,7 @@ use crate::cli::wrapping::wrapped;
 
 /// One thing to know of a product: a few words, and a table.
 pub(super) struct Topic {
-    pub(super) title: &'static str,
+    pub(super) title: String,
     pub(super) words: String,
     /// The names of the columns; those of the last one stand below their row in a terminal, where `wide_last` says so.
     pub(super) columns: Vec<&'static str>,
@@ -36,7 +36,7 @@ impl Layout {
 }
 
 fn text(topic: &Topic) -> String {
-    let mut lines = vec![topic.title.to_owned()];
+    let mut lines = vec![topic.title.clone()];
     if !topic.words.is_empty() {
         lines.push(wrapped(&format!("  {}", topic.words), 2));
     }

@@ -29,8 +29,8 @@ pub(super) fn run(arguments: &Arguments, format: Format) -> Result<(), Error> {
         (Format::Json, _) => serde_json::to_string_pretty(&chosen.into_iter().map(json).collect::<Vec<_>>())?,
         (Format::Markdown, None) => page(),
         (Format::Markdown, Some(number)) => section(number),
-        (Format::Text, None) => overview(),
-        (Format::Text, Some(number)) => told(number),
+        (Format::Text | Format::Toml, None) => overview(),
+        (Format::Text | Format::Toml, Some(number)) => told(number),
     };
     Ok(say(text.trim_end())?)
 }

@@ -31,7 +31,7 @@ fn calls(operations: &[&Operation]) -> Topic {
         ]
     };
     Topic {
-        title: "Operations",
+        title: "Operations".into(),
         words:
             "Paths match without regard to case. The base path is what Thales was given; change it where yours differs."
                 .into(),
@@ -49,7 +49,7 @@ fn acknowledgement(operation: &Operation) -> String {
 
 fn second_key(product: Product, operations: &[&Operation]) -> Topic {
     Topic {
-        title: "Second key",
+        title: "Second key".into(),
         words: second_key_in_words(product, operations),
         columns: Vec::new(),
         rows: Vec::new(),
@@ -109,7 +109,7 @@ fn keys(operations: &[&Operation]) -> Topic {
         vec![operation.name.clone(), owner.to_owned(), order, key]
     };
     Topic {
-        title: "Keys",
+        title: "Keys".into(),
         words: "A repeat has the key and the body of an earlier call. A key that only we vouch for may be shared by different \
                 events, and is no reason to drop one. Calls with the same order key are delivered one after the other."
             .into(),
@@ -133,7 +133,7 @@ fn secrets(operations: &[&Operation]) -> Topic {
         })
     });
     Topic {
-        title: "Secrets and personal data",
+        title: "Secrets and personal data".into(),
         words: "None of these stands in a log, a metric or an error.".into(),
         columns: vec!["operation", "in the", "field", "how"],
         rows: rows.collect(),
@@ -151,7 +151,7 @@ fn unresolved(catalogue: &Catalogue, product: Product) -> Topic {
         ]
     };
     Topic {
-        title: "Named without a path",
+        title: "Named without a path".into(),
         words:
             "Thales names these, and no page shows where they are called. Add what you were told under `operations`."
                 .into(),
@@ -192,7 +192,7 @@ fn problems(product: Product) -> Topic {
         _ => "What Thales sends again is not published; again is what the status means.",
     };
     Topic {
-        title: "Problems",
+        title: "Problems".into(),
         words: format!("{body} {again}"),
         columns: vec!["cause", "status", "again", "Retry-After"],
         rows: Cause::ALL.into_iter().map(row).collect(),

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::super::layers::Layers;
-use super::super::{DEFAULTS, EventSettings, RevocationMode, Settings, Sources, key, read_layers};
+use super::super::{
+    DEFAULTS, EventSettings, RevocationMode, Settings, ShownValue, Sources, documented, key, read_layers, restart,
+};
 use super::{MINIMAL, Place};
 
 /// The defaults with the settings of an environment switched on: a `#` with a name or a table right behind it goes.
@@ -120,6 +122,43 @@ fn the_documented_defaults_of_an_environment_are_the_real_ones() {
         documented.host.is_some() && documented.backend.ca.is_some() && documented.backend.client_credential.is_some()
     );
     assert!(documented.endorsed_chain.is_some());
+}
+
+#[test]
+fn what_is_shown_as_the_default_of_an_environment_changes_nothing_when_it_is_written() {
+    let place = Place::new();
+    let (_, tables) = documented();
+    let mut written = MINIMAL.to_owned();
+    let mut count = 0;
+    for table in &tables {
+        let below = table.name.strip_prefix("environments.preprod").filter(|below| !below.contains("tokens"));
+        let Some(below) = below else { continue };
+        let below = below.strip_prefix('.').map(|below| format!("{below}.")).unwrap_or_default();
+        // A mode of revocation is the default where there are lists.
+        let defaults = table.settings.iter().filter(|setting| setting.shown == ShownValue::Default);
+        for setting in defaults.filter(|setting| setting.name != "revocation") {
+            written = format!("{written}{below}{} = {}\n", setting.name, setting.value);
+            count += 1;
+        }
+    }
+    assert!(count > 15, "{count}");
+    let (written, real) = (place.load(&written).unwrap(), place.load(MINIMAL).unwrap());
+    assert_eq!(written.environments, real.environments);
+    let other = place.load(&format!("{MINIMAL}resumption = \"off\"\n")).unwrap();
+    assert_ne!(other.environments, real.environments, "control");
+}
+
+#[test]
+fn what_needs_a_restart_is_documented() {
+    let (_, tables) = documented();
+    let documented: BTreeSet<String> =
+        tables.iter().flat_map(|table| &table.settings).map(|setting| key::pattern(&setting.key)).collect();
+    let listed: Vec<&str> = restart::listed().collect();
+    assert!(listed.contains(&"server.listen") && listed.contains(&"server.workers"), "control");
+    for key in listed {
+        let table = format!("{key}.");
+        assert!(documented.iter().any(|documented| documented == key || documented.starts_with(&table)), "{key}");
+    }
 }
 
 #[test]
