@@ -2,6 +2,7 @@
 
 mod from_settings;
 mod inbox;
+mod life;
 mod member;
 mod options;
 mod reload;
@@ -13,6 +14,7 @@ mod upkeep;
 pub use from_settings::{SettingProblem, SettingProblems};
 pub(crate) use from_settings::{material_problem, material_sources, problems_of, product_paths};
 pub use inbox::{InboxError, InboxSetup, StoreOptions};
+pub use life::{Observer, Phase};
 pub use options::{AppOptions, EnvironmentOptions, ServerOptions};
 pub use reload::{
     ConfigurationReload, ConfigurationSource, Configured, EnvironmentReload, Membership, Refused, Reload, Reloader,
@@ -24,13 +26,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::admin::{Admin, Readiness};
-use crate::server::{self, Door, Drained, Shutdown};
+use crate::server::{self, Door, Drained, LAST_REQUEST, Listener, PassedSockets, Pulse, Shutdown};
 
+use life::Life;
 use reload::Reloading;
 
 /// What deliveries that are under way at the end are given to finish.
@@ -41,12 +43,14 @@ const LAST_RELOAD: Duration = Duration::from_secs(2);
 /// A server whose ports are bound and whose environments all have their first epoch; it takes connections once it runs.
 #[derive(Debug)]
 pub struct App {
-    doors: Vec<(TcpListener, Arc<Door>)>,
+    doors: Vec<(Listener, Arc<Door>)>,
     admin: Option<Admin>,
     readiness: Readiness,
     shutdown: Shutdown,
     reloading: Reloading,
     reloader: Reloader,
+    life: Life,
+    observer: Observer,
 }
 
 impl App {
@@ -55,7 +59,16 @@ impl App {
     /// # Errors
     /// [`StartError`]: all problems of all environments, or the address that cannot be bound.
     pub async fn bind(options: AppOptions) -> Result<Self, StartError> {
-        start::bind(options).await
+        Self::bind_with(options, PassedSockets::default()).await
+    }
+
+    /// The same with sockets that somebody else has opened: each address that one of them is bound to is not bound again. Connections
+    /// that nobody has accepted when the server ends are left to whoever listens on them next.
+    ///
+    /// # Errors
+    /// The same; and a socket that is bound to an address that nothing is configured for.
+    pub async fn bind_with(options: AppOptions, passed: PassedSockets) -> Result<Self, StartError> {
+        start::bind(options, passed).await
     }
 
     /// The addresses that callers are taken on, with the port that the system chose where 0 was asked for.
@@ -83,32 +96,49 @@ impl App {
         self.reloader.clone()
     }
 
-    /// Takes connections until `stop` completes, then drains: finishes what is in flight, takes nothing new. Probes are
-    /// answered to the end.
-    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Drained {
+    /// Shows how the server is doing to whoever looks after the process.
+    #[must_use]
+    pub fn observer(&self) -> Observer {
+        self.observer.clone()
+    }
+
+    /// Takes connections until `stop` completes, then says by `/readyz` that no more should come, serves those that come all the same for
+    /// the drain delay, and drains: finishes what is in flight, takes nothing new. Probes are answered to the end.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
+        self.run_with_haste(stop, std::future::pending()).await
+    }
+
+    /// The same, but the drain delay ends when `haste` completes.
+    pub async fn run_with_haste(mut self, stop: impl Future<Output = ()>, haste: impl Future<Output = ()>) -> Drained {
         let inbox = self.reloading.begin_deliveries();
         let probes_end = CancellationToken::new();
         let probes = self.admin.map(|admin| {
             info!(event = "admin_listening", address = %admin.local_addr(), "health and metrics");
             tokio::spawn(admin.run(probes_end.clone()))
         });
-        let mut loops = Vec::new();
+        let (mut loops, mut pulse) = (Vec::new(), Pulse::default());
         for (listener, door) in self.doors {
             if let Ok(address) = listener.local_addr() {
                 info!(event = "listening", %address, "taking connections");
             }
-            loops.push(tokio::spawn(server::accept(listener, door)));
+            loops.push(tokio::spawn(server::accept(listener, door, pulse.beat())));
         }
         let reloads_end = CancellationToken::new();
         let rules = Arc::clone(&self.reloading.serving().rules);
         let reloads = tokio::spawn(self.reloading.run(reloads_end.clone()));
         self.readiness.ready();
+        self.life.ready(pulse);
         info!(event = "ready", "ready");
 
         stop.await;
-        let drain_timeout = rules.load().drain_timeout;
-        info!(event = "draining", timeout_s = drain_timeout.as_secs(), "finishing what is in flight");
+        let (drain_delay, drain_timeout) = (rules.load().drain_delay, rules.load().drain_timeout);
         self.readiness.draining();
+        self.life.enter(Phase::Stopping);
+        if !drain_delay.is_zero() {
+            serve_on(&self.shutdown, drain_delay, haste).await;
+        }
+        info!(event = "draining", timeout_s = drain_timeout.as_secs(), "finishing what is in flight");
+        self.life.enter(Phase::Draining);
         self.shutdown.begin();
         for accepting in loops {
             // An accept loop ends by itself at the beginning of the drain; it has nothing to report.
@@ -140,5 +170,25 @@ impl App {
             let _ = probes.await;
         }
         drained
+    }
+}
+
+/// Serves those who have not noticed yet that this server is not ready. Towards the end callers that keep their connections are told to
+/// leave as well.
+async fn serve_on(shutdown: &Shutdown, delay: Duration, haste: impl Future<Output = ()>) {
+    let delay_s = delay.as_secs_f64();
+    info!(
+        event = "stopping",
+        delay_s, "not ready any more; callers are served for another {delay_s} s, or until the next signal"
+    );
+    let farewell = LAST_REQUEST.min(delay / 2);
+    let whole = async {
+        tokio::time::sleep(delay - farewell).await;
+        shutdown.announce();
+        tokio::time::sleep(farewell).await;
+    };
+    tokio::select! {
+        () = whole => {}
+        () = haste => info!(event = "delay_ended", "asked to stop again: the drain begins now"),
     }
 }

@@ -88,13 +88,23 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Binds `address`.
+    /// Binds `address`, or takes over a socket that is bound to it.
     ///
     /// # Errors
     /// [`AdminError`] when it is taken, or not ours.
-    pub async fn bind(address: SocketAddr, sources: AdminSources) -> Result<Self, AdminError> {
+    pub async fn bind(
+        address: SocketAddr,
+        passed: Option<std::net::TcpListener>,
+        sources: AdminSources,
+    ) -> Result<Self, AdminError> {
         let bind = async {
-            let listener = TcpListener::bind(address).await?;
+            let listener = match passed {
+                Some(socket) => {
+                    socket.set_nonblocking(true)?;
+                    TcpListener::from_std(socket)?
+                }
+                None => TcpListener::bind(address).await?,
+            };
             let address = listener.local_addr()?;
             Ok((listener, address))
         };

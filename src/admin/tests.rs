@@ -24,7 +24,7 @@ async fn bound(readiness: &Readiness) -> (SocketAddr, CancellationToken, tokio::
         inbox: None,
         access: AdminAccess::new(AdminRules::default()),
     };
-    let admin = Admin::bind(([127, 0, 0, 1], 0).into(), sources).await.unwrap();
+    let admin = Admin::bind(([127, 0, 0, 1], 0).into(), None, sources).await.unwrap();
     let (address, end) = (admin.local_addr(), CancellationToken::new());
     (address, end.clone(), tokio::spawn(admin.run(end)))
 }

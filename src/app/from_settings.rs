@@ -287,6 +287,7 @@ impl From<&Settings> for ServerOptions {
                 ..Http2Limits::default()
             },
             proxy_protocol_from: settings.proxy_protocol.from.clone(),
+            drain_delay: settings.drain_delay,
             drain_timeout: settings.drain_timeout,
             reload: TriggerOptions { watch: reload.watch, poll: reload.poll },
             access_events: log.access,

@@ -60,6 +60,8 @@ pub struct ServerOptions {
     pub http2: Http2Limits,
     /// Networks of the load balancers that send a PROXY header; empty = no PROXY protocol.
     pub proxy_protocol_from: Vec<IpNet>,
+    /// How long callers are served after the end was asked for, so that load balancers notice first.
+    pub drain_delay: Duration,
     /// What requests in flight get at the end.
     pub drain_timeout: Duration,
     /// What asks for a reload, beside those who say so.
@@ -82,6 +84,7 @@ impl Default for ServerOptions {
             max_headers: 100,
             http2: Http2Limits::default(),
             proxy_protocol_from: Vec::new(),
+            drain_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),
             reload: TriggerOptions::default(),
             access_events: true,
@@ -220,6 +223,7 @@ impl ServerOptions {
             deadlines: self.deadlines,
             framing: FramingLimits { head_bytes, head_fields: self.max_headers, ..FramingLimits::default() },
             http2: Http2Limits { max_header_list_size: self.max_header_size, ..self.http2 },
+            drain_delay: self.drain_delay,
             drain_timeout: self.drain_timeout,
         }
     }

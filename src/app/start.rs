@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 
 use super::App;
 use super::inbox::{AppInbox, InboxError};
+use super::life::Life;
 use super::member::Member;
 use super::options::{AppOptions, EnvironmentOptions, ServerOptions};
 use super::reload::Reloading;
@@ -17,7 +18,7 @@ use super::status::StatusBoard;
 use crate::admin::{Admin, AdminAccess, AdminError, AdminOptions, AdminRules, AdminSources, Readiness};
 use crate::metrics::Metrics;
 use crate::server::limits::{HandshakeSlots, Permits};
-use crate::server::{self, BindError, Door, Shutdown};
+use crate::server::{self, BindError, Door, Listener, PassedSocketError, PassedSockets, Shutdown};
 use crate::tls::trigger::Trigger;
 use crate::tls::{Hosts, MaterialError};
 
@@ -33,6 +34,9 @@ pub enum StartError {
     /// A public address that cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// A socket that was passed, and that cannot be used.
+    #[error(transparent)]
+    Passed(#[from] PassedSocketError),
     /// The inbox cannot be written to.
     #[error("the inbox cannot be opened: {0}")]
     Inbox(#[from] InboxError),
@@ -120,7 +124,7 @@ pub(super) fn lines(problems: &[EnvironmentProblem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
+pub(super) async fn bind(options: AppOptions, passed: PassedSockets) -> Result<App, StartError> {
     let AppOptions { server, admin, inbox, environments } = options;
     if environments.is_empty() {
         return Err(StartError::NoEnvironment);
@@ -131,7 +135,7 @@ pub(super) async fn bind(options: AppOptions) -> Result<App, StartError> {
         None => None,
     };
     let opened = inbox.as_ref().map(|kept| kept.inbox.clone());
-    let bound = bind_around(server, admin, inbox, environments, metrics).await;
+    let bound = bind_around(server, admin, inbox, environments, metrics, passed).await;
     if let (Err(_), Some(opened)) = (&bound, opened) {
         // Whoever tries again finds it free.
         opened.stop(Duration::ZERO).await;
@@ -145,6 +149,7 @@ async fn bind_around(
     inbox: Option<AppInbox>,
     environments: Vec<EnvironmentOptions>,
     metrics: Metrics,
+    mut passed: PassedSockets,
 ) -> Result<App, StartError> {
     let mut problems = Vec::new();
     let mut members = Vec::new();
@@ -171,6 +176,8 @@ async fn bind_around(
     if !problems.is_empty() {
         return Err(StartError::Environments(problems));
     }
+    let configured: Vec<_> = addresses.iter().copied().chain(admin).collect();
+    passed.check(&configured)?;
 
     let (readiness, shutdown) = (Readiness::default(), Shutdown::default());
     let (refusals, retirements) = (Arc::default(), Arc::default());
@@ -187,7 +194,11 @@ async fn bind_around(
             shutdown: shutdown.clone(),
         });
         serving.doors.push((address, Arc::clone(&door)));
-        doors.push((server::bind(address)?, door));
+        let listener = match passed.take(address) {
+            Some(socket) => Listener::passed(socket).map_err(PassedSocketError::from)?,
+            None => server::bind(address)?,
+        };
+        doors.push((listener, door));
     }
     serving.route();
     for member in &serving.members {
@@ -198,6 +209,7 @@ async fn bind_around(
     let board = StatusBoard::new(&serving, readiness.clone());
     let metrics = serving.metrics.clone();
     let (reloading, reloader) = Reloading::new(serving, board.clone());
+    let (life, observer) = Life::new(board.clone());
     let admin = match admin {
         None => None,
         Some(address) => {
@@ -205,10 +217,10 @@ async fn bind_around(
             let reload = reload_source(&reloader);
             let readiness = readiness.clone();
             let sources = AdminSources { readiness, metrics, status, reload, inbox: store, access };
-            Some(Admin::bind(address, sources).await?)
+            Some(Admin::bind(address, passed.take(address), sources).await?)
         }
     };
-    Ok(App { doors, admin, readiness, shutdown, reloading, reloader })
+    Ok(App { doors, admin, readiness, shutdown, reloading, reloader, life, observer })
 }
 
 /// What `POST /reload` calls: whether all is good, and the report.

@@ -1,5 +1,8 @@
 //! `issuer-host serve`
 
+mod passed_sockets;
+mod service_manager;
+
 use std::fmt::Display;
 use std::future::poll_fn;
 use std::num::NonZero;
@@ -9,13 +12,16 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::configuration::{self, ConfigurationFile};
-use super::{Error, StopSignal};
-use crate::app::{App, AppOptions, ConfigurationSource, Reloader, StartError};
+use super::{EXIT_CONFIGURATION, Error, StopSignal};
+use crate::app::{App, AppOptions, ConfigurationSource, Observer, Reloader, StartError};
+use crate::server::PassedSockets;
 use crate::settings::{LogLevel, Settings, Sources};
 use crate::tls::trigger::Trigger;
+use service_manager::ServiceManager;
 
 /// What work that nobody waits for any more is given to end by itself.
 const LAST_WORK: Duration = Duration::from_millis(500);
@@ -35,6 +41,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    // First, while there is one thread.
+    let passed = passed_sockets::take();
     // Once, for good: every reload reads from where the start has read.
     let sources = arguments.configuration.sources();
     let (settings, options) = match configuration::load(&sources) {
@@ -45,35 +53,65 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     for warning in &settings.warnings {
         warn!(event = "configuration_warning", "{warning}");
     }
+    let passed = match passed {
+        Ok(passed) => passed,
+        Err(error) => return Ok(not_started(&error, EXIT_CONFIGURATION)),
+    };
     let runtime = runtime(settings.server.workers)?;
-    let outcome = runtime.block_on(serve(sources, settings, options));
+    let outcome = runtime.block_on(serve(sources, settings, options, passed));
     end(runtime);
     outcome
 }
 
-async fn serve(sources: Sources, settings: Settings, options: AppOptions) -> Result<ExitCode, Error> {
+async fn serve(
+    sources: Sources,
+    settings: Settings,
+    options: AppOptions,
+    passed: PassedSockets,
+) -> Result<ExitCode, Error> {
     // Before anything listens: a signal at any moment from here on drains or reloads, and does not kill.
     let stop = StopSignal::install()?;
     let hangup = signal(SignalKind::hangup())?;
-    match App::bind(options).await {
+    match App::bind_with(options, passed).await {
         Ok(app) => {
             if let Some(warning) = settings.inbox_warning() {
                 warn!(event = "configuration_warning", "{warning}");
             }
             let app = app.with_configuration(source(sources, settings));
-            let reloads = tokio::spawn(reload_on(hangup, app.reloader()));
-            app.run(stop.received()).await;
+            let manager = ServiceManager::from_environment();
+            let told = manager.map(|manager| tokio::spawn(manager.accompany(app.observer())));
+            let reloads = tokio::spawn(reload_on(hangup, app.reloader(), manager, app.observer()));
+            let (begin, hurry) = (CancellationToken::new(), CancellationToken::new());
+            let signals = tokio::spawn(cancel_in_turn(stop, [begin.clone(), hurry.clone()]));
+            app.run_with_haste(begin.cancelled_owned(), hurry.cancelled_owned()).await;
+            signals.abort();
             reloads.abort();
+            if let Some(told) = told {
+                // A service manager that does not read must not keep us.
+                let _ = tokio::time::timeout(LAST_WORK, told).await;
+            }
             Ok(ExitCode::SUCCESS)
         }
         Err(StartError::Environments(problems)) => {
             Ok(configuration::tell(&configuration::refused(&settings, &problems)))
         }
         Err(StartError::Inbox(error)) => Ok(configuration::tell(&configuration::inbox_refused(&settings, &error))),
-        Err(error) => {
-            error!(event = "start_failed", "{error}");
-            Ok(ExitCode::FAILURE)
-        }
+        // Another start would find the same.
+        Err(error @ StartError::Passed(_)) => Ok(not_started(&error, EXIT_CONFIGURATION)),
+        Err(error) => Ok(not_started(&error, 1)),
+    }
+}
+
+fn not_started(error: &dyn Display, code: u8) -> ExitCode {
+    error!(event = "start_failed", "{error}");
+    ExitCode::from(code)
+}
+
+/// A token for each signal.
+async fn cancel_in_turn(mut signal: StopSignal, tokens: [CancellationToken; 2]) {
+    for token in tokens {
+        signal.received().await;
+        token.cancel();
     }
 }
 
@@ -83,10 +121,19 @@ fn source(sources: Sources, started: Settings) -> ConfigurationSource {
 }
 
 /// SIGHUP, until the server has ended.
-async fn reload_on(mut hangup: Signal, reloader: Reloader) {
+async fn reload_on(mut hangup: Signal, reloader: Reloader, manager: Option<ServiceManager>, server: Observer) {
     let reload = || {
-        let reloader = reloader.clone();
-        async move { reloader.reload_for(Trigger::Signal).await.map(drop) }
+        let (reloader, server) = (reloader.clone(), server.clone());
+        async move {
+            if let Some(manager) = manager {
+                manager.reloading().await;
+            }
+            let reloaded = reloader.reload_for(Trigger::Signal).await.map(drop);
+            if let Some(manager) = manager {
+                manager.reloaded(&server).await;
+            }
+            reloaded
+        }
     };
     follow(|context| hangup.poll_recv(context), reload, || reloader.has_ended()).await;
 }

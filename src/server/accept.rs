@@ -4,31 +4,42 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use futures_util::FutureExt as _;
 use tracing::warn;
 
-use super::Door;
 use super::connection;
+use super::{Beat, Door, Listener};
 
 /// First pause after an error that another accept would meet again (no file descriptor left, say), and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
 
-/// Accepts until the drain begins. The listening socket closes when this returns.
-pub async fn accept(listener: TcpListener, door: Arc<Door>) {
+/// Accepts until the drain begins, and says on each `beat` that it does. The listening socket is closed when this returns.
+pub async fn accept(listener: Listener, door: Arc<Door>, mut beat: Beat) {
+    accept_until_drain(&listener, &door, &mut beat).await;
+    for (socket, peer) in listener.close() {
+        // Whoever came after all permits were gone finds the connection closed.
+        let Some(permit) = door.permits.reserve().now_or_never() else { return };
+        door.shutdown.spawn(connection::run(socket, peer, permit.take(), Arc::clone(&door)));
+    }
+}
+
+async fn accept_until_drain(listener: &Listener, door: &Arc<Door>, beat: &mut Beat) {
     let mut pause = BACKOFF.0;
     loop {
         let permit = tokio::select! {
             permit = door.permits.reserve() => permit,
+            () = beat.answer() => continue,
             () = door.shutdown.begun() => return,
         };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
+            () = beat.answer() => continue,
             () = door.shutdown.begun() => return,
         };
         match accepted {
             Ok((socket, peer)) => {
                 pause = BACKOFF.0;
-                door.shutdown.spawn(connection::run(socket, peer, permit.take(), Arc::clone(&door)));
+                door.shutdown.spawn(connection::run(socket, peer, permit.take(), Arc::clone(door)));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {

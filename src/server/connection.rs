@@ -140,8 +140,8 @@ async fn bounded<F: Future>(
     tokio::select! {
         outcome = timeout_at(deadline, step) => outcome.map_err(|_| GivenUp::Timeout),
         () = slot.displaced() => Err(GivenUp::Displaced),
-        // Nothing of this connection is in flight yet.
-        () = door.shutdown.begun() => Err(GivenUp::Draining),
+        // A handshake that was under way when the drain began is finished, for its caller has a request to send.
+        () = door.shutdown.cutting() => Err(GivenUp::Draining),
     }
 }
 

@@ -1,9 +1,11 @@
 //! The absolute deadlines of a connection: one timer, re-checked lazily, whatever the number of requests.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// What a peer that does not take its answer gets on top of the request's own deadline.
@@ -44,6 +46,9 @@ impl Default for Deadlines {
 pub(super) struct Activity {
     opened: Instant,
     state: Mutex<State>,
+    /// Whether the next answer is to be the last one.
+    last: AtomicBool,
+    first_request: Notify,
 }
 
 #[derive(Debug)]
@@ -77,7 +82,7 @@ pub(super) enum Due {
 impl Activity {
     pub(super) fn new(opened: Instant) -> Arc<Self> {
         let state = State { in_flight: VecDeque::new(), begun: 0, idle_since: opened };
-        Arc::new(Self { opened, state: Mutex::new(state) })
+        Arc::new(Self { opened, state: Mutex::new(state), last: AtomicBool::new(false), first_request: Notify::new() })
     }
 
     /// A request's head has arrived; it is in flight until the token is dropped.
@@ -86,7 +91,25 @@ impl Activity {
         state.begun += 1;
         let number = state.begun;
         state.in_flight.push_back((number, Instant::now()));
+        if number == 1 {
+            self.first_request.notify_one();
+        }
         InFlight { activity: Arc::clone(self), number }
+    }
+
+    /// Completes when a request has begun, ever. To be waited for once, by one task.
+    pub(super) async fn first_request(&self) {
+        self.first_request.notified().await;
+    }
+
+    /// From now on each answer is to be the last one.
+    pub(super) fn make_next_last(&self) {
+        self.last.store(true, Ordering::Release);
+    }
+
+    /// Whether an answer that begins now is to be the last one.
+    pub(super) fn is_last(&self) -> bool {
+        self.last.load(Ordering::Acquire)
     }
 
     /// Since when nothing is in flight; `None` while something is.

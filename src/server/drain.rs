@@ -1,13 +1,18 @@
-//! The end of a server: finish what is in flight, take nothing new.
+//! The end of a server: say so, finish what is in flight, take nothing new.
 
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// The two steps of the end, and everyone who has to hear of them. Cheap to clone.
+/// How long a connection on which nothing is in flight is kept for one more request once the end was announced. Without it, a caller
+/// that sends one just then finds the connection closed, and cannot know whether it was dealt with (RFC 9112 section 9.3.1).
+pub const LAST_REQUEST: Duration = Duration::from_secs(5);
+
+/// The three steps of the end, and everyone who has to hear of them. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
+    announced: CancellationToken,
     drain: CancellationToken,
     cut: CancellationToken,
     connections: TaskTracker,
@@ -26,8 +31,19 @@ pub enum Drained {
 }
 
 impl Shutdown {
-    /// The first step: listeners close, connections say goodbye.
+    /// The first step: connections are still taken, and each says with its next answer that it is the last one.
+    pub fn announce(&self) {
+        self.announced.cancel();
+    }
+
+    /// Completes when the end was announced.
+    pub async fn announced(&self) {
+        self.announced.cancelled().await;
+    }
+
+    /// The second step: listeners close.
     pub fn begin(&self) {
+        self.announce();
         self.drain.cancel();
     }
 

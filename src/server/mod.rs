@@ -14,7 +14,9 @@ mod http2_wire;
 pub mod limits;
 mod linger;
 pub mod listener;
+mod passed;
 pub mod proxy_protocol;
+mod pulse;
 mod service;
 mod watch;
 
@@ -25,8 +27,10 @@ use arc_swap::ArcSwap;
 
 pub use accept::accept;
 pub use deadline::Deadlines;
-pub use drain::{Drained, Shutdown};
-pub use listener::{BindError, bind};
+pub use drain::{Drained, LAST_REQUEST, Shutdown};
+pub use listener::{BindError, Listener, bind};
+pub use passed::{PassedSocketError, PassedSockets};
+pub use pulse::{Beat, Pulse};
 
 use crate::handler::Dispatch;
 use crate::http::Stack;
@@ -84,6 +88,8 @@ pub struct DoorRules {
     pub framing: http1_framing::FramingLimits,
     /// Limits of HTTP/2 connections.
     pub http2: Http2Limits,
+    /// How long connections are taken after the server's end was asked for.
+    pub drain_delay: Duration,
     /// What requests in flight get at the server's end.
     pub drain_timeout: Duration,
 }

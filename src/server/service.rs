@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
@@ -81,7 +81,7 @@ impl<S: Answer, F: Fn(&Stack<Dispatch>) -> S + Unpin> Answers for CurrentStack<S
 pub(super) struct Counted<A> {
     answers: A,
     activity: Arc<Activity>,
-    /// The HTTP/1.1 guard, which has to know when an exchange ends.
+    /// The guard of HTTP/1.1, which has to know when an exchange ends; none with HTTP/2.
     guard: Option<GuardHandle>,
 }
 
@@ -105,7 +105,8 @@ impl<A: Answers> hyper::service::Service<Request<Incoming>> for Counted<A> {
         // take any number of requests), so the clone that tower's contract asks for may be called at once.
         let answer = self.answers.service().call(request);
         let exchange = self.guard.as_ref().map(GuardHandle::exchange);
-        CountedFuture { answer, in_flight: Some((self.activity.begin(), exchange)) }
+        let last_word = self.guard.is_some().then(|| Arc::clone(&self.activity));
+        CountedFuture { answer, in_flight: Some((self.activity.begin(), exchange)), last_word }
     }
 }
 
@@ -116,6 +117,8 @@ pin_project! {
         #[pin]
         answer: F,
         in_flight: Option<(InFlight, Option<Exchange>)>,
+        // Knows whether the connection has to say that it ends. HTTP/2 has frames for that.
+        last_word: Option<Arc<Activity>>,
     }
 }
 
@@ -129,7 +132,14 @@ where
         let this = self.project();
         let answer = ready!(this.answer.poll(context));
         let in_flight = this.in_flight.take();
-        Poll::Ready(answer.map(|response| response.map(|body| CountedBody { body, in_flight })))
+        let is_last = this.last_word.as_ref().is_some_and(|activity| activity.is_last());
+        Poll::Ready(answer.map(|mut response| {
+            if is_last {
+                // The parser closes after an answer that says so.
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            response.map(|body| CountedBody { body, in_flight })
+        }))
     }
 }
 

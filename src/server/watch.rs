@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
 use super::deadline::{Activity, Due, Wire};
+use super::drain::LAST_REQUEST;
 use super::service::{Answers, Counted};
 use super::{Door, DoorRules};
 use crate::tls::{Standing, VerifiedClient};
@@ -23,6 +24,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// A hyper connection of either protocol.
 pub(super) trait Connection: Future<Output = hyper::Result<()>> {
+    /// Whether an answer can say that it is the last one; else a frame does, which must not come before the first request.
+    const ANSWERS_SAY_GOODBYE: bool;
+
     /// Finishes what is in flight, takes nothing new.
     fn say_goodbye(self: Pin<&mut Self>);
 }
@@ -32,6 +36,8 @@ where
     I: Read + Write + Unpin + 'static,
     S: Answers,
 {
+    const ANSWERS_SAY_GOODBYE: bool = true;
+
     fn say_goodbye(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }
@@ -42,9 +48,21 @@ where
     I: Read + Write + Unpin + 'static,
     S: Answers,
 {
+    const ANSWERS_SAY_GOODBYE: bool = false;
+
     fn say_goodbye(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }
+}
+
+/// Whether the peer knows that the connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goodbye {
+    Unsaid,
+    /// It will be said with the next request, since then.
+    Announced(Instant),
+    /// Since then.
+    Said(Instant),
 }
 
 /// How a connection ended.
@@ -69,15 +87,18 @@ impl Watch<'_> {
     /// Drives `connection` to its end. `wire` tells what its bytes tell.
     pub(super) async fn over<C: Connection>(&self, mut connection: Pin<&mut C>, wire: impl Fn() -> Wire) -> Ended {
         let mut retired = pin!(self.standing.retired());
-        let mut draining = pin!(self.door.shutdown.begun());
+        let mut announced = pin!(self.door.shutdown.announced());
+        let mut first_request = pin!(self.activity.first_request());
         let mut cutting = pin!(self.door.shutdown.cutting());
         let mut timer = pin!(sleep_until(self.first_look()));
-        let mut goodbye: Option<Instant> = None;
+        let mut goodbye = Goodbye::Unsaid;
         let mut is_retired = false;
-        let mut is_draining = false;
+        let mut is_announced = false;
         let retire_grace = self.rules.deadlines.retire_grace;
         loop {
             tokio::select! {
+                // What has arrived is read before a timer that ends an idle connection is looked at.
+                biased;
                 outcome = connection.as_mut() => {
                     if let Err(error) = outcome {
                         debug!(event = "connection_failed", peer = %self.client.peer(), %error, "connection ended with an error");
@@ -88,19 +109,29 @@ impl Watch<'_> {
                     is_retired = true;
                     connection.as_mut().say_goodbye();
                     let now = Instant::now();
-                    goodbye = Some(now);
+                    goodbye = Goodbye::Said(now);
                     timer.as_mut().reset(now + retire_grace);
                 }
-                () = draining.as_mut(), if !is_draining => {
-                    is_draining = true;
+                () = announced.as_mut(), if !is_announced => {
+                    is_announced = true;
+                    self.activity.make_next_last();
+                    if goodbye == Goodbye::Unsaid {
+                        let now = Instant::now();
+                        goodbye = Goodbye::Announced(now);
+                        let look = timer.deadline().min(now + self.last_request());
+                        timer.as_mut().reset(look);
+                    }
+                }
+                // A caller that was told before its first request would give up a connection that it has just made.
+                () = first_request.as_mut(), if !C::ANSWERS_SAY_GOODBYE && matches!(goodbye, Goodbye::Announced(_)) => {
                     connection.as_mut().say_goodbye();
                     let now = Instant::now();
-                    goodbye.get_or_insert(now);
+                    goodbye = Goodbye::Said(now);
                     // What has nothing in flight and does not go by itself, for want of a pong, gets no more than its grace.
                     let look = timer.deadline().min(now + GRACE);
                     timer.as_mut().reset(look);
                 }
-                () = cutting.as_mut(), if is_draining => return Ended::Cut,
+                () = cutting.as_mut() => return Ended::Cut,
                 // The timer was set by a deadline that is no longer the verdict's. A retired verdict has none.
                 () = self.standing.shortened(), if !is_retired => {
                     let look = self.next_look(Instant::now(), timer.deadline());
@@ -110,9 +141,10 @@ impl Watch<'_> {
                     let now = Instant::now();
                     // The verdict's own deadline; a request would ask as well, an idle connection has nobody else to.
                     let _ = self.standing.ask(SystemTime::now());
-                    match (self.activity.due(&self.rules.deadlines, now, wire()), goodbye) {
+                    let wire = wire();
+                    match (self.activity.due(&self.rules.deadlines, now, wire), goodbye) {
                         (Due::Cut, _) => return Ended::Cut,
-                        (_, Some(since)) => {
+                        (_, Goodbye::Said(since)) => {
                             let end = if is_retired {
                                 since + retire_grace
                             } else {
@@ -124,16 +156,35 @@ impl Watch<'_> {
                             // A retired verdict has no deadline left to look for.
                             timer.as_mut().reset(if is_retired { end } else { self.next_look(now, end) });
                         }
-                        (Due::Goodbye, None) => {
+                        (Due::At(next), Goodbye::Unsaid) => timer.as_mut().reset(self.next_look(now, next)),
+                        (Due::At(next), Goodbye::Announced(since)) if self.kept_until(since, now, next, wire) > now => {
+                            let next = self.kept_until(since, now, next, wire);
+                            timer.as_mut().reset(self.next_look(now, next));
+                        }
+                        (Due::Goodbye | Due::At(_), _) => {
                             connection.as_mut().say_goodbye();
-                            goodbye = Some(now);
+                            goodbye = Goodbye::Said(now);
                             timer.as_mut().reset(self.next_look(now, now + GRACE));
                         }
-                        (Due::At(next), None) => timer.as_mut().reset(self.next_look(now, next)),
                     }
                 }
             }
         }
+    }
+
+    /// Until when a connection whose end was announced at `since` is kept for one more request, as seen at `now`; `next` = when one of
+    /// its deadlines is due.
+    fn kept_until(&self, since: Instant, now: Instant, next: Instant, wire: Wire) -> Instant {
+        if wire.head_began.is_some() {
+            // A request that the parser does not know of yet.
+            return next;
+        }
+        next.min(since.max(self.activity.idle_since().unwrap_or(now)) + self.last_request())
+    }
+
+    /// What an idle connection gets for one more request. A short drain has to have room for the answer as well.
+    fn last_request(&self) -> Duration {
+        LAST_REQUEST.min(self.rules.drain_timeout / 2)
     }
 
     fn first_look(&self) -> Instant {

@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn everything_else_is_applied_to_a_running_server() {
         let text = format!(
-            "[server]\nmax_connections = 5\nretire_grace = \"0s\"\nheader_timeout = \"1s\"\nproxy_protocol.from = \"10.0.0.0/8\"\n\
+            "[server]\nmax_connections = 5\ndrain_delay = \"9s\"\nretire_grace = \"0s\"\nheader_timeout = \"1s\"\nproxy_protocol.from = \"10.0.0.0/8\"\n\
              [log]\naccess = false\n[reload]\npoll = \"1m\"\n{}\nhost = \"a.example\"\nresumption = \"off\"\ncrl = \"ca.pem\"\n\
              unknown = \"reject\"\ndeadlines.query = \"5s\"\nbase_paths.d1 = \"/d1\"\noperations.x.path = \"/x\"\n\
              tokens.issuer = \"https://idp.example\"\ntokens.audience = \"a\"\n[backends.other]\nurl = \"http://127.0.0.1:1\"",

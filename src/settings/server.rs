@@ -35,6 +35,8 @@ pub struct ServerSettings {
     pub keep_alive_idle: Duration,
     /// How old a connection may grow before it is closed gracefully; `None` for as old as it likes.
     pub max_connection_age: Option<Duration>,
+    /// How long the server goes on serving, no longer ready, before it drains.
+    pub drain_delay: Duration,
     /// How long requests in flight may take to finish when the server stops.
     pub drain_timeout: Duration,
     /// How long requests in flight may take to finish on a connection whose client no longer passes; zero cuts them off.
@@ -104,6 +106,7 @@ fn read_with(section: &mut Section<'_>, listen: Option<Vec<SocketAddr>>) -> Opti
     let request_timeout = section.required("request_timeout", duration(DEADLINE));
     let keep_alive_idle = section.required("keep_alive_idle", duration(DEADLINE));
     let max_connection_age = section.required("max_connection_age", duration(TIMER));
+    let drain_delay = section.required("drain_delay", duration(Duration::ZERO..=*DEADLINE.end()));
     let drain_timeout = section.required("drain_timeout", duration(Duration::ZERO..=*DEADLINE.end()));
     let retire_grace = section.required("retire_grace", duration(GRACE));
     let max_body_size = section.required("max_body_size", size(1..=1 << 30));
@@ -126,6 +129,7 @@ fn read_with(section: &mut Section<'_>, listen: Option<Vec<SocketAddr>>) -> Opti
         request_timeout: request_timeout?,
         keep_alive_idle: keep_alive_idle?,
         max_connection_age: max_connection_age.map(|age| (!age.is_zero()).then_some(age))?,
+        drain_delay: drain_delay?,
         drain_timeout: drain_timeout?,
         retire_grace: retire_grace?,
         max_body_size: max_body_size?,

@@ -12,6 +12,7 @@
 mod support;
 
 mod access_events;
+mod activation;
 mod admin;
 mod alerts;
 mod backend_failures;
@@ -52,6 +53,7 @@ mod retirement;
 mod revocation;
 mod rotation;
 mod secrets;
+mod service_manager;
 mod starvation;
 mod status;
 mod subjects;

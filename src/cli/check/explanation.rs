@@ -230,6 +230,10 @@ impl Explanation {
                 duration(server.drain_timeout)
             ),
         );
+        if !server.drain_delay.is_zero() {
+            let delay = duration(server.drain_delay);
+            self.line("", &format!("callers are served for {delay} after a signal to stop, then the drain begins"));
+        }
         if let Some(age) = server.max_connection_age {
             self.line("", &format!("connections are closed after {}", duration(age)));
         }

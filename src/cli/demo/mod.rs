@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
 }
 
 async fn demo(arguments: &Arguments) -> Result<ExitCode, Error> {
-    let signal = StopSignal::install()?;
+    let mut signal = StopSignal::install()?;
     let temporary = TemporaryDirectory::new()?;
     let directory = certificates(arguments.certificates.as_deref(), &temporary)?;
     let backend = Backend::spawn().await?;

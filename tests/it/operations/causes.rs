@@ -74,5 +74,5 @@ fn parsed(received: &[u8]) -> Reply {
     let fields = head.lines().skip(1).map(|line| line.split_once(": ").unwrap());
     let headers =
         fields.map(|(name, value)| (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap())).collect();
-    Reply { status: raw::statuses(received)[0], headers, body: body.to_owned().into() }
+    Reply { status: raw::statuses(received)[0], version: http::Version::HTTP_11, headers, body: body.to_owned().into() }
 }

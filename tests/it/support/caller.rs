@@ -175,7 +175,19 @@ impl Caller {
     }
 
     pub(crate) async fn connect_with(&self, config: Arc<ClientConfig>) -> Result<TlsStream<TcpStream>, Refusal> {
-        let stream = self.socket().await?;
+        self.handshake_over(self.socket().await?, config).await
+    }
+
+    /// A connection that speaks HTTP, over a TCP connection that was there before.
+    pub(crate) async fn session_over(&self, stream: TcpStream) -> Result<Session, Refusal> {
+        Session::over(self.handshake_over(stream, Arc::new(self.config())).await?).await
+    }
+
+    async fn handshake_over(
+        &self,
+        stream: TcpStream,
+        config: Arc<ClientConfig>,
+    ) -> Result<TlsStream<TcpStream>, Refusal> {
         let handshake = TlsConnector::from(config).connect(self.name.clone(), stream);
         within("the handshake to end", handshake).await.map_err(Refusal::of)
     }

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -52,6 +53,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) files: Vec<(&'a str, Vec<u8>)>,
     /// Done to the directory of the configuration before the server starts.
     pub(crate) arrange: Option<&'a (dyn Fn(&Path) + Sync)>,
+    /// What becomes the server, when it is not the program by itself.
+    pub(crate) command: Option<Command>,
 }
 
 /// A running server, its backend and its certificates.
@@ -86,7 +89,7 @@ impl Door {
         Self::before(Backend::http1().await, pki, setup).await
     }
 
-    pub(crate) async fn before(backend: Backend, pki: Pki, setup: Setup<'_>) -> Self {
+    pub(crate) async fn before(backend: Backend, pki: Pki, mut setup: Setup<'_>) -> Self {
         let directory = TempDir::new().unwrap();
         write(directory.path(), "client-ca.pem", &setup.client_ca.clone().unwrap_or_else(|| pki.clients.pem()));
         write(directory.path(), "server-chain.pem", &pki.server.chain_pem());
@@ -100,7 +103,10 @@ impl Door {
         if let Some(arrange) = setup.arrange {
             arrange(directory.path());
         }
-        let server = Server::start(&config).await;
+        let server = match setup.command.take() {
+            Some(command) => Server::start_as(command, &config).await,
+            None => Server::start(&config).await,
+        };
         Self { server, backend, pki, directory }
     }
 

@@ -25,28 +25,38 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `serve` and waits until it says that it is ready.
     pub(crate) async fn start(config: &Path) -> Self {
-        Self::started(Command::new(BINARY), config).await
+        Self::start_as(Self::command(BINARY), config).await
     }
 
-    /// The same, with files that cannot grow beyond so many blocks of 512 bytes; a write beyond fails, and does not kill.
-    pub(crate) async fn start_with_file_limit(config: &Path, blocks: u32) -> Self {
-        let mut command = Command::new("sh");
-        // What is ignored stays ignored in what is executed; a soft limit can be raised later.
-        command.arg("-c").arg(format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$@\"")).arg("sh").arg(BINARY);
-        Self::started(command, config).await
-    }
-
-    async fn started(mut command: Command, config: &Path) -> Self {
-        let child = command
-            .args(["serve", "--config"])
-            .arg(config)
+    /// A command with nothing of this process' environment, which can become the server.
+    pub(crate) fn command(program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// A shell that runs `script` and then becomes the server, as `"$@"`.
+    pub(crate) fn shell(script: &str) -> Command {
+        let mut command = Self::command("sh");
+        command.arg("-c").arg(script).arg("sh").arg(BINARY);
+        command
+    }
+
+    /// The same, with files that cannot grow beyond so many blocks of 512 bytes; a write beyond fails, and does not kill.
+    pub(crate) async fn start_with_file_limit(config: &Path, blocks: u32) -> Self {
+        // What is ignored stays ignored in what is executed; a soft limit can be raised later.
+        let command = Self::shell(&format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$@\""));
+        Self::start_as(command, config).await
+    }
+
+    /// Starts `command` with the arguments of `serve`, and waits until it says that it is ready.
+    pub(crate) async fn start_as(mut command: Command, config: &Path) -> Self {
+        let child = command.args(["serve", "--config"]).arg(config).spawn().unwrap();
         let unset = SocketAddr::from(([0, 0, 0, 0], 0));
         let mut server = Self { child, log: Arc::default(), listeners: Vec::new(), admin: unset };
         server.collect_log();

@@ -34,6 +34,7 @@ enum Sender {
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
+    pub(crate) version: http::Version,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
@@ -104,7 +105,7 @@ impl Reply {
     pub(crate) async fn read(response: Response<Incoming>) -> hyper::Result<Self> {
         let (head, body) = response.into_parts();
         let body = within("the end of an answer", body.collect()).await?.to_bytes();
-        Ok(Self { status: head.status.as_u16(), headers: head.headers, body })
+        Ok(Self { status: head.status.as_u16(), version: head.version, headers: head.headers, body })
     }
 
     pub(crate) fn text(&self) -> String {

@@ -170,7 +170,7 @@ impl Load {
 }
 
 /// Waits for the end of the plan, or for a signal.
-async fn until_the_end(mut running: Running, stop: StopSignal) -> Result<Outcome, Error> {
+async fn until_the_end(mut running: Running, mut stop: StopSignal) -> Result<Outcome, Error> {
     let mut progress = Progress::begin();
     let stopped = stop.received();
     tokio::pin!(stopped);
