@@ -134,7 +134,7 @@ async fn a_handshake_that_is_under_way_when_the_drain_begins_is_finished_and_its
         sockets.push(caller.socket().await.unwrap());
     }
     eventually("both handshakes to be under way", async || {
-        door.server.metric("issuer_host_handshakes_in_flight").await == 2.0
+        door.server.metric("issuer_host_handshakes_in_flight").await > 1.5
     })
     .await;
     begin_drain(&door).await;
