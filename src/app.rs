@@ -31,6 +31,7 @@ use tracing::{info, warn};
 
 use crate::admin::{Admin, Readiness};
 use crate::server::{self, Door, Drained, LAST_REQUEST, Listener, PassedSockets, Pulse, Shutdown};
+use crate::telemetry::events;
 
 use life::Life;
 use reload::Reloading;
@@ -113,13 +114,13 @@ impl App {
         let inbox = self.reloading.begin_deliveries();
         let probes_end = CancellationToken::new();
         let probes = self.admin.map(|admin| {
-            info!(event = "admin_listening", address = %admin.local_addr(), "health and metrics");
+            info!(event = events::ADMIN_LISTENING, address = %admin.local_addr(), "health and metrics");
             tokio::spawn(admin.run(probes_end.clone()))
         });
         let (mut loops, mut pulse) = (Vec::new(), Pulse::default());
         for (listener, door) in self.doors {
             if let Ok(address) = listener.local_addr() {
-                info!(event = "listening", %address, "taking connections");
+                info!(event = events::LISTENING, %address, "taking connections");
             }
             loops.push(tokio::spawn(server::accept(listener, door, pulse.beat())));
         }
@@ -128,7 +129,7 @@ impl App {
         let reloads = tokio::spawn(self.reloading.run(reloads_end.clone()));
         self.readiness.ready();
         self.life.ready(pulse);
-        info!(event = "ready", "ready");
+        info!(event = events::READY, "ready");
 
         stop.await;
         let (drain_delay, drain_timeout) = (rules.load().drain_delay, rules.load().drain_timeout);
@@ -137,7 +138,7 @@ impl App {
         if !drain_delay.is_zero() {
             serve_on(&self.shutdown, drain_delay, haste).await;
         }
-        info!(event = "draining", timeout_s = drain_timeout.as_secs(), "finishing what is in flight");
+        info!(event = events::DRAINING, timeout_s = drain_timeout.as_secs(), "finishing what is in flight");
         self.life.enter(Phase::Draining);
         self.shutdown.begin();
         for accepting in loops {
@@ -146,15 +147,15 @@ impl App {
         }
         let drained = self.shutdown.drain(drain_timeout).await;
         match drained {
-            Drained::Completely => info!(event = "drained", "every connection ended by itself"),
+            Drained::Completely => info!(event = events::DRAINED, "every connection ended by itself"),
             Drained::AfterCutting { connections } => {
-                warn!(event = "drained", cut = connections, "time was up; open connections were cut");
+                warn!(event = events::DRAINED, cut = connections, "time was up; open connections were cut");
             }
         }
         if let Some(inbox) = inbox {
             // Last of what serves: until here notifications came in.
             inbox.stop(LAST_DELIVERIES).await;
-            info!(event = "inbox_closed", "what is not delivered is kept");
+            info!(event = events::INBOX_CLOSED, "what is not delivered is kept");
         }
         // To the last: a connection that drains is judged like any other.
         reloads_end.cancel();
@@ -163,7 +164,10 @@ impl App {
         if tokio::time::timeout(LAST_RELOAD, reloads).await.is_err() {
             // Whoever waits for its report learns that there is none.
             abandon.abort();
-            warn!(event = "reload_abandoned", "a reload is still waiting for its files; the end does not wait for it");
+            warn!(
+                event = events::RELOAD_ABANDONED,
+                "a reload is still waiting for its files; the end does not wait for it"
+            );
         }
         probes_end.cancel();
         if let Some(probes) = probes {
@@ -178,7 +182,7 @@ impl App {
 async fn serve_on(shutdown: &Shutdown, delay: Duration, haste: impl Future<Output = ()>) {
     let delay_s = delay.as_secs_f64();
     info!(
-        event = "stopping",
+        event = events::STOPPING,
         delay_s, "not ready any more; callers are served for another {delay_s} s, or until the next signal"
     );
     let farewell = LAST_REQUEST.min(delay / 2);
@@ -189,6 +193,6 @@ async fn serve_on(shutdown: &Shutdown, delay: Duration, haste: impl Future<Outpu
     };
     tokio::select! {
         () = whole => {}
-        () = haste => info!(event = "delay_ended", "asked to stop again: the drain begins now"),
+        () = haste => info!(event = events::DELAY_ENDED, "asked to stop again: the drain begins now"),
     }
 }

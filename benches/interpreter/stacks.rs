@@ -110,6 +110,7 @@ fn service(
         request_timeout: Duration::from_secs(60),
         forward_client_certificate: false,
         access_events: matches!(arm, Arm::Told),
+        access_sample: std::num::NonZeroU32::MIN,
         interpreter: (!matches!(arm, Arm::Bare)).then(|| Arc::clone(&subject.interpreter)),
     };
     let accounting = Arc::new(Metrics::new().for_environment("bench"));

@@ -6,6 +6,7 @@ mod forgery;
 mod guard;
 mod health;
 mod inbox;
+mod log_level;
 mod login;
 mod rebinding;
 mod refusal;
@@ -34,6 +35,7 @@ pub use status::{
 };
 
 use crate::metrics::Metrics;
+use crate::telemetry::LogLevel;
 
 /// Probes, scrapers and administrators at once.
 const MAX_CONNECTIONS: usize = 64;
@@ -57,6 +59,8 @@ pub struct AdminSources {
     pub status: StatusSource,
     /// Reads everything again.
     pub reload: ReloadSource,
+    /// The level of the process' log, where it is ours.
+    pub log_level: Option<LogLevel>,
     /// The inbox, where there is one.
     pub inbox: Option<InboxSource>,
     /// Who may do what.

@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 
 use super::guard::{self, Demand, Guard, LoginPage};
 use super::refusal::Refusal;
-use super::{AdminSources, ReloadSource, StatusSource, inbox, login};
+use super::{AdminSources, ReloadSource, StatusSource, inbox, log_level, login};
 use crate::metrics::Metrics;
 
 /// Pages for people.
@@ -27,20 +27,26 @@ struct Pages {
 /// Everything that a listener bound to `bound` answers to.
 pub(super) fn routes(sources: AdminSources, bound: SocketAddr) -> Router {
     let Pages { protected: pages, assets, login } = pages();
-    let AdminSources { readiness, metrics, status, reload, inbox, access } = sources;
+    let AdminSources { readiness, metrics, status, reload, log_level, inbox, access } = sources;
     let guard = Arc::new(Guard::new(access, bound, login));
     let demand = |demand| from_fn_with_state((Arc::clone(&guard), demand), guard::pass);
 
     let probes =
         Router::new().route("/livez", get(async || "ok\n")).route("/readyz", get(async move || readiness.answer()));
     let metrics = Router::new().route("/metrics", get(async move || openmetrics(&metrics)));
-    let protected = pages.merge(facts(status)).merge(reloading(reload)).merge(inbox::routes(inbox));
+    let protected = pages
+        .merge(facts(status))
+        .merge(reloading(reload))
+        .merge(log_level::routes(log_level))
+        .merge(inbox::routes(inbox));
     Router::new()
         .merge(probes)
         .merge(metrics.layer(demand(Demand::Metrics)))
         .merge(assets.merge(login::routes(Arc::clone(&guard))).layer(demand(Demand::Nothing)))
         .merge(protected.layer(demand(Demand::Administrator)))
-        .fallback(async || (StatusCode::NOT_FOUND, "not found: /livez /readyz /metrics /status /reload /inbox\n"))
+        .fallback(async || {
+            (StatusCode::NOT_FOUND, "not found: /livez /readyz /metrics /status /reload /log-level /inbox\n")
+        })
         .layer(map_response(guarded))
 }
 

@@ -21,6 +21,7 @@ async fn bound(readiness: &Readiness) -> (SocketAddr, CancellationToken, tokio::
         metrics: Metrics::new(),
         status: Arc::new(report),
         reload: Arc::new(|| Box::pin(async { Some((true, serde_json::json!({"trigger": "admin"}))) })),
+        log_level: None,
         inbox: None,
         access: AdminAccess::new(AdminRules::default()),
     };

@@ -85,7 +85,7 @@ impl AppOptions {
                 }
             }
         }
-        (Self { server: settings.into(), admin, inbox, environments }, refused)
+        (Self { server: settings.into(), admin, inbox, log: None, environments }, refused)
     }
 
     /// Puts another handler in the place of an environment's backend: your own axum router, say. Notifications go to it as well, and
@@ -291,6 +291,8 @@ impl From<&Settings> for ServerOptions {
             drain_timeout: settings.drain_timeout,
             reload: TriggerOptions { watch: reload.watch, poll: reload.poll },
             access_events: log.access,
+            access_sample: log.access_sample,
+            log_level: log.level,
         }
     }
 }

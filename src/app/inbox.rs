@@ -17,6 +17,7 @@ use crate::inbox::postgres::{Postgres, PostgresOptions};
 use crate::inbox::sqlite::{Sqlite, SqliteOptions};
 use crate::inbox::store::{Clock, DestinationKey, Store, StoreError};
 use crate::inbox::{Destinations, Inbox, InboxOptions, MasterKeys, Sealing, SealingError};
+use crate::telemetry::events;
 
 /// How long a reload waits for the store.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -99,7 +100,7 @@ impl InboxSetup {
                 let store = Postgres::open(options).await?;
                 if exclusive && !store.synchronous_standby().await? {
                     warn!(
-                        event = "inbox_durability",
+                        event = events::INBOX_DURABILITY,
                         "PostgreSQL has no synchronous standby: what is acknowledged is as durable as the primary's own disk"
                     );
                 }
@@ -124,10 +125,10 @@ impl AppInbox {
         let store = setup.open(true).await?;
         let sealing = Sealing::establish(store.as_ref(), setup.master_keys.clone()).await?;
         if let Some(warning) = sealing.warning() {
-            warn!(event = "inbox_sealing", key = sealing.key_id(), "{warning}");
+            warn!(event = events::INBOX_SEALING, key = sealing.key_id(), "{warning}");
         }
         info!(
-            event = "inbox_open",
+            event = events::INBOX_OPEN,
             store = store.engine(),
             sealed = setup.master_keys.is_some(),
             "notifications are kept"
@@ -180,9 +181,9 @@ impl AppInbox {
             Ok(Ok(sealing)) => {
                 let key = sealing.key_id();
                 if let Some(warning) = sealing.warning() {
-                    warn!(event = "inbox_sealing", key, "other master keys are in force: {warning}");
+                    warn!(event = events::INBOX_SEALING, key, "other master keys are in force: {warning}");
                 } else {
-                    info!(event = "inbox_sealing", key, "other master keys are in force");
+                    info!(event = events::INBOX_SEALING, key, "other master keys are in force");
                 }
                 self.inbox.reseal(sealing);
                 self.master_keys = keys;
@@ -191,7 +192,7 @@ impl AppInbox {
             Ok(Err(error)) => error.to_string(),
             Err(_) => "the store does not answer".to_owned(),
         };
-        error!(event = "inbox_sealing_refused", "the master keys before stay in force: {problem}");
+        error!(event = events::INBOX_SEALING_REFUSED, "the master keys before stay in force: {problem}");
         self.inbox.keep_sealing(problem);
     }
 }
@@ -204,7 +205,7 @@ async fn tell_of_the_forgotten(store: Arc<dyn Store>, configured: BTreeSet<Desti
         waiting.iter().filter(|(of, _)| !configured.contains(of))
     {
         warn!(
-            event = "inbox_forgotten",
+            event = events::INBOX_FORGOTTEN,
             environment,
             backend = destination,
             entries,

@@ -17,6 +17,7 @@ use crate::inbox::Inbox;
 use crate::metrics::{CertificateKind, Metrics, ReloadOutcome};
 use crate::pki::RevocationMode;
 use crate::server::Environment;
+use crate::telemetry::events;
 use crate::tls::reload::{Prepared, ReloadProblem, ReloadReport};
 use crate::tls::trigger::Trigger;
 use crate::tls::{Epoch, EpochOptions, MaterialSources, TlsEnvironment, TlsMaterial, now};
@@ -207,7 +208,7 @@ impl Member {
         let keys: Vec<&str> =
             coming.options().api_keys.iter().flat_map(ApiKeys::listed).map(|(name, _)| name).collect();
         info!(
-            event = "interpreter_reloaded",
+            event = events::INTERPRETER_RELOADED,
             environment = self.name(),
             operations = coming.routes().operations().len(),
             api_keys = keys.join(", "),
@@ -217,7 +218,7 @@ impl Member {
         for (second_key, present) in SECOND_KEYS {
             if before.is_some_and(|before| present(before.options())) && !present(coming.options()) {
                 warn!(
-                    event = "second_key_gone",
+                    event = events::SECOND_KEY_GONE,
                     environment = self.name(),
                     second_key,
                     "callers need no {second_key} any more: whoever has a good certificate is served"
@@ -259,7 +260,7 @@ impl Member {
         } = report
         {
             info!(
-                event = "reloaded",
+                event = events::RELOADED,
                 environment,
                 trigger = trigger.as_str(),
                 from,
@@ -282,10 +283,15 @@ impl Member {
                     (Some(_), Some(_)) => format!("epoch {epoch} and what was configured before stay"),
                 };
                 let trigger = trigger.as_str();
-                error!(event = "reload_refused", environment, trigger, epoch, "{stays} in force: {what}");
+                error!(event = events::RELOAD_REFUSED, environment, trigger, epoch, "{stays} in force: {what}");
             }
             None if matches!(report, ReloadReport::Unchanged) && self.last.problem.is_some() => {
-                info!(event = "reload_healed", environment, trigger = trigger.as_str(), "the files are good again");
+                info!(
+                    event = events::RELOAD_HEALED,
+                    environment,
+                    trigger = trigger.as_str(),
+                    "the files are good again"
+                );
             }
             _ => {}
         }
@@ -326,12 +332,12 @@ fn tell_revocation(environment: &str, mode: RevocationMode, lists: usize) {
         RevocationMode::IfCovered => "certificates whose issuer has no list are taken as they are",
         RevocationMode::Require => "certificates whose issuer has no list are refused",
     };
-    info!(event = "revocation", environment, mode = mode.as_str(), lists, "{meaning}");
+    info!(event = events::REVOCATION, environment, mode = mode.as_str(), lists, "{meaning}");
 }
 
 fn warn_of(environment: &str, warnings: &[String]) {
     for warning in warnings {
-        warn!(event = "material_warning", environment, "{warning}");
+        warn!(event = events::MATERIAL_WARNING, environment, "{warning}");
     }
 }
 

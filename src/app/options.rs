@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::server::http1_framing::FramingLimits;
 use crate::server::limits::HandshakeLimits;
 use crate::server::proxy_protocol::ProxyProtocol;
 use crate::server::{Deadlines, DoorRules, Http2Limits};
+use crate::telemetry::{Level, LogLevel};
 use crate::tls::session::MAX_LIFETIME;
 use crate::tls::trigger::TriggerOptions;
 use crate::tls::{ClientRules, EpochOptions, MaterialSource, MaterialSources};
@@ -31,6 +33,8 @@ pub struct AppOptions {
     pub admin: Option<AdminOptions>,
     /// What keeps notifications; `None` = they go where every other call goes.
     pub inbox: Option<InboxSetup>,
+    /// The level of the process' log, where a reload and the admin listener may change it; `None` = the log is nobody's business here.
+    pub log: Option<LogLevel>,
     /// At least one.
     pub environments: Vec<EnvironmentOptions>,
 }
@@ -66,8 +70,12 @@ pub struct ServerOptions {
     pub drain_timeout: Duration,
     /// What asks for a reload, beside those who say so.
     pub reload: TriggerOptions,
-    /// Whether each request is told of in the log.
+    /// Whether requests are told of in the log.
     pub access_events: bool,
+    /// Of how many requests that went well one is told of. Those that failed all are.
+    pub access_sample: NonZeroU32,
+    /// What the log tells, where it is ours.
+    pub log_level: Level,
 }
 
 impl Default for ServerOptions {
@@ -88,6 +96,8 @@ impl Default for ServerOptions {
             drain_timeout: Duration::from_secs(30),
             reload: TriggerOptions::default(),
             access_events: true,
+            access_sample: NonZeroU32::MIN,
+            log_level: Level::default(),
         }
     }
 }
@@ -209,6 +219,7 @@ impl EnvironmentOptions {
             request_timeout: server.deadlines.request,
             forward_client_certificate: self.forward_client_certificate,
             access_events: server.access_events,
+            access_sample: server.access_sample,
             interpreter: self.interpreter.clone(),
         }
     }

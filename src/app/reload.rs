@@ -16,6 +16,7 @@ use super::serving::{Reloaded, Serving};
 use super::status::{StatusBoard, rfc3339};
 use super::upkeep::Upkeep;
 use crate::inbox::Inbox;
+use crate::telemetry::events;
 use crate::tls::reload::ReloadReport;
 use crate::tls::trigger::{Trigger, Triggers};
 
@@ -259,7 +260,10 @@ impl Reloading {
             (state, reload) = match tokio::task::spawn_blocking(work).await {
                 Ok((state, Ok(reload))) => (state, reload),
                 Ok((state, Err(_))) => {
-                    error!(event = "reload_failed", "a reload panicked, which is a defect: what is in force stays");
+                    error!(
+                        event = events::RELOAD_FAILED,
+                        "a reload panicked, which is a defect: what is in force stays"
+                    );
                     (state, None)
                 }
                 // The runtime is ending.
@@ -330,15 +334,15 @@ impl State {
         }
         match configuration {
             ConfigurationReload::Kept { problem } => {
-                error!(event = "configuration_refused", trigger, "the configuration in force stays: {problem}");
+                error!(event = events::CONFIGURATION_REFUSED, trigger, "the configuration in force stays: {problem}");
             }
             ConfigurationReload::Applied { needs_restart } if needs_restart.is_empty() => {
-                info!(event = "configuration_good", trigger, "the configuration is good");
+                info!(event = events::CONFIGURATION_GOOD, trigger, "the configuration is good");
             }
             ConfigurationReload::Applied { needs_restart } => {
                 let keys = needs_restart.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
                 tracing::warn!(
-                    event = "restart_needed",
+                    event = events::RESTART_NEEDED,
                     trigger,
                     keys,
                     "these settings count from the next start on: {keys}"

@@ -18,6 +18,7 @@ use crate::admin::AdminAccess;
 use crate::metrics::Metrics;
 use crate::server::limits::{HandshakeSlots, Permits};
 use crate::server::{Door, DoorRules, Environment};
+use crate::telemetry::{LogLevel, events};
 use crate::tls::Hosts;
 use crate::tls::reload::{Prepared, ReloadProblem};
 use crate::tls::trigger::Trigger;
@@ -35,6 +36,8 @@ pub(super) struct Serving {
     pub(super) permits: Permits,
     pub(super) slots: HandshakeSlots,
     pub(super) metrics: Metrics,
+    /// The level of the log, where a reload may change it.
+    pub(super) log: Option<LogLevel>,
     /// Files of the configuration that was read last, in force or not.
     pub(super) wanted: Vec<PathBuf>,
 }
@@ -88,7 +91,7 @@ impl Serving {
         refused: &BTreeMap<String, String>,
         trigger: Trigger,
     ) -> Result<Reloaded, Vec<EnvironmentProblem>> {
-        let AppOptions { server, admin, inbox, environments: mut wanted } = options;
+        let AppOptions { server, admin, inbox, environments: mut wanted, .. } = options;
         wanted.extend(self.refused(refused)?);
         self.wanted = wanted.iter().flat_map(|options| options.material_sources(&server).files()).collect();
         let leaving = |member: &Member| !wanted.iter().any(|options| options.name == member.name());
@@ -115,10 +118,13 @@ impl Serving {
         self.rules.store(Arc::new(server.door_rules()));
         self.permits.set_total(server.max_connections);
         self.slots.set_limits(server.handshake_limits());
+        if let Some(log) = &self.log {
+            log.configure(server.log_level);
+        }
         self.server = server;
         let mut environments = self.commit(prepared, refused, true, trigger);
         for member in coming {
-            info!(event = "environment_added", environment = member.name(), "an environment has come");
+            info!(event = events::ENVIRONMENT_ADDED, environment = member.name(), "an environment has come");
             member.announce();
             environments.insert(member.name().to_owned(), Membership::Added.into());
             self.members.push(member);
@@ -132,7 +138,7 @@ impl Serving {
         for member in gone {
             let connections_retired = member.close();
             let environment = member.name();
-            warn!(event = "environment_removed", environment, connections_retired, "an environment is gone");
+            warn!(event = events::ENVIRONMENT_REMOVED, environment, connections_retired, "an environment is gone");
             environments.insert(environment.to_owned(), Membership::Removed { connections_retired }.into());
         }
         // What is said of the admin listener that is not good leaves its rules as they are.

@@ -19,6 +19,7 @@ use crate::admin::{Admin, AdminAccess, AdminError, AdminOptions, AdminRules, Adm
 use crate::metrics::Metrics;
 use crate::server::limits::{HandshakeSlots, Permits};
 use crate::server::{self, BindError, Door, Listener, PassedSocketError, PassedSockets, Shutdown};
+use crate::telemetry::LogLevel;
 use crate::tls::trigger::Trigger;
 use crate::tls::{Hosts, MaterialError};
 
@@ -125,7 +126,7 @@ pub(super) fn lines(problems: &[EnvironmentProblem]) -> String {
 }
 
 pub(super) async fn bind(options: AppOptions, passed: PassedSockets) -> Result<App, StartError> {
-    let AppOptions { server, admin, inbox, environments } = options;
+    let AppOptions { server, admin, inbox, log, environments } = options;
     if environments.is_empty() {
         return Err(StartError::NoEnvironment);
     }
@@ -135,7 +136,7 @@ pub(super) async fn bind(options: AppOptions, passed: PassedSockets) -> Result<A
         None => None,
     };
     let opened = inbox.as_ref().map(|kept| kept.inbox.clone());
-    let bound = bind_around(server, admin, inbox, environments, metrics, passed).await;
+    let bound = bind_around(server, admin, inbox, log, environments, metrics, passed).await;
     if let (Err(_), Some(opened)) = (&bound, opened) {
         // Whoever tries again finds it free.
         opened.stop(Duration::ZERO).await;
@@ -147,6 +148,7 @@ async fn bind_around(
     server: ServerOptions,
     admin: Option<AdminOptions>,
     inbox: Option<AppInbox>,
+    log: Option<LogLevel>,
     environments: Vec<EnvironmentOptions>,
     metrics: Metrics,
     mut passed: PassedSockets,
@@ -171,7 +173,7 @@ async fn bind_around(
         None => (None, AdminAccess::new(AdminRules::default())),
     };
     let mut serving =
-        Serving { server, members, inbox, admin: access.clone(), doors, rules, permits, slots, metrics, wanted };
+        Serving { server, members, inbox, admin: access.clone(), doors, rules, permits, slots, metrics, log, wanted };
     let addresses = serving.addresses(&mut problems);
     if !problems.is_empty() {
         return Err(StartError::Environments(problems));
@@ -206,6 +208,7 @@ async fn bind_around(
     }
 
     let store = serving.inbox.as_ref().map(|kept| Arc::clone(kept.inbox.store()));
+    let log_level = serving.log.clone();
     let board = StatusBoard::new(&serving, readiness.clone());
     let metrics = serving.metrics.clone();
     let (reloading, reloader) = Reloading::new(serving, board.clone());
@@ -216,7 +219,7 @@ async fn bind_around(
             let status = Arc::new(move || board.look());
             let reload = reload_source(&reloader);
             let readiness = readiness.clone();
-            let sources = AdminSources { readiness, metrics, status, reload, inbox: store, access };
+            let sources = AdminSources { readiness, metrics, status, reload, log_level, inbox: store, access };
             Some(Admin::bind(address, passed.take(address), sources).await?)
         }
     };

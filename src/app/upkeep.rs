@@ -6,6 +6,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::serving::Serving;
+use crate::telemetry::events;
 use crate::tls::now;
 
 /// Longest pause between two looks.
@@ -40,7 +41,7 @@ impl Upkeep {
             {
                 let said = (member.name().to_owned(), format!("crl: {}: {warning}", warning.place().file));
                 if !self.said.contains(&said) {
-                    warn!(event = "material_warning", environment = said.0.as_str(), "{}", said.1);
+                    warn!(event = events::MATERIAL_WARNING, environment = said.0.as_str(), "{}", said.1);
                 }
                 present.insert(said);
             }

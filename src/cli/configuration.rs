@@ -11,6 +11,7 @@ use super::wrapping::wrapped;
 use super::{EXIT_CONFIGURATION, complain};
 use crate::app::{self, AppOptions, Configured, EnvironmentProblem, InboxError, SettingProblem};
 use crate::settings::{EnvironmentParts, Report, Settings, Sources};
+use crate::telemetry::events;
 
 /// Where the configuration is.
 #[derive(Clone, Debug)]
@@ -98,7 +99,7 @@ pub(super) fn again(sources: Sources, started: Settings) -> impl FnMut() -> Resu
         }
         said_something = settings.origins.name_a_file();
         for warning in settings.warnings.iter().filter(|warning| !warned.contains(warning)) {
-            tracing::warn!(event = "configuration_warning", "{warning}");
+            tracing::warn!(event = events::CONFIGURATION_WARNING, "{warning}");
         }
         warned.clone_from(&settings.warnings);
         let needs_restart = started.needs_restart(&settings);

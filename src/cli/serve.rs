@@ -19,7 +19,8 @@ use super::configuration::{self, ConfigurationFile};
 use super::{EXIT_CONFIGURATION, Error, StopSignal};
 use crate::app::{App, AppOptions, ConfigurationSource, Observer, Reloader, StartError};
 use crate::server::PassedSockets;
-use crate::settings::{LogLevel, Settings, Sources};
+use crate::settings::{Settings, Sources};
+use crate::telemetry::events;
 use crate::tls::trigger::Trigger;
 use service_manager::ServiceManager;
 
@@ -45,13 +46,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     let passed = passed_sockets::take();
     // Once, for good: every reload reads from where the start has read.
     let sources = arguments.configuration.sources();
-    let (settings, options) = match configuration::load(&sources) {
+    let (settings, mut options) = match configuration::load(&sources) {
         Ok(configured) => configured,
         Err(report) => return Ok(configuration::tell(&report)),
     };
-    crate::telemetry::init(settings.log.format.into(), &filter(settings.log.level))?;
+    options.log = Some(crate::telemetry::init(settings.log.format.into(), settings.log.level.name())?);
     for warning in &settings.warnings {
-        warn!(event = "configuration_warning", "{warning}");
+        warn!(event = events::CONFIGURATION_WARNING, "{warning}");
     }
     let passed = match passed {
         Ok(passed) => passed,
@@ -75,7 +76,7 @@ async fn serve(
     match App::bind_with(options, passed).await {
         Ok(app) => {
             if let Some(warning) = settings.inbox_warning() {
-                warn!(event = "configuration_warning", "{warning}");
+                warn!(event = events::CONFIGURATION_WARNING, "{warning}");
             }
             let app = app.with_configuration(source(sources, settings));
             let manager = ServiceManager::from_environment();
@@ -103,7 +104,7 @@ async fn serve(
 }
 
 fn not_started(error: &dyn Display, code: u8) -> ExitCode {
-    error!(event = "start_failed", "{error}");
+    error!(event = events::START_FAILED, "{error}");
     ExitCode::from(code)
 }
 
@@ -150,7 +151,7 @@ async fn follow<R: Future<Output = Result<(), E>>, E: Display>(
                 return;
             }
             error!(
-                event = "reload_unanswered",
+                event = events::RELOAD_UNANSWERED,
                 trigger = "signal",
                 "SIGHUP was heard, but its reload did not end: {error}"
             );
@@ -161,14 +162,6 @@ async fn follow<R: Future<Output = Result<(), E>>, E: Display>(
 /// The end of all threads. What serves has ended by now; what is left may be waiting for a disk that does not answer.
 fn end(runtime: Runtime) {
     runtime.shutdown_timeout(LAST_WORK);
-}
-
-/// The level is that of our own events: what libraries have to say about frames and pools is no part of the service's log, and
-/// we do not answer for what it holds.
-fn filter(level: LogLevel) -> String {
-    let (others, watches) = (level.min(LogLevel::Info), level.min(LogLevel::Warn));
-    // notify tells, at `info`, of each watch that ended together with its directory: every rotation by Kubernetes.
-    format!("{},notify={},issuer_host={}", others.name(), watches.name(), level.name())
 }
 
 /// A runtime of `workers` threads; 0 = one for each core.
@@ -193,8 +186,6 @@ mod tests {
     use std::cell::Cell;
     use std::future::ready;
     use std::sync::mpsc;
-
-    use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt as _};
 
     use super::*;
 
@@ -236,34 +227,5 @@ mod tests {
         };
         assert_eq!(reloads(usize::MAX).await, 3);
         assert_eq!(reloads(2).await, 2, "control: the server has ended");
-    }
-
-    #[test]
-    fn what_libraries_say_is_heard_from_its_own_level_on() {
-        /// The targets of all events that came through.
-        struct Heard(mpsc::Sender<(String, tracing::Level)>);
-        impl<S: tracing::Subscriber> Layer<S> for Heard {
-            fn on_event(&self, event: &tracing::Event<'_>, _: LayerContext<'_, S>) {
-                self.0.send((event.metadata().target().to_owned(), *event.metadata().level())).unwrap();
-            }
-        }
-        let heard = |level: LogLevel| {
-            let (sender, heard) = mpsc::channel();
-            let filter = tracing_subscriber::EnvFilter::new(filter(level));
-            let subscriber = tracing_subscriber::registry().with(filter).with(Heard(sender));
-            tracing::subscriber::with_default(subscriber, || {
-                tracing::info!(target: "notify::inotify", "unable to remove watch descriptor");
-                tracing::warn!(target: "notify::inotify", "something is lost");
-                tracing::info!(target: "hyper", "an event");
-                tracing::debug!(target: "hyper", "a frame");
-                tracing::debug!(target: "issuer_host::tls", "how it happens");
-            });
-            heard.try_iter().map(|(target, level)| format!("{level} {target}")).collect::<Vec<_>>()
-        };
-        let debug = ["WARN notify::inotify", "INFO hyper", "DEBUG issuer_host::tls"];
-        assert_eq!(heard(LogLevel::Debug), debug);
-        assert_eq!(heard(LogLevel::Info), debug[..2]);
-        assert_eq!(heard(LogLevel::Warn), debug[..1]);
-        assert!(heard(LogLevel::Error).is_empty());
     }
 }

@@ -15,6 +15,7 @@ use tower::ServiceExt;
 use tower::util::Oneshot;
 
 use crate::http::{Problem, ProblemKind};
+use crate::telemetry::events;
 
 /// `router` without axum's own default body limit: the stack bounds every body already. A limit that the router sets itself
 /// stays.
@@ -49,7 +50,7 @@ impl Future for EmbedFuture {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         Poll::Ready(ready!(this.inner.poll(cx)).unwrap_or_else(|_| {
-            tracing::error!("a handler of the embedded router panicked");
+            tracing::error!(event = events::HANDLER_PANICKED, "a handler of the embedded router panicked");
             Ok(Problem::from(ProblemKind::HandlerFailed).response(*this.version))
         }))
     }

@@ -14,7 +14,7 @@ use crate::http::{Call, Observed, Problem, ProblemKind};
 use crate::inbox::entry::{Millis, Storable};
 use crate::inbox::store::DestinationKey;
 use crate::inbox::{Inbox, Notification};
-use crate::telemetry::OncePerSecond;
+use crate::telemetry::{OncePerSecond, events};
 use crate::thales::Operation;
 use crate::tls::VerifiedClient;
 
@@ -89,9 +89,9 @@ impl Receive {
                 Ok(Response::new(Body::empty()))
             }
             Err(error) => {
-                if let Some(unsaid) = self.0.complaints.turn() {
+                if let Some(unsaid) = self.0.complaints.turn(error.name()) {
                     warn!(
-                        event = "notification_not_stored",
+                        event = events::NOTIFICATION_NOT_STORED,
                         environment = client.environment(),
                         operation = call.name(),
                         reason = error.name(),

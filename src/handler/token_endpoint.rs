@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, Limited};
 use super::Others;
 use crate::auth::token_endpoint::{MAX_BODY, TokenEndpoint, TokenOutcome};
 use crate::http::{Problem, ProblemKind};
+use crate::telemetry::events;
 use crate::thales::operation::ExpiresIn;
 use crate::tls::VerifiedClient;
 
@@ -35,10 +36,10 @@ pub(super) async fn answer(
     let certificate = caller.map_or([0; 32], |caller| *caller.identity().sha256.as_bytes());
     let answer = endpoint.answer(&parts.headers, &body, &certificate, expires_in, SystemTime::now());
     if let Some(TokenOutcome::Refused { error, client, expired }) = answer.extensions().get()
-        && let Some(unsaid) = others.refusals.turn()
+        && let Some(unsaid) = others.refusals.turn(error)
     {
         tracing::warn!(
-            event = "token_refused",
+            event = events::TOKEN_REFUSED,
             environment = caller.map(VerifiedClient::environment),
             error,
             client,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use ::http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use ::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -18,6 +18,7 @@ use super::call::Call;
 use super::correlation::{TRACEPARENT, correlation_id, trace_id};
 use super::settle::{Outcome, Settled};
 use super::stack::Connection;
+use crate::telemetry::events;
 
 /// Longest part of a path that is told, in bytes.
 const MAX_PATH: usize = 512;
@@ -106,10 +107,45 @@ impl Line {
         self.settled = Some(settled);
         self.request_id = request_id.cloned();
     }
+
+    /// How many requests are told of by the line of this one; `None` where it is told of by that of another one. What failed has a
+    /// line of its own.
+    fn stands_for(&self) -> Option<u32> {
+        let sample = self.connection.access_sample().get();
+        if sample == 1 || !self.went_well() {
+            return Some(1);
+        }
+        chosen(REQUESTS.fetch_add(1, Ordering::Relaxed), sample).then_some(sample)
+    }
+
+    /// Whether the caller took its answer to the end, and neither it nor what the handler had said tells of a failure.
+    fn went_well(&self) -> bool {
+        let good = |status: StatusCode| status.as_u16() < 400;
+        self.complete
+            && self.settled.is_some_and(|settled| {
+                !matches!(settled.outcome, Outcome::Problem(_))
+                    && good(settled.status)
+                    && settled.handler_status.is_none_or(good)
+            })
+    }
+}
+
+/// Requests that one in so many was chosen of.
+static REQUESTS: AtomicU64 = AtomicU64::new(0);
+
+/// Whether the request of this number is the one in `sample` that is told of. Which one it is follows no rhythm, since callers have
+/// theirs: every tenth of calls that come in turns would always be the same one. The finalizer of `SplitMix64`.
+const fn chosen(number: u64, sample: u32) -> bool {
+    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^= mixed >> 31;
+    mixed.is_multiple_of(sample as u64)
 }
 
 impl Drop for Line {
     fn drop(&mut self) {
+        let Some(stands_for) = self.stands_for() else { return };
         let client = self.connection.client();
         let operation = self.call.as_ref().and_then(Call::operation);
         // Of a call that is known, the template is enough, and holds no card.
@@ -131,7 +167,7 @@ impl Drop for Line {
         let trace = self.observed.0.trace.get().map(String::as_str);
         let trace = trace.or_else(|| self.traceparent.as_ref().and_then(trace_id));
         info!(
-            event = "request",
+            event = events::REQUEST,
             environment = client.environment(),
             product = self.call.as_ref().and_then(Call::product).map(crate::thales::Product::name),
             operation = self.call.as_ref().map(Call::name),
@@ -140,6 +176,7 @@ impl Drop for Line {
             // Of an unknown call it is the caller's; text is escaped, so that it cannot pass for a line of ours.
             path,
             outcome,
+            sampled = (stands_for > 1).then_some(stands_for),
             problem,
             status = self.settled.map(|settled| settled.status.as_u16()),
             handler_status = self.settled.and_then(|settled| settled.handler_status).map(|status| status.as_u16()),
@@ -311,6 +348,17 @@ mod tests {
     fn a_method_of_the_callers_own_is_not_repeated() {
         assert_eq!(registered(&Method::PATCH), "PATCH");
         assert_eq!(registered(&Method::from_bytes(b"4000000000000002").unwrap()), "other");
+    }
+
+    #[test]
+    fn one_in_so_many_is_chosen_and_none_of_a_rhythm_is_left_out() {
+        for (sample, least, most) in [(1, 100_000, 100_000), (2, 49_000, 51_000), (10, 9_500, 10_500), (1000, 70, 130)]
+        {
+            let told = (0..100_000).filter(|number| chosen(*number, sample)).count();
+            assert!((least..=most).contains(&told), "{told} for one in {sample}");
+        }
+        let first_of_pairs = (0..1000).filter(|number| chosen(2 * number, 2)).count();
+        assert!((400..600).contains(&first_of_pairs), "{first_of_pairs}");
     }
 
     #[test]

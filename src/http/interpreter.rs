@@ -84,9 +84,8 @@ pub struct Interpreter {
     options: InterpreterOptions,
     /// Where a call that no operation knows names its issuer, by product.
     id_places: Vec<(Product, IdPlace)>,
-    /// So that callers who are refused do not flood the log: for the sake of a key or token, or for another reason, since a wrong id
-    /// should not hide a wrong key.
-    refusals: [OncePerSecond; 2],
+    /// So that callers who are refused do not flood the log.
+    refusals: OncePerSecond,
 }
 
 /// Where an issuer's id stands in a call of a product that no operation knows.
@@ -109,7 +108,7 @@ impl Interpreter {
             let place = id_place(operation).map(|place| (operation.product, place));
             id_places.extend(place.filter(|place| !id_places.contains(place)));
         }
-        Self { options, id_places, refusals: Default::default() }
+        Self { options, id_places, refusals: OncePerSecond::default() }
     }
 
     /// The operations that it knows.
@@ -129,9 +128,8 @@ impl Interpreter {
         &self.options
     }
 
-    pub(crate) fn refusals(&self, of_a_key: bool) -> &OncePerSecond {
-        let [others, keys] = &self.refusals;
-        if of_a_key { keys } else { others }
+    pub(crate) fn refusals(&self) -> &OncePerSecond {
+        &self.refusals
     }
 
     pub(crate) fn id_places(&self, product: Product) -> impl Iterator<Item = &IdPlace> {

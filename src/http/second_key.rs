@@ -20,6 +20,7 @@ use super::interpreter::{IdPlace, UnknownOperations};
 use super::stack::Connection;
 use super::{Problem, ProblemKind, ResponseBody};
 use crate::auth::bearer::{TokenClaims, TokenRefusal, Verdict};
+use crate::telemetry::events;
 use crate::thales::Product;
 use crate::thales::operation::{IssuerId, Role};
 
@@ -329,11 +330,10 @@ impl SecondKeyLayer {
             accounting.second_key_refused(product, refusal.reason);
         }
         let Some(interpreter) = self.connection.interpreter() else { return };
-        let of_a_key = matches!(refusal.problem.kind(), ProblemKind::Unauthenticated(_));
-        if let Some(unsaid) = interpreter.refusals(of_a_key).turn() {
+        if let Some(unsaid) = interpreter.refusals().turn(refusal.reason) {
             let client = self.connection.client();
             tracing::warn!(
-                event = "second_key_refused",
+                event = events::SECOND_KEY_REFUSED,
                 environment = client.environment(),
                 product = refusal.product.map(Product::name),
                 reason = refusal.reason,

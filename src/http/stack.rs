@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use super::identity_headers::IdentityHeaders;
 use super::interpreter::Interpreter;
 use super::second_key::SecondKeyLayer;
 use super::{Problem, ResponseBody, content_length, head_size, hop_by_hop, host, identity_headers, method, path};
+use crate::telemetry::events;
 use crate::thales::dialect::Cause;
 use crate::tls::hosts::without_trailing_dot;
 use crate::tls::{Standing, VerifiedClient};
@@ -41,8 +43,10 @@ pub struct StackOptions {
     pub request_timeout: Duration,
     /// Whether handlers get the whole certificate (RFC 9440), which can overflow a backend's header limit.
     pub forward_client_certificate: bool,
-    /// Whether each request is told of in the log.
+    /// Whether requests are told of in the log.
     pub access_events: bool,
+    /// Of how many requests that went well one is told of.
+    pub access_sample: NonZeroU32,
     /// What knows the calls that come in; `None` = they are handed on as they are.
     pub interpreter: Option<Arc<Interpreter>>,
 }
@@ -158,15 +162,20 @@ impl Connection {
         self.options.interpreter.as_ref()
     }
 
-    /// Whether each request is told of in the log.
+    /// Whether requests are told of in the log.
     pub(crate) fn tells_access(&self) -> bool {
         self.options.access_events
+    }
+
+    /// Of how many requests that went well one is told of.
+    pub(crate) fn access_sample(&self) -> NonZeroU32 {
+        self.options.access_sample
     }
 
     /// Tells whoever looks closely that a request was refused before it reached a handler.
     pub(crate) fn tell_refused(&self, problem: Problem) {
         tracing::debug!(
-            event = "request_refused",
+            event = events::REQUEST_REFUSED,
             environment = self.client().environment(),
             peer = %self.client().peer(),
             local = %self.context.local,

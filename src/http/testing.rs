@@ -57,6 +57,7 @@ pub(crate) fn options(host: Option<&str>) -> StackOptions {
         request_timeout: Duration::from_secs(30),
         forward_client_certificate: false,
         access_events: false,
+        access_sample: std::num::NonZeroU32::MIN,
         interpreter: None,
     }
 }

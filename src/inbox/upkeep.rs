@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use super::entry::{Millis, State};
 use super::store::{Filter, Store, StoreError};
 use crate::inbox::InboxMetrics;
-use crate::telemetry::OncePerSecond;
+use crate::telemetry::{OncePerSecond, events};
 
 /// Between two looks at the size, which somebody may be waiting for.
 const TICK: Duration = Duration::from_secs(1);
@@ -70,10 +70,11 @@ impl Upkeep {
             };
             if let Err(error) = looked {
                 self.metrics.failed(error.name());
-                if complaints.turn().is_some() {
+                if let Some(unsaid) = complaints.turn(error.name()) {
                     warn!(
-                        event = "inbox_upkeep_failed",
+                        event = events::INBOX_UPKEEP_FAILED,
                         reason = error.name(),
+                        unsaid,
                         "the inbox could not be looked after: {error}"
                     );
                 }
@@ -132,7 +133,7 @@ impl Upkeep {
         match (self.full.swap(full, Ordering::Relaxed), full) {
             (false, true) => {
                 warn!(
-                    event = "inbox_full",
+                    event = events::INBOX_FULL,
                     size,
                     max_size = most,
                     "the inbox takes no more, and notifications have to come again, until what is pending is delivered or dead letters \
@@ -140,7 +141,7 @@ impl Upkeep {
                 );
             }
             (true, false) => {
-                info!(event = "inbox_has_room", size, max_size = most, "the inbox takes notifications again");
+                info!(event = events::INBOX_HAS_ROOM, size, max_size = most, "the inbox takes notifications again");
             }
             _ => {}
         }

@@ -9,6 +9,7 @@ use tracing::warn;
 
 use super::connection;
 use super::{Beat, Door, Listener};
+use crate::telemetry::events;
 
 /// First pause after an error that another accept would meet again (no file descriptor left, say), and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
@@ -44,7 +45,7 @@ async fn accept_until_drain(listener: &Listener, door: &Arc<Door>, beat: &mut Be
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 // Once per pause at most, so that no flood of connections becomes a flood of lines.
-                warn!(event = "accept_failed", %error, retry_in_ms = pause.as_millis(), "cannot accept; trying again");
+                warn!(event = events::ACCEPT_FAILED, %error, retry_in_ms = pause.as_millis(), "cannot accept; trying again");
                 tokio::select! {
                     () = tokio::time::sleep(pause) => {}
                     () = door.shutdown.begun() => return,

@@ -20,6 +20,7 @@ use super::service::{Answers, Counted, CurrentStack};
 use super::watch::{Ended, Watch};
 use super::{Door, DoorRules, Environment, linger};
 use crate::http::ConnectionContext;
+use crate::telemetry::events;
 use crate::tls::Refusal;
 use crate::tls::handshake::{Admitted, FailedHandshake, HandshakeFailure, Protocol, handshake};
 
@@ -49,7 +50,10 @@ async fn admit(
     let slot = match rules.proxy_protocol.applies_to(peer.ip()) {
         Expect::NotUsed => door.slots.enter(Some(peer.ip())),
         Expect::Forbidden => {
-            debug!(event = "connection_refused", reason = "not_a_proxy", %peer, "only proxies may connect here");
+            let reason = "not_a_proxy";
+            if let Some(unsaid) = door.refusals.turn(reason) {
+                debug!(event = events::CONNECTION_REFUSED, reason, %peer, unsaid, "only proxies may connect here");
+            }
             return None;
         }
         Expect::Demanded => {
@@ -62,8 +66,11 @@ async fn admit(
                     slot.assign(caller.ip());
                 }
                 Ok(Err(error)) => {
-                    door.metrics.handshake_failed(None, "proxy_protocol");
-                    debug!(event = "connection_refused", reason = "proxy_protocol", %peer, %error, "no PROXY header");
+                    let reason = "proxy_protocol";
+                    door.metrics.handshake_failed(None, reason);
+                    if let Some(unsaid) = door.refusals.turn(reason) {
+                        debug!(event = events::CONNECTION_REFUSED, reason, %peer, unsaid, %error, "no PROXY header");
+                    }
                     return None;
                 }
                 Err(ended) => {
@@ -83,7 +90,7 @@ async fn admit(
             let facts = admitted.client.tls();
             admitted.environment.metrics.handshake_accepted(facts.version, facts.resumed);
             debug!(
-                event = "client_admitted",
+                event = events::CLIENT_ADMITTED,
                 environment = admitted.client.environment(),
                 peer = %caller,
                 subject = admitted.client.identity().subject,
@@ -106,8 +113,11 @@ async fn admit(
             None
         }
         Err(ended) => {
-            door.metrics.handshake_failed(None, ended.reason());
-            debug!(event = "handshake_failed", reason = ended.reason(), peer = %caller, "handshake ended by us");
+            let reason = ended.reason();
+            door.metrics.handshake_failed(None, reason);
+            if let Some(unsaid) = door.refusals.turn(reason) {
+                debug!(event = events::HANDSHAKE_FAILED, reason, peer = %caller, unsaid, "handshake ended by us");
+            }
             None
         }
     }
@@ -149,23 +159,20 @@ fn report(failed: &FailedHandshake<TcpStream>, peer: SocketAddr, door: &Door) {
     let reason = failed.failure.reason();
     let environment = failed.environment.as_deref();
     door.metrics.handshake_failed(environment, reason);
+    let Some(unsaid) = door.refusals.turn(reason) else { return };
     match &failed.failure {
         // Whoever holds a certificate is worth a line, even one that it made itself, but not a flood of them.
-        HandshakeFailure::Refused(client) => {
-            if let Some(unsaid) = door.refusals.turn() {
-                info!(
-                    event = "client_refused",
-                    environment,
-                    reason,
-                    %peer,
-                    subject = client.identity.as_ref().map(|identity| identity.subject.as_str()),
-                    sha256 = client.identity.as_ref().map(|identity| tracing::field::display(identity.sha256)),
-                    unsaid,
-                    "client refused: {}", client.refusal
-                );
-            }
-        }
-        failure => debug!(event = "handshake_failed", environment, reason, %peer, "{failure}"),
+        HandshakeFailure::Refused(client) => info!(
+            event = events::CLIENT_REFUSED,
+            environment,
+            reason,
+            %peer,
+            subject = client.identity.as_ref().map(|identity| identity.subject.as_str()),
+            sha256 = client.identity.as_ref().map(|identity| tracing::field::display(identity.sha256)),
+            unsaid,
+            "client refused: {}", client.refusal
+        ),
+        failure => debug!(event = events::HANDSHAKE_FAILED, environment, reason, %peer, unsaid, "{failure}"),
     }
 }
 
@@ -183,18 +190,18 @@ async fn serve(admitted: Admitted<TcpStream, Arc<Environment>>, local: SocketAdd
     }
     if standing.is_retired() {
         environment.metrics.connection_retired();
-        if let Some(unsaid) = door.retirements.turn() {
+        let refusal = standing.refusal().unwrap_or(Refusal::Other);
+        if let Some(unsaid) = door.retirements.turn(refusal.reason()) {
             let identity = watch.client.identity();
             info!(
-                event = "client_retired",
+                event = events::CLIENT_RETIRED,
                 environment = watch.client.environment(),
-                reason = standing.refusal().map(Refusal::reason),
+                reason = refusal.reason(),
                 peer = %watch.client.peer(),
                 subject = identity.subject.as_str(),
                 sha256 = %identity.sha256,
                 unsaid,
-                "connection retired: {}",
-                standing.refusal().unwrap_or(Refusal::Other)
+                "connection retired: {refusal}"
             );
         }
     }
@@ -224,7 +231,7 @@ async fn serve_http1<A: Answers>(
     let goodbye = async {
         if let Some(error) = guard.refusal() {
             let peer = watch.client.peer();
-            debug!(event = "request_refused", reason = "framing", %peer, %error, "no HTTP/1.1 request");
+            debug!(event = events::REQUEST_REFUSED, reason = "framing", %peer, %error, "no HTTP/1.1 request");
             let only_temporary = environment.stack.load().wants_only_temporary_refusals();
             environment.metrics.request_refused(if only_temporary { 503 } else { error.status() });
             // The peer may have stopped listening; it is refused all the same.

@@ -69,7 +69,7 @@ pub struct Door {
     pub rules: Arc<ArcSwap<DoorRules>>,
     /// The server's counters.
     pub metrics: Metrics,
-    /// Lines about callers that were refused.
+    /// Lines about those who were not let in, by the reason.
     pub(crate) refusals: Arc<OncePerSecond>,
     /// Lines about connections that were retired: no stranger takes their turn.
     pub(crate) retirements: Arc<OncePerSecond>,

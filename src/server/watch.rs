@@ -11,6 +11,7 @@ use super::deadline::{Activity, Due, Wire};
 use super::drain::LAST_REQUEST;
 use super::service::{Answers, Counted};
 use super::{Door, DoorRules};
+use crate::telemetry::events;
 use crate::tls::{Standing, VerifiedClient};
 
 /// What a connection that has said goodbye gets when nothing is in flight: HTTP/2's GOAWAY waits for the peer's pong, and a hostile
@@ -101,7 +102,7 @@ impl Watch<'_> {
                 biased;
                 outcome = connection.as_mut() => {
                     if let Err(error) = outcome {
-                        debug!(event = "connection_failed", peer = %self.client.peer(), %error, "connection ended with an error");
+                        debug!(event = events::CONNECTION_FAILED, peer = %self.client.peer(), %error, "connection ended with an error");
                     }
                     return Ended::ByItself;
                 }

@@ -63,7 +63,7 @@ pub use deadlines::DeadlineSettings;
 pub use environment::{ClientSubjectSettings, EnvironmentSettings, Resumption};
 pub use inbox::{DeliverySettings, InboxSettings, StoreSettings};
 pub use interpreter::{InterpreterSettings, UnknownCall};
-pub use log::{LogFormat, LogLevel, LogSettings};
+pub use log::{LogFormat, LogSettings};
 pub use origin::{Origin, Origins};
 pub use parts::EnvironmentParts;
 pub use pem_source::PemSource;

@@ -160,4 +160,6 @@ const fn must_be_escaped(byte: u8) -> bool {
 }
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;

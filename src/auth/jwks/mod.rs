@@ -27,6 +27,7 @@ use super::secret::sha256;
 use super::signing_key::use_aws_lc;
 use super::verification_keys::VerificationKeys;
 use crate::outgoing::{Fetch, FetchError};
+use crate::telemetry::events;
 use location::Location;
 
 /// Largest document that is read. Bytes.
@@ -186,7 +187,11 @@ impl Provider {
         match outcome {
             Ok(held) => {
                 if self.failing.swap(false, Ordering::Relaxed) {
-                    tracing::info!(event = "jwks_recovered", host, "the identity provider's keys were fetched again");
+                    tracing::info!(
+                        event = events::JWKS_RECOVERED,
+                        host,
+                        "the identity provider's keys were fetched again"
+                    );
                 }
                 self.held.store(Some(Arc::new(held)));
             }
@@ -194,7 +199,7 @@ impl Provider {
                 if !self.failing.swap(true, Ordering::Relaxed) {
                     let cause = error.to_string();
                     tracing::warn!(
-                        event = "jwks_failed",
+                        event = events::JWKS_FAILED,
                         host,
                         cause,
                         "the identity provider's keys cannot be fetched"

@@ -8,6 +8,7 @@ use tracing::{error, warn};
 
 use crate::admin::StatusReport;
 use crate::app::{Observer, Phase};
+use crate::telemetry::events;
 
 /// How often the status is looked at where no watchdog asks for more.
 const LOOK: Duration = Duration::from_secs(30);
@@ -48,7 +49,7 @@ impl ServiceManager {
                     }
                     if was_alive && !is_alive {
                         error!(
-                            event = "accept_loop_silent",
+                            event = events::ACCEPT_LOOP_SILENT,
                             "nobody takes connections on some address, which is a defect: the watchdog is told no more"
                         );
                     }
@@ -85,7 +86,7 @@ async fn tell(states: Vec<NotifyState<'static>>, status: Option<String>) {
         sd_notify::notify(&all)
     };
     if let Ok(Err(error)) = tokio::task::spawn_blocking(send).await {
-        warn!(event = "service_manager_unreached", %error, "the service manager could not be told");
+        warn!(event = events::SERVICE_MANAGER_UNREACHED, %error, "the service manager could not be told");
     }
 }
 

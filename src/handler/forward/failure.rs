@@ -8,7 +8,7 @@ use hyper_util::client::legacy;
 use crate::http::body::BodyError;
 use crate::http::{Problem, ProblemKind};
 use crate::outgoing::causes;
-use crate::telemetry::OncePerSecond;
+use crate::telemetry::{OncePerSecond, events};
 
 /// The problem that `error` of the client is for the caller.
 pub(super) fn problem(error: &legacy::Error) -> Problem {
@@ -33,17 +33,17 @@ fn is_callers(error: &legacy::Error) -> bool {
     false
 }
 
-/// Warnings about a backend, one a second at most: a backend that is down fails every request.
+/// Warnings about a backend, one a second at most for each problem: a backend that is down fails every request.
 #[derive(Debug, Default)]
 pub(super) struct Complaints(OncePerSecond);
 
 impl Complaints {
     /// Says that a request to `backend` ended in `problem`. Neither path nor query nor body is said.
     pub(super) fn warn(&self, backend: &Authority, problem: &'static str, error: Option<&dyn Error>) {
-        if let Some(unsaid) = self.0.turn() {
+        if let Some(unsaid) = self.0.turn(problem) {
             let cause = error.map(causes);
             tracing::warn!(
-                event = "backend_failed",
+                event = events::BACKEND_FAILED,
                 backend = backend.as_str(),
                 problem,
                 cause,

@@ -13,6 +13,7 @@ use super::channel::{Channel, STORE_PAUSES};
 use super::lane::{self, Firsts, Lane};
 use super::leases;
 use crate::inbox::store::{Claim, Lease, StoreError};
+use crate::telemetry::events;
 
 /// The store is asked at least this often, whoever forgot to say that there is something.
 const POLL: Duration = Duration::from_secs(1);
@@ -27,7 +28,7 @@ const AFTER_PANIC: Duration = Duration::from_secs(1);
 pub(super) async fn run(channel: Arc<Channel>) {
     while AssertUnwindSafe(work(&channel)).catch_unwind().await.is_err() {
         tracing::error!(
-            event = "delivery_panicked",
+            event = events::DELIVERY_PANICKED,
             environment = channel.key.environment,
             backend = channel.key.destination,
             "the work for a destination panicked, and is begun anew; its lanes go on when their leases have run out"
@@ -171,7 +172,7 @@ impl Dispatcher {
     fn ended(&self, ended: Result<(), JoinError>) {
         if ended.is_err_and(|error| error.is_panic()) {
             tracing::error!(
-                event = "delivery_panicked",
+                event = events::DELIVERY_PANICKED,
                 environment = self.channel.key.environment,
                 backend = self.channel.key.destination,
                 "a lane's work panicked; somebody goes on with it when its lease has run out"

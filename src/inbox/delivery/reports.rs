@@ -7,7 +7,7 @@ use super::breaker::Change;
 use super::problem::printable;
 use crate::inbox::entry::Facts;
 use crate::inbox::store::{DestinationKey, StoreError};
-use crate::telemetry::OncePerSecond;
+use crate::telemetry::{OncePerSecond, events};
 
 /// What is told of one destination.
 #[derive(Debug, Default)]
@@ -25,9 +25,9 @@ impl Reports {
     /// An attempt failed. One line a second: a destination that is down fails all that there is.
     pub(super) fn failed(&self, name: &str, facts: &Facts, attempt: u32, problem: &str, after: Duration) {
         self.remember(problem);
-        if let Some(unsaid) = self.failures.turn() {
+        if let Some(unsaid) = self.failures.turn("failed") {
             tracing::warn!(
-                event = "delivery_failed",
+                event = events::DELIVERY_FAILED,
                 destination = name,
                 environment = facts.environment,
                 operation = facts.operation,
@@ -45,7 +45,7 @@ impl Reports {
     pub(super) fn dead(&self, name: &str, facts: &Facts, problem: &str) {
         self.remember(problem);
         tracing::error!(
-            event = "dead_letter",
+            event = events::DEAD_LETTER,
             destination = name,
             environment = facts.environment,
             operation = facts.operation,
@@ -60,7 +60,7 @@ impl Reports {
         match change {
             Change::Up => {
                 tracing::info!(
-                    event = "destination_up",
+                    event = events::DESTINATION_UP,
                     destination = name,
                     environment,
                     "the destination answers again"
@@ -69,7 +69,7 @@ impl Reports {
             Change::Down => {
                 let problem = self.last_problem();
                 tracing::warn!(
-                    event = "destination_down",
+                    event = events::DESTINATION_DOWN,
                     destination = name,
                     environment,
                     problem,
@@ -81,9 +81,9 @@ impl Reports {
 
     /// The store did not do what deliveries need.
     pub(super) fn store_failed(&self, key: &DestinationKey, error: &StoreError) {
-        if let Some(unsaid) = self.outages.turn() {
+        if let Some(unsaid) = self.outages.turn(error.name()) {
             tracing::warn!(
-                event = "inbox_store_failed",
+                event = events::INBOX_STORE_FAILED,
                 environment = key.environment,
                 backend = key.destination,
                 problem = %error,

@@ -17,6 +17,7 @@ use super::unreachable::unreachable;
 use super::{Postgres, PostgresOptions};
 use crate::inbox::store::tables::{LIST, are_up_to_date, of_an_older_version};
 use crate::inbox::store::{StoreError, millis};
+use crate::telemetry::events;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
@@ -57,7 +58,7 @@ impl Postgres {
             .connect_lazy_with(connect.clone());
         if crosses_in_clear(&connect) {
             warn!(
-                event = "inbox_plaintext",
+                event = events::INBOX_PLAINTEXT,
                 place = place(&connect),
                 "notifications and the password may cross the network in clear, since the url does not insist on TLS: add \
                 ?sslmode=verify-full&sslrootcert=/path/of/ca.pem to it"

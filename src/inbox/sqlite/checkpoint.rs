@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::telemetry::OncePerSecond;
+use crate::telemetry::{OncePerSecond, events};
 
 /// Pages that are written between two copies, about: well below those after which a commit does it. Not fewer, since a page that is
 /// written many times is copied once.
@@ -79,13 +79,13 @@ async fn run(mut connection: SqliteConnection, due: Arc<Due>, end: CancellationT
         due.pages.store(0, Ordering::Relaxed);
         let copied = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut connection).await;
         if let Err(error) = copied
-            && complaints.turn().is_some()
+            && let Some(unsaid) = complaints.turn("checkpoint")
         {
-            tracing::warn!(event = "inbox_log_not_copied", %error, "the log of the inbox cannot be copied into its database, and grows");
+            tracing::warn!(event = events::INBOX_LOG_NOT_COPIED, %error, unsaid, "the log of the inbox cannot be copied into its database, and grows");
         }
     }
     if let Err(error) = connection.close().await {
-        tracing::debug!(%error, "the connection that copies was not closed in order");
+        tracing::debug!(event = events::INBOX_DISORDER, %error, "the connection that copies was not closed in order");
     }
 }
 

@@ -20,6 +20,7 @@ use super::recover::recover;
 use super::{Sqlite, SqliteOptions};
 use crate::inbox::store::tables::{LIST, are_up_to_date, of_an_older_version};
 use crate::inbox::store::{StoreError, millis};
+use crate::telemetry::events;
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
@@ -109,7 +110,7 @@ impl Sqlite {
         for connection in connections.into_iter().flatten() {
             // The last connection that ends copies the log into the database.
             if let Err(error) = connection.close().await {
-                tracing::debug!(%error, "the store was not closed in order; it is put right when it is opened");
+                tracing::debug!(event = events::INBOX_DISORDER, %error, "the store was not closed in order; it is put right when it is opened");
             }
         }
         drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());

@@ -7,6 +7,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteTransaction};
 use super::error::store_error;
 use super::{Sqlite, receive, settle};
 use crate::inbox::store::{Batch, BatchOutcome, Claim, Lease, StoreError, columns, millis};
+use crate::telemetry::events;
 
 impl Sqlite {
     pub(super) async fn write_batch(&self, batch: Batch) -> Result<BatchOutcome, StoreError> {
@@ -81,7 +82,7 @@ async fn begun_and_committed<T: Send>(
         }
         Err(error) => {
             if let Err(error) = transaction.rollback().await {
-                tracing::debug!(%error, "the transaction could not be taken back in order");
+                tracing::debug!(event = events::INBOX_DISORDER, %error, "the transaction could not be taken back in order");
             }
             Err(error)
         }

@@ -1,49 +1,17 @@
 //! Lines as other programs read them.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use tracing::Dispatch;
-use tracing_subscriber::fmt::MakeWriter;
 
+use super::testing::Kept;
 use crate::telemetry::{Format, dispatch};
-
-/// Keeps what is written.
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Kept {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Kept {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
 
 /// The lines that `happen` leaves, without their end.
 fn lines(happen: impl FnOnce()) -> Vec<String> {
     let kept = Kept::default();
     tracing::dispatcher::with_default(&dispatch(Format::Json, "trace", false, kept.clone()).unwrap(), happen);
-    lines_of(&kept)
-}
-
-fn lines_of(kept: &Kept) -> Vec<String> {
-    let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
-    assert!(text.is_empty() || text.ends_with('\n'), "{text:?}");
-    text.lines().map(str::to_owned).collect()
+    kept.texts()
 }
 
 /// The one line that `happen` leaves, read by a library.
@@ -104,7 +72,7 @@ fn a_level_that_is_not_asked_for_leaves_no_line() {
         tracing::info!("unheard");
         tracing::warn!("heard");
     });
-    assert_eq!(lines_of(&kept).len(), 1);
+    assert_eq!(kept.texts().len(), 1);
 }
 
 proptest! {

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::sentry::{OpenWatcher, Outcome, Sentry};
 use super::{Trigger, Watched, quiet, tell};
+use crate::telemetry::events;
 
 /// How long a change waits for the watch to be set again. Only a file system that hangs takes this long; then there are two triggers, since
 /// the second one covers what happened meanwhile.
@@ -36,7 +37,7 @@ impl Health {
             Some(error) if !was_failed => {
                 let path = error.paths.first().map(|path| tracing::field::display(Path::display(path)));
                 warn!(
-                    event = "watch_failed",
+                    event = events::WATCH_FAILED,
                     %error,
                     path,
                     poll_s = period.as_secs_f64(),
@@ -44,7 +45,7 @@ impl Health {
                      fs.inotify.max_user_instances, fs.inotify.max_user_watches or the limit of open files"
                 );
             }
-            None if was_failed => info!(event = "watch_restored", "files are watched for changes again"),
+            None if was_failed => info!(event = events::WATCH_RESTORED, "files are watched for changes again"),
             _ => {}
         }
     }
