@@ -39,6 +39,7 @@ mod interop_resumption;
 mod isolation;
 mod lifecycle;
 mod live;
+mod log_level;
 mod operations;
 mod proxy_protocol;
 mod reload;

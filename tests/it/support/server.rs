@@ -208,9 +208,17 @@ impl Server {
     }
 
     async fn ask_admin(&self, method: &str, path: &str) -> Option<(u16, String)> {
+        self.tell_admin(method, path, "").await
+    }
+
+    /// A request with a body on the admin listener: status and body of the answer; `None` when nobody answers.
+    pub(crate) async fn tell_admin(&self, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(self.admin).await.ok()?;
-        let request =
-            format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nissuer-host-admin: 1\r\nconnection: close\r\n\r\n");
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nissuer-host-admin: 1\r\ncontent-length: {length}\r\n\
+             connection: close\r\n\r\n{body}"
+        );
         stream.write_all(request.as_bytes()).await.ok()?;
         let mut answer = Vec::new();
         within("the admin listener", stream.read_to_end(&mut answer)).await.ok()?;
