@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Builds what the image holds: the program, its bill of materials and its licence. Called by the Dockerfile, from the folder of the source.
+#
+#   scripts/container/build.sh FOLDER
+#
+# The program is linked statically, and its bytes depend on the source, the toolchain and the C library alone: not on where the source
+# lies, where cargo keeps its packages, or how many cores there are. It carries the list of its packages (cargo auditable), for
+# scanners that see nothing but the file.
+set -euo pipefail
+
+image=$1
+target="$(uname -m)-unknown-linux-gnu"
+bill=issuer-host_bin.cdx.json
+
+cargo fetch --locked
+# Nothing that is built from here on is anything else than what Cargo.lock says.
+export CARGO_NET_OFFLINE=true CARGO_INCREMENTAL=0
+
+# Paths would reach the program in the messages of panics and of the C libraries' assertions.
+separator=$'\x1f'
+flags="-Ctarget-feature=+crt-static"
+c_flags=""
+renamed() {
+    flags+="${separator}--remap-path-prefix=$1=$2"
+    c_flags+=" -ffile-prefix-map=$1=$2"
+}
+renamed "$PWD" /source
+for packages in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/; do
+    renamed "${packages%/}" /packages
+done
+export CARGO_ENCODED_RUSTFLAGS=$flags CFLAGS="${CFLAGS:-}$c_flags"
+
+# The target is named, so that the flags reach the program alone and not the procedural macros of the build.
+cargo auditable build --release --locked --bin issuer-host --target "$target"
+program="target/$target/release/issuer-host"
+ldd "$program" 2>&1 | grep -q 'statically linked' || { echo "build.sh: $program is not linked statically" >&2; exit 1; }
+
+# Without a time of its own the bill is dated by the epoch: the same source, the same bill.
+SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-0}" \
+    cargo cyclonedx --quiet --describe binaries --target "$target" --format json --spec-version 1.5
+sed -i "s|path+file://$PWD#|path+file:///source#|g" "$bill"
+
+install -D "$program" "$image/issuer-host"
+install -m 0644 LICENSE "$image/LICENSE"
+install -m 0644 "$bill" "$image/sbom.cdx.json"
+rm "$bill"
