@@ -17,6 +17,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("request_timeout", "59s"),
     ("keep_alive_idle", "8s"),
     ("max_connection_age", "9s"),
+    ("drain_delay", "3s"),
     ("drain_timeout", "1s"),
     ("retire_grace", "2s"),
     ("max_body_size", "2 KiB"),
