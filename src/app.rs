@@ -3,6 +3,7 @@
 mod from_settings;
 mod inbox;
 mod life;
+mod measure;
 mod member;
 mod options;
 mod reload;

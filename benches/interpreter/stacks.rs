@@ -133,6 +133,7 @@ fn context() -> ConnectionContext {
         version: "TLSv1.3",
         cipher_suite: "TLS13_AES_256_GCM_SHA384",
         resumed: false,
+        remembered: false,
         server_name: Some(HOST.to_owned()),
     };
     let peer = SocketAddr::from(([192, 0, 2, 7], 40_007));

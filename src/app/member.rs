@@ -8,13 +8,14 @@ use std::time::{Instant, SystemTime};
 use arc_swap::ArcSwap;
 use tracing::{error, info, warn};
 
+use super::measure;
 use super::options::{EnvironmentOptions, ServerOptions};
 use super::start::EnvironmentProblem;
 use crate::auth::ApiKeys;
 use crate::handler::Dispatch;
 use crate::http::{Interpreter, InterpreterOptions, Stack, StackOptions};
 use crate::inbox::Inbox;
-use crate::metrics::{CertificateKind, Metrics, ReloadOutcome};
+use crate::metrics::{Metrics, ReloadOutcome};
 use crate::pki::RevocationMode;
 use crate::server::Environment;
 use crate::telemetry::events;
@@ -97,10 +98,12 @@ impl Member {
         let epoch = self.environment.tls.current();
         let revocation = epoch.judge().revocation();
         warn_of(self.name(), &self.warnings);
+        self.count(&self.options);
         if let Some(interpreter) = &self.options.interpreter {
             interpreter.prepare(None);
         }
         tell_revocation(self.name(), revocation.mode, revocation.lists.lists().len());
+        self.environment.metrics.found(true, SystemTime::now());
         self.measure();
     }
 
@@ -177,6 +180,7 @@ impl Member {
     fn apply(&mut self, options: EnvironmentOptions, server: &ServerOptions, fresh: bool) {
         let other_handler = fresh && !options.handler.is_same(&self.options.handler);
         let options = self.keeping_what_is_the_same(options, other_handler);
+        self.count(&options);
         self.welcome(options.interpreter.as_deref());
         let stack = options.stack_options(server);
         if stack != self.stack || other_handler {
@@ -248,7 +252,7 @@ impl Member {
             ReloadReport::Installed { .. } => ReloadOutcome::Installed,
             ReloadReport::Unchanged | ReloadReport::Kept { .. } => ReloadOutcome::Unchanged,
         };
-        self.environment.metrics.reloaded(outcome);
+        self.environment.metrics.reloaded(outcome, SystemTime::now());
         if let ReloadReport::Installed {
             from,
             to,
@@ -272,8 +276,9 @@ impl Member {
                 "epoch {to} is in force"
             );
             warn_of(environment, warnings);
-            self.measure();
         }
+        // The same certificates may stand in other files, and other keys may be in force.
+        self.measure();
         match &problem {
             Some(what) if problem != self.last.problem => {
                 let epoch = self.environment.tls.current().number();
@@ -300,17 +305,23 @@ impl Member {
         }
     }
 
-    /// What metrics tell of the epoch in force.
-    fn measure(&self) {
-        let epoch = self.environment.tls.current();
+    /// Has the parts of `options` counted that were made before anybody knew whose they are.
+    fn count(&self, options: &EnvironmentOptions) {
         let metrics = &self.environment.metrics;
-        metrics.epoch_installed(epoch.number());
-        let anchors = epoch.judge().anchors().anchors().iter().map(|anchor| anchor.facts.not_after).min();
-        let chain = epoch.credential().facts().iter().map(|facts| facts.not_after).min();
-        let lists = epoch.judge().revocation().lists.lists().iter().map(|list| list.next_update).min();
-        metrics.certificate_expires(CertificateKind::ClientCa, anchors);
-        metrics.certificate_expires(CertificateKind::ServerChain, chain);
-        metrics.crl_expires(lists);
+        options.handler.count_in(|| metrics.backend(""));
+        if let Some(others) = &options.others {
+            others.count_in(metrics);
+        }
+        let tokens = options.interpreter.as_deref().and_then(|interpreter| interpreter.options().tokens.as_ref());
+        if !tokens.is_some_and(|tokens| tokens.count_in(|| metrics.identity_provider_keys())) {
+            metrics.identity_provider_gone();
+        }
+    }
+
+    /// What metrics tell of the epoch and the second keys in force.
+    fn measure(&self) {
+        measure::material(&self.environment, &self.tls.0);
+        measure::second_keys(&self.environment, &self.options);
     }
 }
 

@@ -290,6 +290,12 @@ impl State {
     fn reload(&mut self, trigger: Trigger) -> Reload {
         let (configuration, Reloaded { environments, .. }) = self.read_and_reload(trigger);
         if let Some(configuration) = &configuration {
+            match configuration {
+                ConfigurationReload::Kept { .. } => self.serving.metrics.configuration_refused(),
+                ConfigurationReload::Applied { needs_restart } => {
+                    self.serving.metrics.configuration_applied(!needs_restart.is_empty());
+                }
+            }
             self.tell(configuration, trigger);
         }
         let now = SystemTime::now();

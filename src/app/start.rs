@@ -163,9 +163,8 @@ async fn bind_around(
             Err(problem) => problems.push(problem),
         }
     }
-    let permits = Permits::new(server.max_connections, metrics.connection_permits_in_use());
-    let slots =
-        HandshakeSlots::new(server.handshake_limits(), metrics.handshakes_in_flight(), metrics.handshakes_displaced());
+    let permits = Permits::new(server.max_connections, metrics.permits());
+    let slots = HandshakeSlots::new(server.handshake_limits(), metrics.slots());
     let rules = Arc::new(ArcSwap::from_pointee(server.door_rules()));
     let (doors, wanted) = (Vec::new(), Vec::new());
     let (admin, access) = match admin {
@@ -181,7 +180,7 @@ async fn bind_around(
     let configured: Vec<_> = addresses.iter().copied().chain(admin).collect();
     passed.check(&configured)?;
 
-    let (readiness, shutdown) = (Readiness::default(), Shutdown::default());
+    let (readiness, shutdown) = (Readiness::shown_by(serving.metrics.ready()), Shutdown::default());
     let (refusals, retirements) = (Arc::default(), Arc::default());
     let mut doors = Vec::new();
     for address in addresses {

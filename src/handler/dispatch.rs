@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use axum::body::Body;
@@ -17,6 +17,7 @@ use super::token_endpoint;
 use super::{Handler, HandlerFuture};
 use crate::auth::token_endpoint::TokenEndpoint;
 use crate::http::Call;
+use crate::metrics::{EnvironmentMetrics, TokenMetrics};
 use crate::telemetry::OncePerSecond;
 use crate::thales::operation::Role;
 
@@ -37,13 +38,25 @@ pub struct Others {
     pub token_endpoint: Option<Arc<TokenEndpoint>>,
     /// So that requests for tokens that are refused do not flood the log.
     pub(super) refusals: OncePerSecond,
+    /// Where requests for tokens are counted.
+    pub(super) token_metrics: OnceLock<TokenMetrics>,
 }
 
 impl Others {
     /// Nothing goes elsewhere but what is given.
     #[must_use]
     pub fn new(backends: BTreeMap<String, Handler>, token_endpoint: Option<Arc<TokenEndpoint>>) -> Self {
-        Self { backends, token_endpoint, refusals: OncePerSecond::default() }
+        Self { backends, token_endpoint, refusals: OncePerSecond::default(), token_metrics: OnceLock::new() }
+    }
+
+    /// Counts what they do in `metrics` from now on; the first ones stay.
+    pub(crate) fn count_in(&self, metrics: &EnvironmentMetrics) {
+        for (name, backend) in &self.backends {
+            backend.count_in(|| metrics.backend(name));
+        }
+        if self.token_endpoint.is_some() {
+            let _ = self.token_metrics.set(metrics.token_requests());
+        }
     }
 }
 

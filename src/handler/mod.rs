@@ -19,6 +19,8 @@ pub use dispatch::{Dispatch, Others};
 pub use forward::{Forward, ForwardError, ForwardOptions};
 pub use receive::Receive;
 
+use crate::metrics::BackendMetrics;
+
 /// The handler of an environment. Cheap to clone.
 #[derive(Clone, Debug)]
 pub enum Handler {
@@ -39,6 +41,13 @@ impl Handler {
 }
 
 impl Handler {
+    /// Counts what it does as that of a backend, where it passes requests on to one.
+    pub(crate) fn count_in(&self, metrics: impl FnOnce() -> BackendMetrics) {
+        if let Self::Forward(forward) = self {
+            forward.count_in(metrics());
+        }
+    }
+
     /// Whether both pass requests on to one backend in the same way. Of routers nobody can tell.
     #[must_use]
     pub(crate) fn is_same(&self, other: &Self) -> bool {

@@ -35,6 +35,13 @@ pub(super) async fn answer(
     // Where there is no door in front that verifies them, all callers are one.
     let certificate = caller.map_or([0; 32], |caller| *caller.identity().sha256.as_bytes());
     let answer = endpoint.answer(&parts.headers, &body, &certificate, expires_in, SystemTime::now());
+    if let (Some(metrics), Some(outcome)) = (others.token_metrics.get(), answer.extensions().get()) {
+        match outcome {
+            TokenOutcome::Issued { .. } => metrics.issued(),
+            TokenOutcome::Refused { expired: Some(_), .. } => metrics.refused("secret_expired"),
+            TokenOutcome::Refused { error, .. } => metrics.refused(error),
+        }
+    }
     if let Some(TokenOutcome::Refused { error, client, expired }) = answer.extensions().get()
         && let Some(unsaid) = others.refusals.turn(error)
     {

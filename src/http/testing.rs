@@ -37,6 +37,7 @@ fn client_of(server_name: Option<&str>) -> VerifiedClient {
         version: "TLSv1.3",
         cipher_suite: "TLS_AES_128_GCM_SHA256",
         resumed: false,
+        remembered: false,
         server_name: server_name.map(str::to_owned),
     };
     let peer = "[::ffff:192.0.2.7]:4711".parse().unwrap();

@@ -1,108 +1,98 @@
 //! What the inbox counts. Names of environments and operations come from the configuration or the store, which only this server
 //! writes to, never from a caller.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
 
 use crate::inbox::entry::{Facts, State};
-use crate::inbox::store::{Count, Received};
+use crate::inbox::store::{Count, DestinationKey, Received};
+use crate::metrics::{Series, Told, table};
 
 /// Bucket bounds of commits, in seconds: from a disk with a battery behind it to the longest that a notification waits.
 const COMMIT_BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
 /// Bucket bounds of the entries that one commit holds.
 const BATCH_BUCKETS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
 struct OperationLabels {
     environment: String,
     product: String,
     operation: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
 struct ErrorLabels {
     error: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
+struct DestinationLabels {
+    environment: String,
+    /// From the configuration; empty for the environment's own.
+    backend: String,
 }
 
 /// Counts for all of the inbox. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct InboxMetrics {
-    received: Family<OperationLabels, Counter>,
-    deduplicated: Family<OperationLabels, Counter>,
-    delivered: Family<OperationLabels, Counter>,
-    retried: Family<OperationLabels, Counter>,
-    dead: Family<OperationLabels, Counter>,
-    pending: Family<OperationLabels, Gauge>,
-    dead_letters: Family<OperationLabels, Gauge>,
-    oldest: Family<OperationLabels, Gauge>,
-    failures: Family<ErrorLabels, Counter>,
+    received: Series<OperationLabels, Counter>,
+    deduplicated: Series<OperationLabels, Counter>,
+    delivered: Series<OperationLabels, Counter>,
+    retried: Series<OperationLabels, Counter>,
+    dead: Series<OperationLabels, Counter>,
+    pending: Series<OperationLabels, Gauge>,
+    dead_letters: Series<OperationLabels, Gauge>,
+    oldest: Series<OperationLabels, Gauge>,
+    failures: Series<ErrorLabels, Counter>,
     commits: Histogram,
     batches: Histogram,
-    /// What the store held when it was looked at last.
-    known: Arc<Mutex<HashSet<OperationLabels>>>,
+    destinations: Series<DestinationLabels, Gauge>,
+    full: Gauge,
+    size: Gauge,
 }
 
 impl Default for InboxMetrics {
     fn default() -> Self {
         Self {
-            received: Family::default(),
-            deduplicated: Family::default(),
-            delivered: Family::default(),
-            retried: Family::default(),
-            dead: Family::default(),
-            pending: Family::default(),
-            dead_letters: Family::default(),
-            oldest: Family::default(),
-            failures: Family::default(),
+            received: Series::default(),
+            deduplicated: Series::default(),
+            delivered: Series::default(),
+            retried: Series::default(),
+            dead: Series::default(),
+            pending: Series::default(),
+            dead_letters: Series::default(),
+            oldest: Series::default(),
+            failures: Series::default(),
             commits: Histogram::new(COMMIT_BUCKETS),
             batches: Histogram::new(BATCH_BUCKETS),
-            known: Arc::default(),
+            destinations: Series::default(),
+            full: Gauge::default(),
+            size: Gauge::default(),
         }
     }
 }
 
 impl InboxMetrics {
-    pub(crate) fn register(&self, registry: &mut Registry) {
-        let registry = registry.sub_registry_with_prefix("inbox");
-        registry.register(
-            "received",
-            "Notifications that were stored, durably, before they were acknowledged",
-            self.received.clone(),
-        );
-        registry.register(
-            "deduplicated",
-            "Notifications that were known as repeats, and acknowledged alike",
-            self.deduplicated.clone(),
-        );
-        registry.register("delivered", "Entries that a destination has taken", self.delivered.clone());
-        registry.register("retried", "Attempts to deliver that have to be made again", self.retried.clone());
-        registry.register("dead", "Entries that became dead letters", self.dead.clone());
-        registry.register("pending", "Entries that have to be delivered", self.pending.clone());
-        registry.register("dead_letters", "Dead letters that wait for a decision", self.dead_letters.clone());
-        registry.register(
-            "oldest_pending_timestamp_seconds",
-            "When the entry was received that has been waiting for longest, in seconds since 1970",
-            self.oldest.clone(),
-        );
-        registry.register(
-            "failures",
-            "Transactions and looks at the store that failed, and notifications that were refused since it is full or too much waits, by what was wrong",
-            self.failures.clone(),
-        );
-        registry.register(
-            "commit_duration_seconds",
-            "What a durable transaction of the store takes",
-            self.commits.clone(),
-        );
-        registry.register("commit_entries", "Notifications that shared a transaction", self.batches.clone());
+    pub(crate) fn tell(&self, told: &mut Told) {
+        told.tell(table::INBOX_RECEIVED, self.received.clone());
+        told.tell(table::INBOX_DEDUPLICATED, self.deduplicated.clone());
+        told.tell(table::INBOX_DELIVERED, self.delivered.clone());
+        told.tell(table::INBOX_RETRIED, self.retried.clone());
+        told.tell(table::INBOX_DEAD, self.dead.clone());
+        told.tell(table::INBOX_PENDING, self.pending.clone());
+        told.tell(table::INBOX_DEAD_LETTERS, self.dead_letters.clone());
+        told.tell(table::INBOX_OLDEST_PENDING, self.oldest.clone());
+        told.tell(table::INBOX_FAILURES, self.failures.clone());
+        told.tell(table::INBOX_COMMIT_DURATION, self.commits.clone());
+        told.tell(table::INBOX_COMMIT_ENTRIES, self.batches.clone());
+        told.tell(table::INBOX_DESTINATION_UP, self.destinations.clone());
+        told.tell(table::INBOX_FULL, self.full.clone());
+        told.tell(table::INBOX_SIZE, self.size.clone());
     }
 
     /// A transaction ended: how many entries it held, how long it took, and what went wrong.
@@ -120,7 +110,7 @@ impl InboxMetrics {
 
     /// The store did not do what it was asked for; `error` is one of a closed list.
     pub(crate) fn failed(&self, error: &'static str) {
-        self.failures.get_or_create(&ErrorLabels { error }).inc();
+        self.failures.of(ErrorLabels { error }).inc();
     }
 
     /// An entry was stored, or is a repeat.
@@ -129,27 +119,27 @@ impl InboxMetrics {
             Received::Stored => &self.received,
             Received::Repeat => &self.deduplicated,
         };
-        family.get_or_create(&of(facts)).inc();
+        family.of(of(facts)).inc();
     }
 
     /// A destination has taken an entry.
     pub(crate) fn delivered(&self, facts: &Facts) {
-        self.delivered.get_or_create(&of(facts)).inc();
+        self.delivered.of(of(facts)).inc();
     }
 
     /// An attempt failed, and another one follows.
     pub(crate) fn retried(&self, facts: &Facts) {
-        self.retried.get_or_create(&of(facts)).inc();
+        self.retried.of(of(facts)).inc();
     }
 
     /// An entry became a dead letter.
     pub(crate) fn dead(&self, facts: &Facts) {
-        self.dead.get_or_create(&of(facts)).inc();
+        self.dead.of(of(facts)).inc();
     }
 
     /// What the store holds now.
     pub(crate) fn holds(&self, counts: &[Count]) {
-        let mut held = HashMap::new();
+        let mut held = BTreeMap::new();
         for count in counts {
             let key = OperationLabels {
                 environment: count.environment.clone(),
@@ -168,26 +158,39 @@ impl InboxMetrics {
                 State::Delivered | State::Discarded => {}
             }
         }
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         for (labels, held) in &held {
-            self.pending.get_or_create(labels).set(held.pending);
-            self.dead_letters.get_or_create(labels).set(held.dead_letters);
-            match held.oldest {
-                Some(oldest) => {
-                    self.oldest.get_or_create(labels).set(oldest);
-                }
-                None => {
-                    self.oldest.remove(labels);
-                }
+            self.pending.of(labels.clone()).set(held.pending);
+            self.dead_letters.of(labels.clone()).set(held.dead_letters);
+            if let Some(oldest) = held.oldest {
+                self.oldest.of(labels.clone()).set(oldest);
             }
         }
-        // What is gone from the store is gone from here, and the rest is never away for a moment: somebody might be alarmed by it.
-        for labels in known.iter().filter(|labels| !held.contains_key(labels)) {
-            self.pending.remove(labels);
-            self.dead_letters.remove(labels);
-            self.oldest.remove(labels);
+        // What is gone from the store is gone from here.
+        let waiting: BTreeSet<_> =
+            held.iter().filter(|(_, held)| held.oldest.is_some()).map(|(labels, _)| labels.clone()).collect();
+        self.oldest.keep(&waiting, |_| true);
+        let held: BTreeSet<_> = held.into_keys().collect();
+        self.pending.keep(&held, |_| true);
+        self.dead_letters.keep(&held, |_| true);
+    }
+
+    /// Whether a destination takes deliveries.
+    pub(crate) fn destination(&self, key: &DestinationKey, is_up: bool) {
+        self.destinations.of(destination(key)).set(is_up.into());
+    }
+
+    /// There is no such destination any more.
+    pub(crate) fn destination_gone(&self, key: &DestinationKey) {
+        let gone = destination(key);
+        self.destinations.end(|labels| *labels == gone);
+    }
+
+    /// The store was weighed: what it takes, in bytes, where that is known, and whether that is more than it may.
+    pub(crate) fn weighed(&self, size: Option<u64>, is_full: bool) {
+        if let Some(size) = size {
+            self.size.set(i64::try_from(size).unwrap_or(i64::MAX));
         }
-        *known = held.into_keys().collect();
+        self.full.set(is_full.into());
     }
 }
 
@@ -207,6 +210,10 @@ fn of(facts: &Facts) -> OperationLabels {
     }
 }
 
+fn destination(key: &DestinationKey) -> DestinationLabels {
+    DestinationLabels { environment: key.environment.clone(), backend: key.destination.clone() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,8 +221,8 @@ mod tests {
     #[test]
     fn what_the_store_holds_takes_the_place_of_what_it_held() {
         let metrics = InboxMetrics::default();
-        let mut registry = Registry::default();
-        metrics.register(&mut registry);
+        let mut told = Told::default();
+        metrics.tell(&mut told);
         let count = |product: &str, operation: &str, state, entries, oldest| Count {
             environment: "preprod".into(),
             product: product.into(),
@@ -224,9 +231,9 @@ mod tests {
             entries,
             oldest,
         };
-        let text = |registry: &Registry| {
+        let text = |told: &Told| {
             let mut text = String::new();
-            prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+            told.encode(&mut text);
             text
         };
         metrics.holds(&[
@@ -235,7 +242,7 @@ mod tests {
             count("tsh", "other", State::Dead, 1, 1_000),
             count("tsh", "done", State::Delivered, 1, 1_000),
         ]);
-        let first = text(&registry);
+        let first = text(&told);
         let of = |name: &str, product: &str, operation: &str| {
             format!("inbox_{name}{{environment=\"preprod\",product=\"{product}\",operation=\"{operation}\"}}")
         };
@@ -245,7 +252,7 @@ mod tests {
         assert!(first.contains(&format!("{} 1\n", of("dead_letters", "tsh", "other"))));
         assert!(!first.contains(&of(oldest, "tsh", "done")));
         metrics.holds(&[count("tsh", "other", State::Dead, 1, 1_000)]);
-        let second = text(&registry);
+        let second = text(&told);
         assert!(!second.contains("notify") && !second.contains("done"), "{second}");
         assert!(second.contains(&format!("{} 1\n", of("dead_letters", "tsh", "other"))));
     }
@@ -253,13 +260,13 @@ mod tests {
     #[test]
     fn a_transaction_that_failed_is_counted_by_what_was_wrong_and_not_timed() {
         let metrics = InboxMetrics::default();
-        let mut registry = Registry::default();
-        metrics.register(&mut registry);
+        let mut told = Told::default();
+        metrics.tell(&mut told);
         metrics.committed(3, Duration::from_millis(1), Some("full"));
         metrics.committed(0, Duration::from_millis(1), None);
         metrics.committed(2, Duration::from_millis(1), None);
         let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        told.encode(&mut text);
         assert!(text.contains("inbox_failures_total{error=\"full\"} 1"), "{text}");
         assert!(text.contains("inbox_commit_duration_seconds_count 1") && text.contains("inbox_commit_entries_sum 2"));
     }

@@ -98,6 +98,10 @@ impl Upkeep {
                 break;
             }
         }
+        if options.max_size.is_none() {
+            // Nothing depends on it, so that it need not be known more often.
+            self.metrics.weighed(Some(self.store.size().await?), false);
+        }
         self.weigh().await?;
         self.metrics.holds(&self.store.counts().await?);
         Ok(())
@@ -117,6 +121,7 @@ impl Upkeep {
     async fn weigh(&self) -> Result<Duration, StoreError> {
         let Some(most) = self.options.load().max_size else {
             self.full.store(false, Ordering::Relaxed);
+            self.metrics.weighed(None, false);
             return Ok(Duration::ZERO);
         };
         let begun = Instant::now();
@@ -130,6 +135,7 @@ impl Upkeep {
             size = self.store.size().await?;
         }
         let full = size >= most;
+        self.metrics.weighed(Some(size), full);
         match (self.full.swap(full, Ordering::Relaxed), full) {
             (false, true) => {
                 warn!(

@@ -1,52 +1,64 @@
 //! The counters of one environment.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
 
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use rustls_pki_types::UnixTime;
 
+use super::backend::BackendMetrics;
+use super::families::Families;
+use super::held::Held;
 use super::labels::{
-    CertificateKind, CertificateLabels, EnvironmentLabels, HandshakeLabels, ReloadLabels, ReloadOutcome,
-    SecondKeyLabels,
+    CertificateKind, CertificateLabels, EnvironmentLabels, FileLabels, HandshakeLabels, KeyLabels, OutcomeLabels,
+    ReloadOutcome, SecondKeyKind, SecondKeyLabels, SessionKind,
 };
 use super::requests::{RequestEnd, Requests};
+use super::seconds_since_1970;
+use super::series::Series;
+use super::tokens::{JwksMetrics, TokenMetrics};
 
 /// The counters of one environment; cheap to clone, no look-ups on the way of a request.
 #[derive(Clone, Debug)]
 pub struct EnvironmentMetrics {
-    pub(super) name: String,
-    pub(super) handshakes: Family<HandshakeLabels, Counter>,
-    pub(super) certificate_expiry: Family<CertificateLabels, Gauge>,
-    pub(super) crl_expiry: Family<EnvironmentLabels, Gauge>,
-    pub(super) epochs: Family<EnvironmentLabels, Gauge>,
-    pub(super) reloads: Family<ReloadLabels, Counter>,
-    pub(super) connections: Gauge,
-    pub(super) retired: Counter,
-    pub(super) resumed: Counter,
-    pub(super) in_flight: Gauge,
-    pub(super) durations: Histogram,
-    pub(super) requests: Requests,
-    pub(super) second_keys: Family<SecondKeyLabels, Counter>,
+    name: String,
+    families: Families,
+    connections: Gauge,
+    retired: Counter,
+    in_flight: Gauge,
+    requests: Requests,
 }
 
 impl EnvironmentMetrics {
-    /// A client was verified.
-    pub fn handshake_accepted(&self, tls_version: &'static str, resumed: bool) {
-        let labels = HandshakeLabels { environment: self.name.clone(), outcome: "accepted", reason: "", tls_version };
-        self.handshakes.get_or_create(&labels).inc();
-        if resumed {
-            self.resumed.inc();
+    pub(super) fn new(name: &str, families: &Families) -> Self {
+        let labels = || EnvironmentLabels { environment: name.to_owned() };
+        Self {
+            connections: families.connections.of(labels()),
+            retired: families.retired.of(labels()),
+            in_flight: families.in_flight.of(labels()),
+            requests: families.requests_of(name),
+            name: name.to_owned(),
+            families: families.clone(),
         }
+    }
+
+    /// A client was verified.
+    pub fn handshake_accepted(&self, tls_version: &'static str, session: SessionKind) {
+        let labels = HandshakeLabels {
+            environment: self.name.clone(),
+            outcome: "accepted",
+            reason: "",
+            tls_version,
+            session: session.label(),
+        };
+        self.families.handshakes.of(labels).inc();
     }
 
     /// A verified client's connection is open until the token is dropped.
     #[must_use]
-    pub fn connection_opened(&self) -> OpenConnection {
-        self.connections.inc();
-        OpenConnection(self.connections.clone())
+    pub fn connection_opened(&self) -> Held {
+        Held::of(&self.connections)
     }
 
     /// Connections of verified clients now.
@@ -68,13 +80,9 @@ impl EnvironmentMetrics {
 
     /// A request that is none was answered before it became one.
     pub fn request_refused(&self, status: u16) {
-        self.requests.count(&RequestEnd {
-            product: "",
-            operation: "",
-            status: Some(status),
-            retryable: None,
-            elapsed: Duration::ZERO,
-        });
+        let end =
+            RequestEnd { product: "", operation: "", status: Some(status), retryable: None, elapsed: Duration::ZERO };
+        self.requests.count(&end, SystemTime::now());
     }
 
     /// A request came in.
@@ -85,72 +93,121 @@ impl EnvironmentMetrics {
     /// Its answer began, or its caller went away before there was one.
     pub fn request_ended(&self, end: RequestEnd<'_>) {
         self.in_flight.dec();
-        self.durations.observe(end.elapsed.as_secs_f64());
-        self.requests.count(&end);
+        self.requests.count(&end, SystemTime::now());
     }
 
     /// A call of `product` had no valid second key; `reason` is one of a closed list.
     pub fn second_key_refused(&self, product: &'static str, reason: &'static str) {
         let labels = SecondKeyLabels { environment: self.name.clone(), product, reason };
-        self.second_keys.get_or_create(&labels).inc();
+        self.families.second_keys.of(labels).inc();
     }
 
-    /// When the certificates of a kind expire first, where there are any.
-    pub fn certificate_expires(&self, kind: CertificateKind, not_after: Option<UnixTime>) {
-        if let Some(not_after) = not_after {
-            let labels = CertificateLabels { environment: self.name.clone(), kind: kind.label() };
-            self.certificate_expiry.get_or_create(&labels).set(seconds(not_after));
-        }
+    /// The counters of a backend; an empty name = the environment's own.
+    #[must_use]
+    pub fn backend(&self, name: &str) -> BackendMetrics {
+        self.families.backends.of(&self.name, name)
     }
 
-    /// When the revocation list ends that ends first; none, no line.
-    pub fn crl_expires(&self, next_update: Option<UnixTime>) {
-        let labels = EnvironmentLabels { environment: self.name.clone() };
-        match next_update {
-            Some(next_update) => {
-                self.crl_expiry.get_or_create(&labels).set(seconds(next_update));
-            }
-            None => {
-                self.crl_expiry.remove(&labels);
-            }
-        }
+    /// The counters of the token endpoint.
+    #[must_use]
+    pub fn token_requests(&self) -> TokenMetrics {
+        self.families.tokens.requests_of(&self.name)
+    }
+
+    /// There is no identity provider any more whose keys could be too old.
+    pub fn identity_provider_gone(&self) {
+        self.families.tokens.last_refresh.end(|labels| labels.environment == self.name);
+    }
+
+    /// The counters of the identity provider's keys.
+    #[must_use]
+    pub fn identity_provider_keys(&self) -> JwksMetrics {
+        self.families.tokens.keys_of(&self.name)
+    }
+
+    /// When certificates end, with what they are for and the files that they are in (empty = given in place). Of those of a kind and
+    /// a file the one that ends first is told. Takes the place of what was told before.
+    pub fn certificates_end(&self, all: impl IntoIterator<Item = (CertificateKind, String, UnixTime)>) {
+        let labelled = all.into_iter().map(|(kind, file, not_after)| {
+            (CertificateLabels { environment: self.name.clone(), kind: kind.label(), file }, seconds(not_after))
+        });
+        tell_earliest(&self.families.certificate_expiry, labelled, |labels| labels.environment == self.name);
+    }
+
+    /// When revocation lists end, with the files that they are in. Of those of a file the one that ends first is told. Takes the place
+    /// of what was told before.
+    pub fn revocation_lists_end(&self, all: impl IntoIterator<Item = (String, UnixTime)>) {
+        let labelled = all
+            .into_iter()
+            .map(|(file, next_update)| (FileLabels { environment: self.name.clone(), file }, seconds(next_update)));
+        tell_earliest(&self.families.crl_expiry, labelled, |labels| labels.environment == self.name);
+    }
+
+    /// When second keys are good no more, those without an end left out. Takes the place of what was told before.
+    pub fn second_keys_end(&self, all: impl IntoIterator<Item = (SecondKeyKind, String, SystemTime)>) {
+        let labelled = all.into_iter().map(|(kind, name, expires)| {
+            (KeyLabels { environment: self.name.clone(), kind: kind.label(), name }, seconds_since_1970(expires))
+        });
+        tell_earliest(&self.families.second_key_expiry, labelled, |labels| labels.environment == self.name);
     }
 
     /// Which epoch is in force.
     pub fn epoch_installed(&self, number: u64) {
-        let labels = EnvironmentLabels { environment: self.name.clone() };
-        self.epochs.get_or_create(&labels).set(i64::try_from(number).unwrap_or(i64::MAX));
+        self.families.epoch.of(self.labels()).set(i64::try_from(number).unwrap_or(i64::MAX));
+    }
+
+    /// A reload ended at `now`.
+    pub fn reloaded(&self, outcome: ReloadOutcome, now: SystemTime) {
+        let labels = OutcomeLabels { environment: self.name.clone(), outcome: outcome.label() };
+        self.families.reloads.of(labels).inc();
+        self.found(outcome != ReloadOutcome::Kept, now);
+    }
+
+    /// Whether everything was found to be good at `now`.
+    pub fn found(&self, good: bool, now: SystemTime) {
+        if good {
+            self.families.reload_success.of(self.labels()).set(seconds_since_1970(now));
+        }
+        self.families.reload_failing.of(self.labels()).set((!good).into());
     }
 
     /// The environment is gone from the configuration: what it was made of is told of no more, lest somebody be alarmed by the expiry
     /// of what is no longer used. What was counted stays.
     pub fn environment_removed(&self) {
-        for kind in [CertificateKind::ClientCa, CertificateKind::ServerChain] {
-            let labels = CertificateLabels { environment: self.name.clone(), kind: kind.label() };
-            self.certificate_expiry.remove(&labels);
+        let families = &self.families;
+        self.certificates_end([]);
+        self.revocation_lists_end([]);
+        self.second_keys_end([]);
+        let mine = |labels: &EnvironmentLabels| labels.environment == self.name;
+        for gauges in
+            [&families.epoch, &families.reload_success, &families.reload_failing, &families.tokens.last_refresh]
+        {
+            gauges.end(mine);
         }
-        let labels = EnvironmentLabels { environment: self.name.clone() };
-        self.crl_expiry.remove(&labels);
-        self.epochs.remove(&labels);
+        families.forget_requests_of(&self.name);
     }
 
-    /// A reload ended.
-    pub fn reloaded(&self, outcome: ReloadOutcome) {
-        let labels = ReloadLabels { environment: self.name.clone(), outcome: outcome.label() };
-        self.reloads.get_or_create(&labels).inc();
+    fn labels(&self) -> EnvironmentLabels {
+        EnvironmentLabels { environment: self.name.clone() }
     }
+}
+
+/// Has the earliest moment of each set of labels told, and no other of those that `mine` is true of.
+fn tell_earliest<L: Ord + Clone>(
+    series: &Series<L, Gauge>,
+    all: impl Iterator<Item = (L, i64)>,
+    mine: impl Fn(&L) -> bool,
+) {
+    let mut earliest = std::collections::BTreeMap::new();
+    for (labels, moment) in all {
+        earliest.entry(labels).and_modify(|known: &mut i64| *known = moment.min(*known)).or_insert(moment);
+    }
+    for (labels, moment) in &earliest {
+        series.of(labels.clone()).set(*moment);
+    }
+    series.keep(&earliest.into_keys().collect::<BTreeSet<_>>(), mine);
 }
 
 fn seconds(time: UnixTime) -> i64 {
     i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
-}
-
-/// An open connection of a verified client.
-#[derive(Debug)]
-pub struct OpenConnection(Gauge);
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
 }

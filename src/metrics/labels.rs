@@ -2,21 +2,44 @@
 
 use prometheus_client::encoding::EncodeLabelSet;
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
 pub(super) struct HandshakeLabels {
     pub(super) environment: String,
     pub(super) outcome: &'static str,
     /// Why it failed; empty when it did not.
     pub(super) reason: &'static str,
     pub(super) tls_version: &'static str,
+    /// How its client was accepted; empty when it was not.
+    pub(super) session: &'static str,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+/// How the client of a handshake was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionKind {
+    /// A full handshake, with a chain that was judged anew.
+    Full,
+    /// A full handshake, with a chain that had been accepted before, byte for byte.
+    Remembered,
+    /// A session was resumed.
+    Resumed,
+}
+
+impl SessionKind {
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Remembered => "remembered",
+            Self::Resumed => "resumed",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
 pub(super) struct EnvironmentLabels {
     pub(super) environment: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
 pub(super) struct RequestLabels {
     pub(super) environment: String,
     pub(super) product: &'static str,
@@ -26,26 +49,53 @@ pub(super) struct RequestLabels {
     pub(super) retryable: &'static str,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
+pub(super) struct OperationLabels {
+    pub(super) environment: String,
+    pub(super) product: &'static str,
+    /// From the catalogue or the configuration.
+    pub(super) operation: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
 pub(super) struct SecondKeyLabels {
     pub(super) environment: String,
     pub(super) product: &'static str,
     pub(super) reason: &'static str,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
 pub(super) struct CertificateLabels {
     pub(super) environment: String,
     pub(super) kind: &'static str,
+    /// As it is configured; empty where the text stands in the configuration.
+    pub(super) file: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
+pub(super) struct FileLabels {
+    pub(super) environment: String,
+    /// As it is configured; empty where the text stands in the configuration.
+    pub(super) file: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
+pub(super) struct KeyLabels {
+    pub(super) environment: String,
+    pub(super) kind: &'static str,
+    /// As it is configured.
+    pub(super) name: String,
 }
 
 /// What a certificate is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateKind {
-    /// The trust anchor that expires first.
+    /// A trust anchor.
     ClientCa,
-    /// The certificate of the server chain that expires first.
+    /// A certificate of the server's chain.
     ServerChain,
+    /// A CA that the server's chain has to end at.
+    EndorsedChain,
 }
 
 impl CertificateKind {
@@ -53,6 +103,25 @@ impl CertificateKind {
         match self {
             Self::ClientCa => "client_ca",
             Self::ServerChain => "server_chain",
+            Self::EndorsedChain => "endorsed_chain",
+        }
+    }
+}
+
+/// What a caller shows besides its certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecondKeyKind {
+    /// An API key.
+    ApiKey,
+    /// The secret of a client of the token endpoint.
+    ClientSecret,
+}
+
+impl SecondKeyKind {
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::ApiKey => "api_key",
+            Self::ClientSecret => "client_secret",
         }
     }
 }
@@ -80,8 +149,37 @@ impl ReloadOutcome {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct ReloadLabels {
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
+pub(super) struct OutcomeLabels {
     pub(super) environment: String,
     pub(super) outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
+pub(super) struct TokenLabels {
+    pub(super) environment: String,
+    pub(super) outcome: &'static str,
+    /// Why there was none; empty where there was one.
+    pub(super) reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
+pub(super) struct BackendLabels {
+    pub(super) environment: String,
+    /// From the configuration; empty for the environment's own.
+    pub(super) backend: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
+pub(super) struct ConnectLabels {
+    pub(super) environment: String,
+    pub(super) backend: String,
+    pub(super) outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
+pub(super) struct FailureLabels {
+    pub(super) environment: String,
+    pub(super) backend: String,
+    pub(super) reason: &'static str,
 }

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
 
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
 
-use super::labels::RequestLabels;
+use super::histogram::{Durations, bucket};
+use super::labels::{OperationLabels, RequestLabels};
+use super::recent::{Recent, RecentOperation};
+use super::series::Series;
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,55 +27,93 @@ pub struct RequestEnd<'a> {
     pub elapsed: Duration,
 }
 
-/// The counters of an environment's requests. A series begins with the first request that it counts.
-#[derive(Clone)]
-pub(super) struct Requests {
-    environment: String,
-    family: Family<RequestLabels, Counter>,
-    /// What was looked up before, by product and operation: labels are text, and to make them costs more than to count.
-    known: Arc<RwLock<HashMap<&'static str, HashMap<String, Series>>>>,
-}
-
-/// The counters of one operation: by class of the status, then by whether it is retryable.
-type Series = [[Option<Counter>; RETRYABLE.len()]; STATUS_CLASSES.len()];
-
-const STATUS_CLASSES: [&str; 5] = ["2xx", "3xx", "4xx", "5xx", "none"];
+pub(super) const STATUS_CLASSES: [&str; 5] = ["2xx", "3xx", "4xx", "5xx", "none"];
 const RETRYABLE: [&str; 3] = ["", "false", "true"];
 
+/// The counters of an environment's requests. A series begins with the first request that it counts. Cheap to clone; clones share them.
+#[derive(Clone)]
+pub(super) struct Requests {
+    environment: Arc<str>,
+    counts: Series<RequestLabels, Counter>,
+    durations: Series<OperationLabels, Durations>,
+    /// What was looked up before, by product and operation: labels are text, and to make them costs more than to count.
+    known: Arc<RwLock<HashMap<&'static str, HashMap<String, Arc<Known>>>>>,
+}
+
+/// What is counted of one operation.
+struct Known {
+    /// By class of the status, then by whether it is retryable.
+    counts: [[OnceLock<Counter>; RETRYABLE.len()]; STATUS_CLASSES.len()],
+    durations: Durations,
+    recent: Recent,
+}
+
 impl Requests {
-    pub(super) fn new(environment: &str, family: Family<RequestLabels, Counter>) -> Self {
-        Self { environment: environment.to_owned(), family, known: Arc::default() }
+    pub(super) fn new(
+        environment: &str,
+        counts: Series<RequestLabels, Counter>,
+        durations: Series<OperationLabels, Durations>,
+    ) -> Self {
+        Self { environment: environment.into(), counts, durations, known: Arc::default() }
     }
 
-    pub(super) fn count(&self, end: &RequestEnd<'_>) {
+    /// Counts a request that ended at `now`.
+    pub(super) fn count(&self, end: &RequestEnd<'_>, now: SystemTime) {
+        let known = self.known(end).unwrap_or_else(|| self.begin(end));
         let (class, retryable) = (class(end.status), retryable(end.retryable));
-        if !self.counted(end, class, retryable) {
-            self.begin(end, class, retryable);
+        if let Some(count) = known.counts.get(class).and_then(|by_class| by_class.get(retryable)) {
+            count.get_or_init(|| self.begin_count(end, class, retryable)).inc();
         }
+        let bucket = bucket(end.elapsed);
+        known.durations.observe(end.elapsed, bucket);
+        known.recent.count(now, class, bucket);
     }
 
-    fn counted(&self, end: &RequestEnd<'_>, class: usize, retryable: usize) -> bool {
+    /// What happened of late, as of `now`.
+    pub(super) fn recent(&self, now: SystemTime) -> Vec<RecentOperation> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let series = known.get(end.product).and_then(|operations| operations.get(end.operation));
-        let counter = series.and_then(|series| series.get(class)?.get(retryable)?.as_ref());
-        counter.inspect(|counter| _ = counter.inc()).is_some()
+        let mut operations: Vec<_> = known
+            .iter()
+            .flat_map(|(product, operations)| {
+                operations.iter().map(|(operation, known)| (*product, operation.clone(), Arc::clone(known)))
+            })
+            .collect();
+        drop(known);
+        operations.sort_by(|(product, operation, _), (other, another, _)| (product, operation).cmp(&(other, another)));
+        let recent = |(product, operation, known): (&'static str, String, Arc<Known>)| RecentOperation {
+            environment: self.environment.to_string(),
+            product,
+            operation,
+            minutes: known.recent.minutes(now),
+        };
+        operations.into_iter().map(recent).collect()
     }
 
-    fn begin(&self, end: &RequestEnd<'_>, class: usize, retryable: usize) {
-        let labels = RequestLabels {
-            environment: self.environment.clone(),
+    fn known(&self, end: &RequestEnd<'_>) -> Option<Arc<Known>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(end.product)?.get(end.operation).cloned()
+    }
+
+    fn begin(&self, end: &RequestEnd<'_>) -> Arc<Known> {
+        let durations = self.durations.of(OperationLabels {
+            environment: self.environment.to_string(),
+            product: end.product,
+            operation: end.operation.to_owned(),
+        });
+        let begun = || Arc::new(Known { counts: Default::default(), durations, recent: Recent::default() });
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let operations = known.entry(end.product).or_default();
+        Arc::clone(operations.entry(end.operation.to_owned()).or_insert_with(begun))
+    }
+
+    fn begin_count(&self, end: &RequestEnd<'_>, class: usize, retryable: usize) -> Counter {
+        self.counts.of(RequestLabels {
+            environment: self.environment.to_string(),
             product: end.product,
             operation: end.operation.to_owned(),
             status_class: STATUS_CLASSES.get(class).copied().unwrap_or_default(),
             retryable: RETRYABLE.get(retryable).copied().unwrap_or_default(),
-        };
-        let counter = self.family.get_or_create_owned(&labels);
-        counter.inc();
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let series = known.entry(end.product).or_default().entry(end.operation.to_owned()).or_default();
-        if let Some(place) = series.get_mut(class).and_then(|by_class| by_class.get_mut(retryable)) {
-            *place = Some(counter);
-        }
+        })
     }
 }
 

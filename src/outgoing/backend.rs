@@ -10,6 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use zeroize::Zeroizing;
 
 use super::connect::{ConnectError, ConnectOptions, Connector, Versions, connector};
+use super::metered::Meter;
 
 /// Between pings on an HTTP/2 connection with requests on it: all requests share it, so a backend that vanished without a word
 /// would fail every one of them until TCP gives up.
@@ -55,16 +56,16 @@ impl ForwardOptions {
 }
 
 impl ForwardOptions {
-    /// A pooled client for the backend. Connects when the first request comes.
+    /// A pooled client for the backend, whose connections `meter` counts. Connects when the first request comes.
     ///
     /// # Errors
     /// [`ForwardError`] about TLS.
-    pub(crate) fn client<B>(&self, https: bool) -> Result<Client<Connector, B>, ForwardError>
+    pub(crate) fn client<B>(&self, https: bool, meter: Meter) -> Result<Client<Connector, B>, ForwardError>
     where
         B: Body + Send,
         B::Data: Buf + Send,
     {
-        let connector = connector(self.connect_options(https)?)?;
+        let connector = connector(self.connect_options(https)?, meter)?;
         Ok(Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())

@@ -12,6 +12,9 @@ use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tower::{BoxError, Service};
 
+use super::metered::{Meter, Metered};
+use crate::metrics::ConnectOutcome;
+
 /// What a client connects with.
 pub(crate) type Connector = WithDeadline<HttpsConnector<HttpConnector>>;
 
@@ -74,11 +77,11 @@ pub enum ConnectError {
     Tls(#[source] rustls::Error),
 }
 
-/// A connector for http and https.
+/// A connector for http and https, whose connections `meter` counts.
 ///
 /// # Errors
 /// [`ConnectError`] about the CA certificates or the client credential.
-pub(crate) fn connector(options: ConnectOptions<'_>) -> Result<Connector, ConnectError> {
+pub(crate) fn connector(options: ConnectOptions<'_>, meter: Meter) -> Result<Connector, ConnectError> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
@@ -91,7 +94,7 @@ pub(crate) fn connector(options: ConnectOptions<'_>) -> Result<Connector, Connec
         Versions::Http1 => builder.enable_http1().wrap_connector(tcp),
         Versions::Http2 => builder.enable_http2().wrap_connector(tcp),
     };
-    Ok(WithDeadline { inner, after: options.timeout })
+    Ok(WithDeadline { inner, after: options.timeout, meter })
 }
 
 /// TLS as a client, without ALPN. `timeout` and `versions` do not matter here.
@@ -129,11 +132,12 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, pem::Error> 
     CertificateDer::pem_slice_iter(pem).collect()
 }
 
-/// Ends an attempt to connect that takes too long, TLS included.
+/// Ends an attempt to connect that takes too long, TLS included, and counts how attempts end.
 #[derive(Clone, Debug)]
 pub(crate) struct WithDeadline<C> {
     inner: C,
     after: Duration,
+    meter: Meter,
 }
 
 impl<C> Service<Uri> for WithDeadline<C>
@@ -142,9 +146,9 @@ where
     C::Error: Into<BoxError>,
     C::Future: Send + 'static,
 {
-    type Response = C::Response;
+    type Response = Metered<C::Response>;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<C::Response, BoxError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Metered<C::Response>, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)
@@ -152,6 +156,15 @@ where
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let attempt = tokio::time::timeout(self.after, self.inner.call(uri));
-        Box::pin(async move { attempt.await?.map_err(Into::into) })
+        let meter = self.meter.clone();
+        Box::pin(async move {
+            let outcome = attempt.await;
+            meter.connect_ended(match &outcome {
+                Ok(Ok(_)) => ConnectOutcome::Connected,
+                Ok(Err(_)) => ConnectOutcome::Failed,
+                Err(_) => ConnectOutcome::Timeout,
+            });
+            outcome?.map(|connection| meter.opened(connection)).map_err(Into::into)
+        })
     }
 }

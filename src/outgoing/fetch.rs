@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::causes;
 use super::connect::{ConnectError, ConnectOptions, Connector, Versions, connector};
+use super::metered::Meter;
 
 /// Who fetches documents: [`HttpsFetch`], or a stand-in in tests and in programs that have a client of their own.
 pub trait Fetch: fmt::Debug + Send + Sync {
@@ -55,7 +56,7 @@ impl HttpsFetch {
     pub fn new(ca_pem: Option<&[u8]>) -> Result<Self, ConnectError> {
         let options =
             ConnectOptions { ca_pem, client_credential: None, timeout: CONNECT_TIMEOUT, versions: Versions::All };
-        let connector = connector(options)?;
+        let connector = connector(options, Meter::default())?;
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())

@@ -3,6 +3,7 @@
 mod backend;
 pub(crate) mod connect;
 mod fetch;
+mod metered;
 mod target;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -13,6 +14,7 @@ pub(crate) use backend::digest_of;
 pub use backend::{ClientCredentialPem, ForwardError, ForwardOptions, Protocol};
 pub use connect::ConnectError;
 pub use fetch::{Fetch, FetchError, HttpsFetch};
+pub(crate) use metered::Meter;
 pub(crate) use target::Target;
 
 /// `error` and what it was caused by, in one line.

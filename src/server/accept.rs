@@ -44,6 +44,7 @@ async fn accept_until_drain(listener: &Listener, door: &Arc<Door>, beat: &mut Be
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
+                door.metrics.accept_failed();
                 // Once per pause at most, so that no flood of connections becomes a flood of lines.
                 warn!(event = events::ACCEPT_FAILED, %error, retry_in_ms = pause.as_millis(), "cannot accept; trying again");
                 tokio::select! {

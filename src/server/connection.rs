@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
@@ -20,9 +21,10 @@ use super::service::{Answers, Counted, CurrentStack};
 use super::watch::{Ended, Watch};
 use super::{Door, DoorRules, Environment, linger};
 use crate::http::ConnectionContext;
+use crate::metrics::{Refused, SessionKind};
 use crate::telemetry::events;
-use crate::tls::Refusal;
 use crate::tls::handshake::{Admitted, FailedHandshake, HandshakeFailure, Protocol, handshake};
+use crate::tls::{Refusal, TlsFacts, VerifiedClient};
 
 /// Runs a connection to its end. The permit is freed when this returns.
 pub(super) async fn run(socket: TcpStream, peer: SocketAddr, permit: Permit, door: Arc<Door>) {
@@ -88,7 +90,7 @@ async fn admit(
         Ok(Ok(admitted)) => {
             drop(slot);
             let facts = admitted.client.tls();
-            admitted.environment.metrics.handshake_accepted(facts.version, facts.resumed);
+            admitted.environment.metrics.handshake_accepted(facts.version, session_kind(facts));
             debug!(
                 event = events::CLIENT_ADMITTED,
                 environment = admitted.client.environment(),
@@ -120,6 +122,14 @@ async fn admit(
             }
             None
         }
+    }
+}
+
+fn session_kind(facts: &TlsFacts) -> SessionKind {
+    match facts {
+        TlsFacts { resumed: true, .. } => SessionKind::Resumed,
+        TlsFacts { remembered: true, .. } => SessionKind::Remembered,
+        TlsFacts { .. } => SessionKind::Full,
     }
 }
 
@@ -159,6 +169,7 @@ fn report(failed: &FailedHandshake<TcpStream>, peer: SocketAddr, door: &Door) {
     let reason = failed.failure.reason();
     let environment = failed.environment.as_deref();
     door.metrics.handshake_failed(environment, reason);
+    remember(failed, peer, door);
     let Some(unsaid) = door.refusals.turn(reason) else { return };
     match &failed.failure {
         // Whoever holds a certificate is worth a line, even one that it made itself, but not a flood of them.
@@ -176,6 +187,40 @@ fn report(failed: &FailedHandshake<TcpStream>, peer: SocketAddr, door: &Door) {
     }
 }
 
+/// Keeps for the console who was refused, where that may be an honest caller: garbage is not.
+fn remember(failed: &FailedHandshake<TcpStream>, peer: SocketAddr, door: &Door) {
+    let identity = match &failed.failure {
+        HandshakeFailure::Refused(client) => client.identity.as_deref(),
+        HandshakeFailure::NoCertificate
+        | HandshakeFailure::Host(_)
+        | HandshakeFailure::Incompatible(_)
+        | HandshakeFailure::NoApplicationProtocol
+        | HandshakeFailure::Alert(_) => None,
+        _ => return,
+    };
+    let refused = Refused {
+        environment: failed.environment.as_ref(),
+        reason: failed.failure.reason(),
+        certificate: identity.map(|identity| (identity.subject.as_str(), identity.sha256.as_bytes())),
+        address: peer.ip(),
+        retired: false,
+    };
+    door.metrics.refusals().remember(&refused, SystemTime::now());
+}
+
+/// The same of a caller whose connection was retired.
+fn remember_retired(environment: &Environment, client: &VerifiedClient, why: Refusal, door: &Door) {
+    let identity = client.identity();
+    let refused = Refused {
+        environment: Some(environment.tls.name()),
+        reason: why.reason(),
+        certificate: Some((&identity.subject, identity.sha256.as_bytes())),
+        address: client.peer().ip(),
+        retired: true,
+    };
+    door.metrics.refusals().remember(&refused, SystemTime::now());
+}
+
 async fn serve(admitted: Admitted<TcpStream, Arc<Environment>>, local: SocketAddr, door: &Door, rules: &DoorRules) {
     let Admitted { stream, environment, client, standing, protocol } = admitted;
     let _open = environment.metrics.connection_opened();
@@ -191,6 +236,7 @@ async fn serve(admitted: Admitted<TcpStream, Arc<Environment>>, local: SocketAdd
     if standing.is_retired() {
         environment.metrics.connection_retired();
         let refusal = standing.refusal().unwrap_or(Refusal::Other);
+        remember_retired(&environment, &watch.client, refusal, door);
         if let Some(unsaid) = door.retirements.turn(refusal.reason()) {
             let identity = watch.client.identity();
             info!(

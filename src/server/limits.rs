@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+
+use crate::metrics::{PermitMetrics, SlotMetrics};
 
 /// The connections that there may be at once. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct Permits(Arc<Pool>);
 struct Pool {
     free: Arc<Semaphore>,
     size: Mutex<Size>,
-    in_use: Gauge,
+    metrics: PermitMetrics,
 }
 
 #[derive(Debug)]
@@ -32,12 +32,13 @@ struct Size {
 }
 
 impl Permits {
-    /// `total` permits, at least one; `in_use` shows how many are taken.
+    /// `total` permits, at least one; `metrics` shows how many are taken.
     #[must_use]
-    pub fn new(total: usize, in_use: Gauge) -> Self {
+    pub fn new(total: usize, metrics: PermitMetrics) -> Self {
         let total = total.clamp(1, Semaphore::MAX_PERMITS);
+        metrics.limit.set(i64::try_from(total).unwrap_or(i64::MAX));
         let size = Mutex::new(Size { total, surplus: 0 });
-        Self(Arc::new(Pool { free: Arc::new(Semaphore::new(total)), size, in_use }))
+        Self(Arc::new(Pool { free: Arc::new(Semaphore::new(total)), size, metrics }))
     }
 
     /// Another total. Where more are in use than that, no connection is cut: their permits are not given out again.
@@ -54,11 +55,15 @@ impl Permits {
             size.surplus += fewer - self.0.free.forget_permits(fewer);
         }
         size.total = total;
+        self.0.metrics.limit.set(i64::try_from(total).unwrap_or(i64::MAX));
     }
 
     /// Waits for a permit and reserves it. To be called before a connection is accepted: what waits beyond the limit then
     /// waits in the kernel's queue. Safe to cancel.
     pub async fn reserve(&self) -> Reserved {
+        if self.0.free.available_permits() == 0 {
+            self.0.metrics.exhausted.inc();
+        }
         match Arc::clone(&self.0.free).acquire_owned().await {
             Ok(permit) => Reserved(Returned { permit: Some(permit), pool: Arc::clone(&self.0) }),
             // The semaphore is never closed.
@@ -69,7 +74,7 @@ impl Permits {
     /// How many permits are taken.
     #[must_use]
     pub fn in_use(&self) -> usize {
-        usize::try_from(self.0.in_use.get()).unwrap_or_default()
+        usize::try_from(self.0.metrics.in_use.get()).unwrap_or_default()
     }
 
     /// How many permits there are.
@@ -113,7 +118,7 @@ impl Reserved {
     /// The connection is there.
     #[must_use]
     pub fn take(self) -> Permit {
-        self.0.pool.in_use.inc();
+        self.0.pool.metrics.in_use.inc();
         Permit(self.0)
     }
 }
@@ -124,7 +129,7 @@ pub struct Permit(Returned);
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.pool.in_use.dec();
+        self.0.pool.metrics.in_use.dec();
     }
 }
 
@@ -144,20 +149,22 @@ pub struct HandshakeSlots(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     table: Mutex<Table>,
-    in_flight: Gauge,
-    displaced: Counter,
+    metrics: SlotMetrics,
 }
 
 impl HandshakeSlots {
-    /// Slots within `limits`; `in_flight` shows how many are taken, `displaced` counts those that had to give way.
+    /// Slots within `limits`; `metrics` shows how many are taken, and how many had to give way.
     #[must_use]
-    pub fn new(limits: HandshakeLimits, in_flight: Gauge, displaced: Counter) -> Self {
-        Self(Arc::new(Shared { table: Mutex::new(Table::new(limits)), in_flight, displaced }))
+    pub fn new(limits: HandshakeLimits, metrics: SlotMetrics) -> Self {
+        let table = Table::new(limits);
+        metrics.limit.set(i64::try_from(table.limits.total).unwrap_or(i64::MAX));
+        Self(Arc::new(Shared { table: Mutex::new(table), metrics }))
     }
 
     /// Other limits. The oldest that are beyond the whole give way at once.
     pub fn set_limits(&self, limits: HandshakeLimits) {
         let displaced = self.0.table().set_limits(limits);
+        self.0.metrics.limit.set(i64::try_from(limits.total.max(1)).unwrap_or(i64::MAX));
         self.0.give_way(displaced);
     }
 
@@ -167,7 +174,7 @@ impl HandshakeSlots {
     pub fn enter(&self, source: Option<IpAddr>) -> HandshakeSlot {
         let token = CancellationToken::new();
         let (number, displaced) = self.0.table().enter(source.map(Source::of), token.clone());
-        self.0.in_flight.inc();
+        self.0.metrics.in_flight.inc();
         self.0.give_way(displaced);
         HandshakeSlot { shared: Arc::clone(&self.0), number, displaced: token }
     }
@@ -181,7 +188,7 @@ impl HandshakeSlots {
     /// How many unfinished handshakes had to give way so far.
     #[must_use]
     pub fn displaced(&self) -> u64 {
-        self.0.displaced.get()
+        self.0.metrics.displaced.get()
     }
 }
 
@@ -218,7 +225,7 @@ impl Drop for HandshakeSlot {
         // A slot that was displaced is not there any more.
         let freed = self.shared.table().remove(self.number);
         if freed.is_some() {
-            self.shared.in_flight.dec();
+            self.shared.metrics.in_flight.dec();
         }
     }
 }
@@ -233,8 +240,8 @@ impl Shared {
     fn give_way(&self, displaced: impl IntoIterator<Item = CancellationToken>) {
         for token in displaced {
             token.cancel();
-            self.in_flight.dec();
-            self.displaced.inc();
+            self.metrics.in_flight.dec();
+            self.metrics.displaced.inc();
         }
     }
 }

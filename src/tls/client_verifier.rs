@@ -50,9 +50,9 @@ impl ClientCertVerifier for ClientVerifier {
             .map(|certificate| CertificateDer::from(certificate.as_ref()))
             .collect();
         let digest = ChainDigest::of(&chain);
-        match self.judge.judge_digested(&digest, &chain, now) {
-            Ok(verdict) => {
-                findings::judged(Ok(Accepted { digest, verdict }));
+        match self.judge.judge_or_recall(&digest, &chain, now) {
+            Ok((verdict, remembered)) => {
+                findings::judged(Ok(Accepted { digest, verdict, remembered }));
                 Ok(ClientCertVerified::assertion())
             }
             Err(refusal) => {

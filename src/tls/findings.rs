@@ -16,6 +16,8 @@ use super::refusal::RefusedClient;
 pub(super) struct Accepted {
     pub(super) digest: ChainDigest,
     pub(super) verdict: Arc<Verdict>,
+    /// Whether the chain had been accepted before, so that it was not verified again.
+    pub(super) remembered: bool,
 }
 
 pub(super) type Judgement = Result<Accepted, RefusedClient>;

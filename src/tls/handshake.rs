@@ -186,15 +186,16 @@ where
     // A resumed session ran no verifier: the chain that its ticket restored is judged here. Nobody gets past this point unjudged.
     let judgement = judgement.unwrap_or_else(|| {
         let digest = ChainDigest::of(&chain);
-        let verdict = epoch.judge().judge_digested(&digest, &chain, super::now());
-        verdict.map(|verdict| Accepted { digest, verdict }).map_err(|refusal| refused(refusal, &chain))
+        let verdict = epoch.judge().judge_or_recall(&digest, &chain, super::now());
+        let accepted = |(verdict, remembered)| Accepted { digest, verdict, remembered };
+        verdict.map(accepted).map_err(|refusal| refused(refusal, &chain))
     });
     let admitted = judgement.and_then(|accepted| {
         let standing = environment.tls().admit(&chain, epoch.number(), &accepted);
-        standing.map(|standing| (accepted.verdict, standing)).map_err(|refusal| refused(refusal, &chain))
+        standing.map(|standing| (accepted, standing)).map_err(|refusal| refused(refusal, &chain))
     });
     let name = environment.tls().name();
-    let (verdict, standing) = match admitted {
+    let (accepted, standing) = match admitted {
         Ok(admitted) => admitted,
         Err(refused) => {
             let failure = HandshakeFailure::Refused(refused);
@@ -210,10 +211,17 @@ where
         },
         cipher_suite: session.negotiated_cipher_suite().map_or("", |suite| suite.suite().as_str().unwrap_or("")),
         resumed: session.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
+        remembered: accepted.remembered,
         server_name,
     };
-    let client =
-        VerifiedClient::new(Arc::clone(name), Arc::clone(&verdict.identity), chain, epoch.number(), peer, facts);
+    let client = VerifiedClient::new(
+        Arc::clone(name),
+        Arc::clone(&accepted.verdict.identity),
+        chain,
+        epoch.number(),
+        peer,
+        facts,
+    );
     Ok(Admitted { stream, environment, client, standing, protocol })
 }
 

@@ -122,18 +122,31 @@ impl Judge {
         chain: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<Arc<Verdict>, Refusal> {
+        self.judge_or_recall(digest, chain, now).map(|(verdict, _)| verdict)
+    }
+
+    /// As [`Judge::judge_digested`]; tells as well whether the verdict was remembered, so that no signature was verified.
+    ///
+    /// # Errors
+    /// As [`Judge::judge`].
+    pub(super) fn judge_or_recall(
+        &self,
+        digest: &ChainDigest,
+        chain: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(Arc<Verdict>, bool), Refusal> {
         if chain.len() > MAX_PRESENTED {
             return Err(Refusal::ChainTooLong { max: MAX_PRESENTED });
         }
         if !self.rules.remember_verdicts {
-            return self.verify(chain, now).map(Arc::new);
+            return self.verify(chain, now).map(|verdict| (Arc::new(verdict), false));
         }
         if let Some(verdict) = self.remembered().recall(digest, now) {
-            return Ok(verdict);
+            return Ok((verdict, true));
         }
         let verdict = Arc::new(self.verify(chain, now)?);
         self.remembered().remember(*digest, Arc::clone(&verdict));
-        Ok(verdict)
+        Ok((verdict, false))
     }
 
     fn verify(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Verdict, Refusal> {

@@ -31,6 +31,8 @@ pub struct TlsFacts {
     pub cipher_suite: &'static str,
     /// Whether the session was resumed.
     pub resumed: bool,
+    /// Whether the presented chain, or the one that the session restored, had been accepted before by the same epoch, byte for byte.
+    pub remembered: bool,
     /// The server name that the client asked for, in lower case.
     pub server_name: Option<String>,
 }

@@ -225,11 +225,16 @@ async fn what_happens_is_counted_under_the_environment_that_it_happens_to() {
         }
         own.caller(&neighbours).presenting(&foreign.client).expect_refused("a foreign client").await;
     }
+    for (environment, accepted) in [("one", 2.0), ("other", 3.0)] {
+        let labels = [&*format!("environment=\"{environment}\""), r#"outcome="accepted""#, r#"tls_version="TLSv1.3""#];
+        eventually("the handshakes to be counted", async || {
+            neighbours.server.counted("issuer_host_handshakes_total", &labels).await == accepted
+        })
+        .await;
+    }
     for line in [
-        r#"issuer_host_handshakes_total{environment="one",outcome="accepted",reason="",tls_version="TLSv1.3"} 2"#,
-        r#"issuer_host_handshakes_total{environment="other",outcome="accepted",reason="",tls_version="TLSv1.3"} 3"#,
-        r#"issuer_host_handshakes_total{environment="one",outcome="failed",reason="unknown_issuer",tls_version=""} 1"#,
-        r#"issuer_host_handshakes_total{environment="other",outcome="failed",reason="unknown_issuer",tls_version=""} 1"#,
+        r#"issuer_host_handshakes_total{environment="one",outcome="failed",reason="unknown_issuer",tls_version="",session=""} 1"#,
+        r#"issuer_host_handshakes_total{environment="other",outcome="failed",reason="unknown_issuer",tls_version="",session=""} 1"#,
         r#"issuer_host_requests_total{environment="one",product="tsh",operation="unknown",status_class="2xx",retryable=""} 2"#,
         r#"issuer_host_requests_total{environment="other",product="tsh",operation="unknown",status_class="2xx",retryable=""} 3"#,
     ] {

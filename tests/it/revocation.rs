@@ -59,8 +59,7 @@ async fn a_revoked_leaf_is_refused_whatever_form_its_list_comes_in() {
         let door = door(pki, files, "").await;
         let refusal = expect_refused(&door.stranger().presenting(&revoked), form).await;
         assert_eq!(refusal, REVOKED, "{form}");
-        let counted =
-            r#"issuer_host_handshakes_total{environment="preprod",outcome="failed",reason="revoked",tls_version=""} 2"#;
+        let counted = r#"issuer_host_handshakes_total{environment="preprod",outcome="failed",reason="revoked",tls_version="",session=""} 2"#;
         eventually("the refusals to be counted", async || door.server.has_metric_line(counted).await).await;
         door.stranger().presenting(&other).expect_accepted("another leaf of the same CA").await;
         door.is_unharmed().await;

@@ -29,6 +29,7 @@ use super::jwks::Jwks;
 use super::secret::sha256;
 use super::signing_key::SigningKeys;
 use super::verification_keys::VerificationKeys;
+use crate::metrics::JwksMetrics;
 use remembered::Remembered;
 
 /// Longest token that is looked at. Ours have about 600 bytes, those of identity providers a few thousand.
@@ -77,6 +78,13 @@ impl BearerTokens {
 
     fn new(keys: Keys, options: BearerOptions) -> Self {
         Self(Arc::new(Verifier { keys, options, remembered: Remembered::default() }))
+    }
+
+    /// Counts fetches of keys in what `metrics` yields, where they are an identity provider's. Returns whether they are.
+    pub(crate) fn count_in(&self, metrics: impl FnOnce() -> JwksMetrics) -> bool {
+        let Keys::OfIdentityProvider(jwks) = &self.0.keys else { return false };
+        jwks.count_in(metrics());
+        true
     }
 
     /// Has the keys fetched that are not there yet, and takes those over that `before` has from the same place.

@@ -12,7 +12,7 @@ mod tests;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
@@ -26,6 +26,7 @@ pub use location::{JwksSource, JwksSourceError};
 use super::secret::sha256;
 use super::signing_key::use_aws_lc;
 use super::verification_keys::VerificationKeys;
+use crate::metrics::JwksMetrics;
 use crate::outgoing::{Fetch, FetchError};
 use crate::telemetry::events;
 use location::Location;
@@ -59,6 +60,8 @@ struct Provider {
     attempts: Mutex<Attempts>,
     /// So that a failure is said once, and not again until it went well.
     failing: AtomicBool,
+    /// Where fetches are counted.
+    metrics: OnceLock<JwksMetrics>,
 }
 
 /// Keys with the time that they are good for.
@@ -97,6 +100,7 @@ impl Jwks {
             held: ArcSwapOption::empty(),
             attempts: Mutex::default(),
             failing: AtomicBool::new(false),
+            metrics: OnceLock::new(),
         })))
     }
 
@@ -115,7 +119,14 @@ impl Jwks {
         let same = self.0.trust.is_some() && self.0.trust == before.0.trust && self.0.location == before.0.location;
         if same && self.0.held.load().is_none() {
             self.0.held.store(before.0.held.load_full());
+            self.0.tell_held();
         }
+    }
+
+    /// Counts fetches in `metrics` from now on; the first ones stay.
+    pub(crate) fn count_in(&self, metrics: JwksMetrics) {
+        let _ = self.0.metrics.set(metrics);
+        self.0.tell_held();
     }
 
     /// Begins to fetch keys when there are none, so that the first call need not wait. Does nothing outside of a tokio runtime.
@@ -178,6 +189,13 @@ impl Jwks {
 }
 
 impl Provider {
+    /// Tells since when there are keys, where there are any.
+    fn tell_held(&self) {
+        if let (Some(metrics), Some(held)) = (self.metrics.get(), self.held.load().as_ref()) {
+            metrics.held_since(held.fetched);
+        }
+    }
+
     async fn refresh(&self, now: SystemTime) {
         let outcome = match tokio::time::timeout(DEADLINE, self.fetch_keys(now)).await {
             Ok(outcome) => outcome,
@@ -193,9 +211,15 @@ impl Provider {
                         "the identity provider's keys were fetched again"
                     );
                 }
+                if let Some(metrics) = self.metrics.get() {
+                    metrics.fetched(held.fetched);
+                }
                 self.held.store(Some(Arc::new(held)));
             }
             Err(error) => {
+                if let Some(metrics) = self.metrics.get() {
+                    metrics.failed();
+                }
                 if !self.failing.swap(true, Ordering::Relaxed) {
                     let cause = error.to_string();
                     tracing::warn!(

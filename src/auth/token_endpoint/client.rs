@@ -48,6 +48,13 @@ impl Clients {
         }
     }
 
+    /// Their secrets: the client's id, the secret's name, and from when on it is good no more.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = (&str, &str, Option<SystemTime>)> {
+        self.known.iter().flat_map(|Known { client, .. }| {
+            client.secrets.iter().map(|secret| (client.id.as_str(), secret.name.as_str(), secret.expires))
+        })
+    }
+
     /// The client that `shown` belongs to. While the `caller`, told by the SHA-256 of its certificate, is slowed down at it, the secret is
     /// not even looked at.
     pub(super) fn identify(

@@ -51,6 +51,11 @@ impl TokenEndpoint {
         Ok(Self { options, clients })
     }
 
+    /// The secrets of its clients: the client's id, the secret's name, and from when on it is good no more.
+    pub fn secrets(&self) -> impl Iterator<Item = (&str, &str, Option<SystemTime>)> {
+        self.clients.secrets()
+    }
+
     /// Answers a POST with these headers and this body, which should not be longer than [`MAX_BODY`]. `caller` is the SHA-256 of the
     /// certificate that it came with: who guesses is slowed down by itself. What came of it is in the extensions of the answer, as
     /// [`TokenOutcome`].

@@ -26,8 +26,9 @@ use tower::Service;
 pub use crate::outgoing::{ClientCredentialPem, ForwardError, ForwardOptions, Protocol};
 pub use response::{ForwardFuture, ResponseBodyError};
 
-use crate::outgoing::Target;
+use crate::metrics::BackendMetrics;
 use crate::outgoing::connect::Connector;
+use crate::outgoing::{Meter, Target};
 use failure::Complaints;
 use request::aim;
 
@@ -38,6 +39,7 @@ pub struct Forward(Arc<Backend>);
 #[derive(Debug)]
 struct Backend {
     client: Client<Connector, Body>,
+    meter: Meter,
     target: Target,
     response_timeout: Duration,
     complaints: Complaints,
@@ -52,10 +54,16 @@ impl Forward {
     /// [`ForwardError`] when the URL, the CA certificates or the client credential cannot be used.
     pub fn new(options: &ForwardOptions) -> Result<Self, ForwardError> {
         let target = Target::new(options)?;
-        let client = options.client(target.is_https())?;
+        let meter = Meter::default();
+        let client = options.client(target.is_https(), meter.clone())?;
         let response_timeout = options.response_timeout;
         let (complaints, digest) = (Complaints::default(), options.digest());
-        Ok(Self(Arc::new(Backend { client, target, response_timeout, complaints, digest })))
+        Ok(Self(Arc::new(Backend { client, meter, target, response_timeout, complaints, digest })))
+    }
+
+    /// Counts what it does in `metrics` from now on; the first one stays.
+    pub(crate) fn count_in(&self, metrics: BackendMetrics) {
+        self.0.meter.count_in(metrics);
     }
 
     /// SHA-256 over the options that it was made from.

@@ -18,6 +18,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::{Backend, failure};
 use crate::http::body::FromBackend;
 use crate::http::{Problem, ProblemKind, strip_response};
+use crate::metrics::{BackendFailure, BackendMetrics, Held};
 
 pin_project! {
     /// The future of [`Forward`](super::Forward). When it is dropped, the exchange with the backend ends.
@@ -28,12 +29,14 @@ pin_project! {
         timer: Option<Sleep>,
         backend: Arc<Backend>,
         version: Version,
+        under_way: Option<Held>,
     }
 }
 
 impl ForwardFuture {
     pub(super) fn new(response: Result<ResponseFuture, Problem>, backend: Arc<Backend>, version: Version) -> Self {
-        Self { response, timer: None, backend, version }
+        let under_way = backend.meter.metrics().map(BackendMetrics::request_began);
+        Self { response, timer: None, backend, version, under_way }
     }
 }
 
@@ -54,11 +57,15 @@ impl Future for ForwardFuture {
             Err(problem) => return Poll::Ready(Ok(problem.response(version))),
         };
         match polled {
-            Poll::Ready(Ok(response)) => Poll::Ready(Ok(passed_on(response, this.backend, version))),
+            Poll::Ready(Ok(response)) => {
+                Poll::Ready(Ok(passed_on(response, this.backend, version, this.under_way.take())))
+            }
             Poll::Ready(Err(error)) => {
                 let problem = failure::problem(&error);
                 if problem.status().is_server_error() {
-                    this.backend.complain(problem, Some(&error));
+                    let unavailable = problem.kind() == ProblemKind::BackendUnavailable;
+                    let failure = if unavailable { BackendFailure::Unavailable } else { BackendFailure::Broken };
+                    this.backend.complain(failure, problem, Some(&error));
                 }
                 Poll::Ready(Ok(problem.response(version)))
             }
@@ -70,7 +77,7 @@ impl Future for ForwardFuture {
                     ready!(timer.poll(cx));
                 }
                 let problem = Problem::from(ProblemKind::BackendTimeout);
-                this.backend.complain(problem, None);
+                this.backend.complain(BackendFailure::Timeout, problem, None);
                 Poll::Ready(Ok(problem.response(version)))
             }
         }
@@ -78,17 +85,25 @@ impl Future for ForwardFuture {
 }
 
 impl Backend {
-    fn complain(&self, problem: Problem, error: Option<&dyn std::error::Error>) {
+    fn complain(&self, failure: BackendFailure, problem: Problem, error: Option<&dyn std::error::Error>) {
+        if let Some(metrics) = self.meter.metrics() {
+            metrics.failed(failure);
+        }
         self.complaints.warn(self.target.authority(), problem.name(), error);
     }
 }
 
-fn passed_on(response: Response<Incoming>, backend: &Arc<Backend>, version: Version) -> Response<HandlerBody> {
+fn passed_on(
+    response: Response<Incoming>,
+    backend: &Arc<Backend>,
+    version: Version,
+    under_way: Option<Held>,
+) -> Response<HandlerBody> {
     let (mut parts, body) = response.into_parts();
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         // Nobody asked for it: what follows would not be HTTP.
         let problem = Problem::from(ProblemKind::BackendBroken);
-        backend.complain(problem, None);
+        backend.complain(BackendFailure::Broken, problem, None);
         return problem.response(version);
     }
     if parts.headers.contains_key(TRANSFER_ENCODING) {
@@ -108,6 +123,7 @@ fn passed_on(response: Response<Incoming>, backend: &Arc<Backend>, version: Vers
             waiting: false,
             backend: Arc::clone(backend),
             failed: false,
+            _under_way: under_way,
         })
     };
     Response::from_parts(parts, body)
@@ -135,6 +151,7 @@ pin_project! {
         waiting: bool,
         backend: Arc<Backend>,
         failed: bool,
+        _under_way: Option<Held>,
     }
 }
 
@@ -169,7 +186,7 @@ impl Body for LivelyBody {
             }
         };
         *this.failed = true;
-        this.backend.complain(ProblemKind::BackendBroken.into(), Some(&error));
+        this.backend.complain(BackendFailure::Body, ProblemKind::BackendBroken.into(), Some(&error));
         Poll::Ready(Some(Err(error)))
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::breaker::Breaker;
+use super::breaker::{Breaker, BreakerState};
 use super::leases::Leases;
 use super::options::DeliveryOptions;
 use super::reports::Reports;
@@ -72,6 +72,14 @@ impl Channel {
     /// Held for a moment: no attempt is made meanwhile.
     pub(super) fn breaker(&self) -> MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has metrics tell whether the destination is up. Of one that is gone they tell nothing.
+    pub(super) fn show(&self) {
+        let is_up = self.breaker().state() == BreakerState::Closed;
+        if !self.drain.is_cancelled() {
+            self.tools.metrics.destination(&self.key, is_up);
+        }
     }
 
     /// Settles, and asks again for as long as the store fails, past the end of the lease too: that an entry was delivered is a fact,

@@ -145,6 +145,7 @@ impl Lane {
         if let Some(change) = change {
             // Those that wait for a destination to come up need not wait for longer.
             self.channel.work.notify_one();
+            self.channel.show();
             self.channel.reports.changed(target.destination.name(), &self.channel.key.environment, change);
         }
     }

@@ -121,6 +121,7 @@ impl Deliveries {
                 channel
             } else {
                 let channel = Arc::new(Channel::new(key.clone(), self.tools.clone(), target));
+                channel.show();
                 let task = tokio::spawn(dispatcher::run(Arc::clone(&channel)));
                 tasks.running.push((Arc::clone(&channel), AbortOnDropHandle::new(task)));
                 channel
@@ -130,6 +131,7 @@ impl Deliveries {
         self.channels.store(Arc::new(channels));
         for gone in before.into_values() {
             gone.drain.cancel();
+            self.tools.metrics.destination_gone(&gone.key);
         }
     }
 

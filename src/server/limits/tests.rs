@@ -2,10 +2,12 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use prometheus_client::metrics::gauge::Gauge;
+
 use super::*;
 
 fn slots(total: usize, per_source: usize) -> HandshakeSlots {
-    HandshakeSlots::new(HandshakeLimits { total, per_source }, Gauge::default(), Counter::default())
+    HandshakeSlots::new(HandshakeLimits { total, per_source }, SlotMetrics::default())
 }
 
 fn ip(text: &str) -> Option<IpAddr> {
@@ -19,7 +21,7 @@ fn displaced(slots: &[HandshakeSlot]) -> Vec<bool> {
 #[tokio::test(start_paused = true)]
 async fn a_permit_is_waited_for_and_given_back() {
     let gauge = Gauge::default();
-    let permits = Permits::new(2, gauge.clone());
+    let permits = Permits::new(2, PermitMetrics { in_use: gauge.clone(), ..PermitMetrics::default() });
     let (one, two) = (permits.reserve().await.take(), permits.reserve().await.take());
     assert_eq!((permits.in_use(), gauge.get()), (2, 2));
     let third = tokio::time::timeout(Duration::from_secs(60), permits.reserve()).await;
@@ -136,7 +138,7 @@ proptest! {
     fn slots_follow_a_plain_model_and_none_leaks(steps in steps(), total in 1usize..8, per_source in 1usize..4) {
         let gauge = Gauge::default();
         let limits = HandshakeLimits { total, per_source };
-        let slots = HandshakeSlots::new(limits, gauge.clone(), Counter::default());
+        let slots = HandshakeSlots::new(limits, SlotMetrics { in_flight: gauge.clone(), ..SlotMetrics::default() });
         let mut held: Vec<HandshakeSlot> = Vec::new();
         // The model: numbers and sources in the order of age.
         let mut model: Vec<(u64, Option<u8>)> = Vec::new();
@@ -187,7 +189,7 @@ proptest! {
 
 #[tokio::test]
 async fn a_higher_total_lets_more_in_at_once_and_a_lower_one_takes_permits_back_as_they_are_freed() {
-    let permits = Permits::new(2, Gauge::default());
+    let permits = Permits::new(2, PermitMetrics::default());
     let (first, second) = (permits.reserve().await.take(), permits.reserve().await.take());
     permits.set_total(3);
     let third = permits.reserve().await.take();
@@ -206,7 +208,7 @@ async fn a_higher_total_lets_more_in_at_once_and_a_lower_one_takes_permits_back_
 
 #[tokio::test]
 async fn a_total_that_is_lowered_and_raised_again_while_all_are_in_use_is_whole_in_the_end() {
-    let permits = Permits::new(3, Gauge::default());
+    let permits = Permits::new(3, PermitMetrics::default());
     let held = [permits.reserve().await.take(), permits.reserve().await.take(), permits.reserve().await.take()];
     permits.set_total(1);
     permits.set_total(2);
@@ -216,7 +218,7 @@ async fn a_total_that_is_lowered_and_raised_again_while_all_are_in_use_is_whole_
 
 #[test]
 fn lower_handshake_limits_displace_the_oldest_and_hold_from_then_on() {
-    let slots = HandshakeSlots::new(HandshakeLimits { total: 3, per_source: 3 }, Gauge::default(), Counter::default());
+    let slots = HandshakeSlots::new(HandshakeLimits { total: 3, per_source: 3 }, SlotMetrics::default());
     let held = [slots.enter(None), slots.enter(None), slots.enter(None)];
     slots.set_limits(HandshakeLimits { total: 1, per_source: 1 });
     assert_eq!(held.each_ref().map(HandshakeSlot::is_displaced), [true, true, false]);

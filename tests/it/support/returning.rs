@@ -140,7 +140,7 @@ impl Returning {
 
 /// How many handshakes of this server resumed a session, by its own count.
 pub(crate) async fn resumptions(server: &Server) -> usize {
-    server.metric("issuer_host_resumed_handshakes_total").await.to_string().parse().unwrap()
+    server.counted("issuer_host_handshakes_total", &["session=\"resumed\""]).await.to_string().parse().unwrap()
 }
 
 fn visit_request(host: &str) -> String {

@@ -241,6 +241,14 @@ impl Server {
         samples.iter().sum()
     }
 
+    /// The sum of the samples of a metric that carry all of these labels, written as `name="value"`; 0 where there is none.
+    pub(crate) async fn counted(&self, name: &str, labels: &[&str]) -> f64 {
+        let (_, text) = self.admin_fetch("/metrics").await;
+        let samples = text.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{')));
+        let samples = samples.filter(|line| labels.iter().all(|label| line.contains(label)));
+        samples.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+    }
+
     /// Waits until no connection holds a permit and no handshake is under way.
     pub(crate) async fn permits_return_to_zero(&self) {
         eventually("all permits to come back", async || {

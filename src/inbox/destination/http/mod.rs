@@ -18,7 +18,7 @@ use hyper_util::client::legacy::{Client, Error};
 
 use super::{Attempt, Delivery, Destination, SigningSecrets, cloud_events};
 use crate::outgoing::connect::Connector;
-use crate::outgoing::{ForwardError, ForwardOptions, Target, causes, digest_of};
+use crate::outgoing::{ForwardError, ForwardOptions, Meter, Target, causes, digest_of};
 
 /// How events reach a backend.
 #[derive(Clone)]
@@ -93,7 +93,7 @@ impl HttpDestination {
         };
         let scheme = if target.is_https() { "https" } else { "http" };
         let name = format!("{scheme}://{}", target.authority());
-        let client = backend.client(target.is_https())?;
+        let client = backend.client(target.is_https(), Meter::default())?;
         let place = fixed.map_or(Place::Called(target), Place::Fixed);
         Ok(Self { client, place, signing, response_timeout: backend.response_timeout, name, fingerprint })
     }
