@@ -46,6 +46,16 @@ impl Readiness {
         self.0.stage.load(Ordering::Acquire) == READY
     }
 
+    /// `ready`, `draining` or `starting`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self.0.load(Ordering::Acquire) {
+            READY => "ready",
+            DRAINING => "draining",
+            _ => "starting",
+        }
+    }
+
     pub(super) fn answer(&self) -> (StatusCode, &'static str) {
         match self.0.stage.load(Ordering::Acquire) {
             READY => (StatusCode::OK, "ready\n"),

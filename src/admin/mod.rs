@@ -2,6 +2,7 @@
 
 mod access;
 mod connection;
+mod console;
 mod forgery;
 mod guard;
 mod health;
@@ -27,6 +28,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use access::{AdminAccess, AdminOptions, AdminRules};
+pub use console::{CallsSeen, CallsSource, RefusalSeen, RefusalsSource, SlotSeen};
 pub use health::Readiness;
 pub use inbox::InboxSource;
 pub use status::{

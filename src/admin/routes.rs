@@ -9,8 +9,8 @@ use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
+use super::console::{self, ConsoleSources};
 use super::guard::{self, Demand, Guard, LoginPage};
-use super::refusal::Refusal;
 use super::{AdminSources, ReloadSource, StatusSource, inbox, log_level, login};
 use crate::metrics::Metrics;
 
@@ -26,7 +26,7 @@ struct Pages {
 
 /// Everything that a listener bound to `bound` answers to.
 pub(super) fn routes(sources: AdminSources, bound: SocketAddr) -> Router {
-    let Pages { protected: pages, assets, login } = pages();
+    let Pages { protected: pages, assets, login } = pages(&sources);
     let AdminSources { readiness, metrics, status, reload, log_level, inbox, access } = sources;
     let guard = Arc::new(Guard::new(access, bound, login));
     let demand = |demand| from_fn_with_state((Arc::clone(&guard), demand), guard::pass);
@@ -45,13 +45,20 @@ pub(super) fn routes(sources: AdminSources, bound: SocketAddr) -> Router {
         .merge(assets.merge(login::routes(Arc::clone(&guard))).layer(demand(Demand::Nothing)))
         .merge(protected.layer(demand(Demand::Administrator)))
         .fallback(async || {
-            (StatusCode::NOT_FOUND, "not found: /livez /readyz /metrics /status /reload /log-level /inbox\n")
+            (StatusCode::NOT_FOUND, "not found: / /livez /readyz /metrics /status /reload /log-level /inbox\n")
         })
         .layer(map_response(guarded))
 }
 
-fn pages() -> Pages {
-    Pages { protected: Router::new(), assets: Router::new(), login: || Refusal::Credential.into_response() }
+fn pages(sources: &AdminSources) -> Pages {
+    let shown = ConsoleSources {
+        readiness: sources.readiness.clone(),
+        status: Arc::clone(&sources.status),
+        calls: Arc::new(Vec::new),
+        refusals: Arc::new(Vec::new),
+        inbox: sources.inbox.clone(),
+    };
+    Pages { protected: console::routes(shown), assets: console::assets(), login: console::login_page }
 }
 
 fn facts(status: StatusSource) -> Router {

@@ -66,7 +66,7 @@ async fn metrics_and_status_are_told_uncached_and_nothing_else_exists() {
     assert!(metrics.contains("cache-control: no-store") && metrics.ends_with("# EOF\n"), "{metrics}");
     let status = ask(address, "GET", "/status", "localhost").await;
     assert!(status.contains(r#""version":"1.2.3""#), "{status}");
-    assert!(ask(address, "GET", "/", "localhost").await.starts_with("HTTP/1.1 404"));
+    assert!(ask(address, "GET", "/nothing", "localhost").await.starts_with("HTTP/1.1 404"));
     assert!(ask(address, "POST", "/status", "localhost\r\nissuer-host-admin: 1").await.starts_with("HTTP/1.1 405"));
     end.cancel();
     task.await.unwrap();

@@ -1,0 +1,110 @@
+//! Environments, as they are shown.
+
+use time::OffsetDateTime;
+
+use super::endings::{Ending, endings};
+use super::look::Seen;
+use super::moment::Moment;
+use crate::admin::{EnvironmentStatus, SecondKeyStatus};
+
+/// An environment.
+#[derive(Debug)]
+pub(super) struct EnvironmentView {
+    pub(super) name: String,
+    pub(super) host: String,
+    pub(super) products: String,
+    pub(super) operations: usize,
+    pub(super) epoch: u64,
+    pub(super) installed: Moment,
+    /// What a client gets whose issuer has no revocation list.
+    pub(super) revocation: &'static str,
+    pub(super) resumption: &'static str,
+    pub(super) connections: i64,
+    /// The same by epoch, where there are connections of others than the one in force.
+    pub(super) by_epoch: Vec<(u64, usize)>,
+    pub(super) retired: u64,
+    /// Which second keys are asked for.
+    pub(super) second_keys: String,
+    pub(super) reload: ReloadView,
+    pub(super) endings: Vec<Ending>,
+}
+
+/// How the last reload ended.
+#[derive(Debug)]
+pub(super) struct ReloadView {
+    pub(super) at: Moment,
+    pub(super) trigger: &'static str,
+    pub(super) outcome: &'static str,
+    pub(super) problem: Option<String>,
+}
+
+/// Those with a problem first.
+pub(super) fn environments(seen: &Seen) -> Vec<EnvironmentView> {
+    let mut all: Vec<_> = seen.status.environments.iter().map(|status| view(status, seen.now)).collect();
+    all.sort_by_key(|environment| environment.reload.problem.is_none());
+    all
+}
+
+fn view(status: &EnvironmentStatus, now: OffsetDateTime) -> EnvironmentView {
+    let last = &status.last_reload;
+    let by_epoch: Vec<_> = status.live_connections_by_epoch.iter().map(|(epoch, live)| (*epoch, *live)).collect();
+    let others = by_epoch.iter().any(|(epoch, _)| *epoch != status.epoch);
+    EnvironmentView {
+        name: status.name.clone(),
+        host: status.host.clone().unwrap_or_else(|| "any host".to_owned()),
+        products: status.products.join(", "),
+        operations: status.operations,
+        epoch: status.epoch,
+        installed: Moment::parse(&status.installed_at, now),
+        revocation: status.revocation,
+        resumption: if status.resumption { "judged again" } else { "off" },
+        connections: status.live_connections,
+        by_epoch: if others { by_epoch } else { Vec::new() },
+        retired: status.retired_connections,
+        second_keys: second_keys(&status.api_keys, status.token_keys.as_deref()),
+        reload: ReloadView {
+            at: Moment::parse(&last.at, now),
+            trigger: trigger(last.trigger),
+            outcome: outcome(last.outcome),
+            problem: last.problem.clone(),
+        },
+        endings: endings(status, now),
+    }
+}
+
+fn second_keys(api_keys: &[SecondKeyStatus], token_keys: Option<&[String]>) -> String {
+    let live = api_keys.iter().filter(|key| !key.expired).count();
+    let of_keys = match (api_keys.len(), live) {
+        (0, _) => None,
+        (1, 1) => Some("1 API key".to_owned()),
+        (_, live) => Some(format!("{live} API keys in force")),
+    };
+    let of_tokens = token_keys.map(|keys| match keys.len() {
+        1 => "tokens of 1 key".to_owned(),
+        count => format!("tokens of {count} keys"),
+    });
+    let all: Vec<_> = of_keys.into_iter().chain(of_tokens).collect();
+    if all.is_empty() { "none: mutual TLS alone".to_owned() } else { all.join(", ") }
+}
+
+/// What asked for a reload, in words.
+fn trigger(name: &'static str) -> &'static str {
+    match name {
+        "start" => "at the start",
+        "watch" => "because files changed",
+        "poll" => "because files were found changed",
+        "signal" => "by SIGHUP",
+        "admin" => "asked for here",
+        other => other,
+    }
+}
+
+/// How a reload ended, in words.
+fn outcome(name: &'static str) -> &'static str {
+    match name {
+        "installed" => "Installed",
+        "unchanged" => "Nothing new",
+        "kept" => "Refused",
+        other => other,
+    }
+}

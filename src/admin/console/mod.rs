@@ -1,0 +1,83 @@
+//! The console: one page for people, rendered here, live by server-sent events. Nothing of it comes from another host.
+
+mod assets;
+mod calls;
+mod endings;
+mod environments;
+mod events;
+mod inbox;
+mod look;
+mod moment;
+mod page;
+mod problems;
+mod reasons;
+mod refusals;
+mod seen;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+
+pub(super) use assets::routes as assets;
+pub use seen::{CallsSeen, RefusalSeen, SlotSeen};
+
+use super::connection::Connection;
+use super::{InboxSource, Readiness, StatusSource, session};
+use look::Looks;
+
+/// Scripts, styles, pictures and calls of this host alone, and nothing that stands in the page itself.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; \
+     frame-ancestors 'none'; base-uri 'none'",
+);
+
+/// Tells of recent calls, at each call.
+pub type CallsSource = Arc<dyn Fn() -> Vec<CallsSeen> + Send + Sync>;
+
+/// Tells who was refused of late, newest first, at each call.
+pub type RefusalsSource = Arc<dyn Fn() -> Vec<RefusalSeen> + Send + Sync>;
+
+/// What the console shows.
+#[derive(Clone)]
+pub(super) struct ConsoleSources {
+    pub(super) readiness: Readiness,
+    pub(super) status: StatusSource,
+    pub(super) calls: CallsSource,
+    pub(super) refusals: RefusalsSource,
+    pub(super) inbox: Option<InboxSource>,
+}
+
+/// The page and its events. Whoever may not see what the server does must not get here.
+pub(super) fn routes(sources: ConsoleSources) -> Router {
+    let looks = Looks::new(sources);
+    let streams = events::Streams::new(looks.clone());
+    let page = Router::new().route("/", get(show)).with_state(looks);
+    Router::new().route("/events", get(events::stream_events)).with_state(streams).merge(page)
+}
+
+/// 401, and a form for the token.
+pub(super) fn login_page() -> Response {
+    document(StatusCode::UNAUTHORIZED, page::login())
+}
+
+async fn show(State(looks): State<Looks>, request: Request) -> Response {
+    let signed_in = session::shown(request.headers(), Connection::of(request.extensions()).tls).is_some();
+    document(StatusCode::OK, page::page(&*looks.anew().await, signed_in))
+}
+
+fn document(status: StatusCode, rendered: Result<String, askama::Error>) -> Response {
+    match rendered {
+        Ok(page) => (status, [(header::CONTENT_SECURITY_POLICY, POLICY)], Html(page)).into_response(),
+        Err(error) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("the page cannot be rendered: {error}\n")).into_response()
+        }
+    }
+}
