@@ -25,6 +25,7 @@ try {
   await traffic();
   for (const view of VIEWS) await looks(view);
   await controls();
+  await called();
   await hostile();
   await events();
   await keyboard();
@@ -127,13 +128,27 @@ async function controls() {
   await page.context().close();
 }
 
+async function called() {
+  step("calls by operation, and why callers were refused");
+  const page = await opened({ viewport: { width: 1280, height: 900 } });
+  await live(page);
+  const cells = await page.locator("#calls-preprod-tsh-sendOTP td.number").allInnerTexts();
+  assert.deepEqual(cells.slice(0, 4).map((text) => text.match(/\d+$/)[0]), ["12", "0", "2", "0"]);
+  assert.match(await page.locator("#calls-preprod-tsh-sendOTP svg path").last().getAttribute("d"), /^M.*V/, "p99 is drawn");
+  const refusals = await page.textContent("#refusals");
+  for (const told of ["no_certificate", "unknown_issuer", "revoked", "before it was stolen", "from 127.0.0.1"]) {
+    assert.ok(refusals.includes(told), `${told}: ${refusals}`);
+  }
+  await closed(page);
+}
+
 async function hostile() {
-  step("a subject that is made to run is shown as it is, and does not run");
+  step("a subject that is made to run is shown as text (RFC 4514), and does not run");
   const page = await opened({ viewport: { width: 360, height: 740 } });
   await live(page);
-  assert.match(await page.textContent("#refusals"), /<script>alert\(1\)<\/script>/);
+  assert.match(await page.textContent("#refusals"), /\\<script\\>alert\(1\)\\<\/script\\>/);
   assert.equal(await page.locator("#refusals script, #refusals img").count(), 0);
-  await page.locator("#refusals").scrollIntoViewIfNeeded();
+  await page.locator("#refusals").evaluate((part) => part.scrollIntoView({ behavior: "instant" }));
   await shot(page, "hostile-subject", false);
   await closed(page);
 }

@@ -49,18 +49,15 @@ impl Readiness {
     /// `ready`, `draining` or `starting`.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        match self.0.load(Ordering::Acquire) {
+        match self.0.stage.load(Ordering::Acquire) {
             READY => "ready",
             DRAINING => "draining",
             _ => "starting",
         }
     }
 
-    pub(super) fn answer(&self) -> (StatusCode, &'static str) {
-        match self.0.stage.load(Ordering::Acquire) {
-            READY => (StatusCode::OK, "ready\n"),
-            DRAINING => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
-            _ => (StatusCode::SERVICE_UNAVAILABLE, "starting\n"),
-        }
+    pub(super) fn answer(&self) -> (StatusCode, String) {
+        let status = if self.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        (status, format!("{}\n", self.name()))
     }
 }

@@ -28,7 +28,6 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use access::{AdminAccess, AdminOptions, AdminRules};
-pub use console::{CallsSeen, CallsSource, RefusalSeen, RefusalsSource, SlotSeen};
 pub use health::Readiness;
 pub use inbox::InboxSource;
 pub use status::{

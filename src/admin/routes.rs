@@ -9,9 +9,8 @@ use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
-use super::console::{self, ConsoleSources};
 use super::guard::{self, Demand, Guard, LoginPage};
-use super::{AdminSources, ReloadSource, StatusSource, inbox, log_level, login};
+use super::{AdminSources, ReloadSource, StatusSource, console, inbox, log_level, login};
 use crate::metrics::Metrics;
 
 /// Pages for people.
@@ -51,14 +50,7 @@ pub(super) fn routes(sources: AdminSources, bound: SocketAddr) -> Router {
 }
 
 fn pages(sources: &AdminSources) -> Pages {
-    let shown = ConsoleSources {
-        readiness: sources.readiness.clone(),
-        status: Arc::clone(&sources.status),
-        calls: Arc::new(Vec::new),
-        refusals: Arc::new(Vec::new),
-        inbox: sources.inbox.clone(),
-    };
-    Pages { protected: console::routes(shown), assets: console::assets(), login: console::login_page }
+    Pages { protected: console::routes(sources.into()), assets: console::assets(), login: console::login_page }
 }
 
 fn facts(status: StatusSource) -> Router {

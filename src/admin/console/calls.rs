@@ -25,16 +25,8 @@ pub(super) struct CallsView {
     /// Of the newest calls; empty where there are none.
     pub(super) p99: String,
     pub(super) highest: String,
-    pub(super) sparkline: Sparkline,
-}
-
-/// A line of what took how long.
-#[derive(Debug)]
-pub(super) struct Sparkline {
-    /// Pieces of the line, each the `points` of an SVG polyline: time without calls leaves a gap.
-    pub(super) lines: Vec<String>,
-    /// Pieces of a single point.
-    pub(super) dots: Vec<(String, String)>,
+    /// The path of an SVG: a bar for each minute, as high as its p99 is long; none where nobody called.
+    pub(super) sparkline: String,
 }
 
 /// Those that fail most first, then those that are called most.
@@ -58,7 +50,8 @@ fn view(calls: &CallsSeen) -> CallsView {
         id: format!("calls-{environment}-{product}-{operation}"),
         environment: environment.clone(),
         product: named(product, "no product"),
-        operation: named(operation, "unknown operations"),
+        // Calls that no operation knows are counted together, under this name.
+        operation: if operation == "unknown" { "unknown operations".to_owned() } else { named(operation, "all calls") },
         succeeded: sum(|slot| slot.succeeded),
         refused: sum(|slot| slot.refused),
         failed: sum(|slot| slot.failed),
@@ -79,29 +72,18 @@ fn in_words(duration: Duration) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "places of a small drawing")]
-fn sparkline(slots: &[SlotSeen]) -> Sparkline {
-    let highest =
-        slots.iter().filter_map(|slot| slot.p99).max().unwrap_or_default().as_secs_f64().max(f64::MIN_POSITIVE);
-    let step = WIDTH / slots.len().saturating_sub(1).max(1) as f64;
-    let place = |(at, slot): (usize, &SlotSeen)| {
-        let height = slot.p99?.as_secs_f64() / highest;
-        // A line of some width must not be cut at the edges.
-        Some((at as f64 * step, 2.0 + (1.0 - height) * (HEIGHT - 4.0)))
-    };
-    let places: Vec<Option<(f64, f64)>> = slots.iter().enumerate().map(place).collect();
-    let mut sparkline = Sparkline { lines: Vec::new(), dots: Vec::new() };
-    for piece in places.split(Option::is_none) {
-        match piece {
-            [] => {}
-            [only] => sparkline.dots.extend(only.map(|(x, y)| (format!("{x:.1}"), format!("{y:.1}")))),
-            piece => sparkline.lines.push(piece.iter().flatten().fold(String::new(), |mut points, (x, y)| {
-                // Writing to a String cannot fail.
-                let _ = write!(points, "{x:.1},{y:.1} ");
-                points
-            })),
-        }
+fn sparkline(slots: &[SlotSeen]) -> String {
+    let highest = slots.iter().filter_map(|slot| slot.p99).max().unwrap_or_default().as_secs_f64();
+    let step = WIDTH / slots.len().max(1) as f64;
+    let mut path = String::new();
+    for (place, slot) in slots.iter().enumerate() {
+        let Some(p99) = slot.p99.filter(|_| highest > 0.0) else { continue };
+        // The middle of the minute. What took next to nothing is seen all the same.
+        let (x, top) = ((place as f64 + 0.5) * step, HEIGHT - (p99.as_secs_f64() / highest * HEIGHT).max(1.0));
+        // Writing to a String cannot fail.
+        let _ = write!(path, "M{x:.1} {HEIGHT}V{top:.1}");
     }
-    sparkline
+    path
 }
 
 #[cfg(test)]
@@ -117,18 +99,15 @@ mod tests {
     }
 
     #[test]
-    fn time_without_calls_is_a_gap_in_the_line() {
-        let slots = [Some(10), Some(5), None, Some(10), None].map(slot);
-        let Sparkline { lines, dots } = sparkline(&slots);
-        assert_eq!(lines, ["0.0,2.0 30.0,12.0 "]);
-        assert_eq!(dots, [("90.0".to_owned(), "2.0".to_owned())]);
+    fn each_minute_has_a_bar_and_time_without_calls_has_none() {
+        let slots = [Some(10), Some(5), None, Some(0)].map(slot);
+        assert_eq!(sparkline(&slots), "M15.0 24V0.0M45.0 24V12.0M105.0 24V23.0");
     }
 
     #[test]
     fn an_operation_that_was_not_called_of_late_draws_nothing() {
         for slots in [vec![], vec![slot(None)], vec![slot(None); 5]] {
-            let Sparkline { lines, dots } = sparkline(&slots);
-            assert!(lines.is_empty() && dots.is_empty());
+            assert_eq!(sparkline(&slots), "");
         }
     }
 

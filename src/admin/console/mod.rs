@@ -27,10 +27,10 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 
 pub(super) use assets::routes as assets;
-pub use seen::{CallsSeen, RefusalSeen, SlotSeen};
+use seen::{CallsSeen, RefusalSeen};
 
 use super::connection::Connection;
-use super::{InboxSource, Readiness, StatusSource, session};
+use super::{AdminSources, InboxSource, Readiness, StatusSource, session};
 use look::Looks;
 
 /// Scripts, styles, pictures and calls of this host alone, and nothing that stands in the page itself.
@@ -40,19 +40,32 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 /// Tells of recent calls, at each call.
-pub type CallsSource = Arc<dyn Fn() -> Vec<CallsSeen> + Send + Sync>;
+type CallsSource = Arc<dyn Fn() -> Vec<CallsSeen> + Send + Sync>;
 
 /// Tells who was refused of late, newest first, at each call.
-pub type RefusalsSource = Arc<dyn Fn() -> Vec<RefusalSeen> + Send + Sync>;
+type RefusalsSource = Arc<dyn Fn() -> Vec<RefusalSeen> + Send + Sync>;
 
 /// What the console shows.
 #[derive(Clone)]
 pub(super) struct ConsoleSources {
-    pub(super) readiness: Readiness,
-    pub(super) status: StatusSource,
-    pub(super) calls: CallsSource,
-    pub(super) refusals: RefusalsSource,
-    pub(super) inbox: Option<InboxSource>,
+    readiness: Readiness,
+    status: StatusSource,
+    calls: CallsSource,
+    refusals: RefusalsSource,
+    inbox: Option<InboxSource>,
+}
+
+impl From<&AdminSources> for ConsoleSources {
+    fn from(sources: &AdminSources) -> Self {
+        let (of_calls, of_refusals) = (sources.metrics.clone(), sources.metrics.clone());
+        Self {
+            readiness: sources.readiness.clone(),
+            status: Arc::clone(&sources.status),
+            calls: Arc::new(move || of_calls.recent().into_iter().map(CallsSeen::from).collect()),
+            refusals: Arc::new(move || of_refusals.refusals().snapshot().into_iter().map(RefusalSeen::from).collect()),
+            inbox: sources.inbox.clone(),
+        }
+    }
 }
 
 /// The page and its events. Whoever may not see what the server does must not get here.

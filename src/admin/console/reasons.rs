@@ -81,23 +81,11 @@ pub(super) fn of(name: &str) -> Reason {
             "No environment has the host that the caller wants.",
             "Compare ISSUER_HOST as Thales has it with the hosts of the environments above.",
         ),
-        "not_tls" => reason("The caller does not speak TLS.", PROBE),
         "incompatible" => reason("Caller and server have no TLS version, cipher suite or group in common.", PROBE),
         "no_application_protocol" => reason("The caller speaks neither HTTP/2 nor HTTP/1.1.", PROBE),
         "alert_from_client" => reason(
             "The caller did not accept this server's certificate.",
             "Compare the server chain with what Thales was given: issuer-host chain shows it.",
-        ),
-        "protocol" => reason("The caller broke the rules of TLS.", PROBE),
-        "peer_closed" | "io" => reason("The connection ended during the handshake.", PROBE),
-        "timeout" => reason("The handshake took too long.", PROBE),
-        "displaced" => reason(
-            "Too many handshakes were under way, and newer ones took this one's place.",
-            "Look at where they come from; max_handshakes and max_handshakes_per_source are the limits.",
-        ),
-        "proxy_protocol" => reason(
-            "The load balancer sent no PROXY header that can be read.",
-            "Switch the PROXY protocol on at the load balancer, or take it out of proxy_protocol.from.",
         ),
         _ => reason("The certificate does not pass.", "Look for this time in the log: event client_refused."),
     }
@@ -107,6 +95,8 @@ pub(super) fn of(name: &str) -> Reason {
 mod tests {
     use super::*;
     use crate::tls::Refusal;
+    use crate::tls::handshake::HandshakeFailure;
+    use crate::tls::hosts::HostRefusal;
 
     #[test]
     fn each_reason_to_refuse_a_certificate_has_words_of_its_own() {
@@ -135,6 +125,23 @@ mod tests {
         let other = of(Refusal::Other.reason());
         for refusal in refusals {
             assert_ne!(of(refusal.reason()), other, "{}", refusal.reason());
+        }
+    }
+
+    #[test]
+    fn each_reason_for_which_an_honest_caller_may_have_none_has_words_too() {
+        let text = String::new;
+        let failures = [
+            HandshakeFailure::NoCertificate,
+            HandshakeFailure::Host(HostRefusal::NameMissing),
+            HandshakeFailure::Host(HostRefusal::NameUnknown),
+            HandshakeFailure::Incompatible(text()),
+            HandshakeFailure::NoApplicationProtocol,
+            HandshakeFailure::Alert(text()),
+        ];
+        let other = of(Refusal::Other.reason());
+        for name in failures.iter().map(HandshakeFailure::reason) {
+            assert_ne!(of(name), other, "{name}");
         }
     }
 }

@@ -4,59 +4,95 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use crate::metrics::{RecentMinute, RecentOperation, RefusedCaller};
+use crate::pki::distinguished_name::hexadecimal;
+
 /// A caller that was not let in, or not any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefusalSeen {
+pub(super) struct RefusalSeen {
     /// When, the last time.
-    pub at: OffsetDateTime,
+    pub(super) at: OffsetDateTime,
     /// How many times, for the same reason.
-    pub times: u64,
+    pub(super) times: u64,
     /// The environment that it wanted; empty where that is not known.
-    pub environment: String,
+    pub(super) environment: String,
     /// The name of the reason in logs and metrics.
-    pub reason: &'static str,
+    pub(super) reason: &'static str,
     /// Subject of its certificate, RFC 4514, where it showed one.
-    pub subject: Option<String>,
+    pub(super) subject: Option<String>,
     /// SHA-256 of its certificate, hexadecimal.
-    pub sha256: Option<String>,
+    pub(super) sha256: Option<String>,
     /// Where it called from.
-    pub address: String,
+    pub(super) address: String,
     /// Whether it had been let in before, so that its connection was ended.
-    pub retired: bool,
+    pub(super) retired: bool,
 }
 
 /// The recent calls of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CallsSeen {
+pub(super) struct CallsSeen {
     /// The environment.
-    pub environment: String,
+    pub(super) environment: String,
     /// The product; empty where a call is of none.
-    pub product: String,
+    pub(super) product: String,
     /// The operation; empty where none is known.
-    pub operation: String,
+    pub(super) operation: String,
     /// A minute each; the newest is the last.
-    pub slots: Vec<SlotSeen>,
+    pub(super) slots: Vec<SlotSeen>,
 }
 
 /// The calls of a minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SlotSeen {
+pub(super) struct SlotSeen {
     /// Answered 2xx or 3xx.
-    pub succeeded: u64,
+    pub(super) succeeded: u64,
     /// Answered 4xx.
-    pub refused: u64,
+    pub(super) refused: u64,
     /// Answered 5xx.
-    pub failed: u64,
+    pub(super) failed: u64,
     /// The caller went away before there was an answer.
-    pub abandoned: u64,
+    pub(super) abandoned: u64,
     /// 99 of 100 took no longer; `None` = there were no calls.
-    pub p99: Option<Duration>,
+    pub(super) p99: Option<Duration>,
 }
 
 impl SlotSeen {
     /// All of them.
-    #[must_use]
-    pub fn total(&self) -> u64 {
+    pub(super) fn total(&self) -> u64 {
         self.succeeded + self.refused + self.failed + self.abandoned
+    }
+}
+
+impl From<RecentOperation> for CallsSeen {
+    fn from(recent: RecentOperation) -> Self {
+        let RecentOperation { environment, product, operation, minutes } = recent;
+        Self {
+            environment,
+            product: product.to_owned(),
+            operation,
+            slots: minutes.iter().map(SlotSeen::from).collect(),
+        }
+    }
+}
+
+impl From<&RecentMinute> for SlotSeen {
+    fn from(minute: &RecentMinute) -> Self {
+        let [succeeded, redirected, refused, failed, abandoned] = minute.by_class;
+        Self { succeeded: succeeded + redirected, refused, failed, abandoned, p99: minute.p99() }
+    }
+}
+
+impl From<RefusedCaller> for RefusalSeen {
+    fn from(caller: RefusedCaller) -> Self {
+        Self {
+            at: caller.last.into(),
+            times: caller.times,
+            environment: caller.environment.as_deref().unwrap_or_default().to_owned(),
+            reason: caller.reason,
+            subject: caller.subject,
+            sha256: caller.sha256.map(|digest| hexadecimal(&digest)),
+            address: caller.address.to_string(),
+            retired: caller.retired,
+        }
     }
 }

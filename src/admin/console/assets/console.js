@@ -90,7 +90,7 @@ function show(regions) {
     wanted.innerHTML = html;
     alter(region, wanted.content);
   }
-  if (wrong() !== before) say(wrong() === 0 ? "Nothing is wrong any more." : `What is wrong has changed: ${wrong()} now.`);
+  if (wrong() !== before) say(wrong() === 0 ? "Nothing is wrong any more." : `What is wrong has changed: ${wrong()} now.`, true);
 }
 
 const wrong = () => Number(element("problems-title")?.dataset.count ?? 0);
