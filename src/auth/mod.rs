@@ -11,6 +11,7 @@ pub mod secret;
 pub mod signing_key;
 #[cfg(test)]
 mod testing;
+mod throttle;
 pub mod token_endpoint;
 mod verification_keys;
 
@@ -20,6 +21,7 @@ pub use jwks::{Jwks, JwksSource, JwksSourceError};
 pub(crate) use secret::sha256;
 pub use secret::{LiveSecret, SecretError};
 pub use signing_key::{SigningKeyError, SigningKeys};
+pub(crate) use throttle::Throttle;
 pub use token_endpoint::{Client, GuessLimit, TokenEndpoint, TokenEndpointError, TokenEndpointOptions, TokenOutcome};
 
 pub use crate::outgoing::{ConnectError, Fetch, FetchError, HttpsFetch};

@@ -7,7 +7,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use super::answer::{Failure, Refused};
 use super::options::{Client, GuessLimit};
 use super::request::Credentials;
-use super::throttle::Throttle;
+use crate::auth::Throttle;
 use crate::auth::secret::{Finding, LiveSecret, Shown, find, sha256};
 
 /// All clients of an endpoint.

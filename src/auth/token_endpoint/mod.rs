@@ -14,7 +14,6 @@ mod options;
 mod request;
 #[cfg(test)]
 mod tests;
-mod throttle;
 
 use std::fmt;
 use std::time::SystemTime;

@@ -2,8 +2,8 @@
 
 use std::num::NonZeroU32;
 
-use super::super::throttle::MOST_IDS;
 use super::*;
+use crate::auth::throttle::MOST_IDS;
 
 /// Ten and one a second, the default.
 const BURST: usize = 10;

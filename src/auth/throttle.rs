@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::options::GuessLimit;
+use super::GuessLimit;
 
 /// Most ids of one caller that have an allowance of their own; the caller's further ones share one. Thales uses one or two.
 pub(super) const MOST_IDS: usize = 64;
@@ -18,20 +18,21 @@ const MOST_CALLERS: usize = 64;
 /// A SHA-256.
 type Digest = [u8; 32];
 
-/// The allowances of all callers of one endpoint.
-pub(super) struct Throttle {
+/// The allowances of all who guess at one place.
+#[derive(Debug)]
+pub(crate) struct Throttle {
     limit: GuessLimit,
     allowances: Mutex<Allowances>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Allowances {
     clock: Clock,
     /// By the callers' certificates.
     callers: HashMap<Digest, Caller>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Caller {
     /// By the client ids that it gave.
     ids: HashMap<Digest, Allowance>,
@@ -40,13 +41,13 @@ struct Caller {
 }
 
 /// What is left of one allowance, told by when it is whole again: on the endpoint's clock.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Allowance {
     whole: Duration,
 }
 
 impl Throttle {
-    pub(super) fn new(limit: GuessLimit) -> Self {
+    pub(crate) fn new(limit: GuessLimit) -> Self {
         Self { limit, allowances: Mutex::default() }
     }
 
@@ -54,7 +55,7 @@ impl Throttle {
     ///
     /// # Errors
     /// The whole seconds to wait, when none is allowed. Then `guess` was not called.
-    pub(super) fn attempt<T, E>(
+    pub(crate) fn attempt<T, E>(
         &self,
         caller: &Digest,
         ids: &[Digest],
@@ -129,7 +130,7 @@ impl Allowance {
 }
 
 /// The time since the first attempt, as the attempts themselves tell it. A wall clock that is set back does not move it.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Clock {
     elapsed: Duration,
     last: Option<SystemTime>,
