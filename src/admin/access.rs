@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tracing::warn;
 
 use super::session::Sessions;
 use crate::auth::LiveSecret;
+use crate::tls::{self, AdminTls};
 
 /// The admin listener.
 #[derive(Clone, Debug)]
@@ -18,8 +20,8 @@ pub struct AdminOptions {
 }
 
 impl AdminOptions {
-    /// A listener without a token: on a loopback address everything is open to whoever is on this machine, elsewhere only probes and
-    /// metrics are.
+    /// A listener of plain HTTP without a token: on a loopback address everything is open to whoever is on this machine, elsewhere
+    /// only probes and metrics are.
     #[must_use]
     pub fn new(listen: SocketAddr) -> Self {
         Self { listen, rules: AdminRules::default() }
@@ -31,6 +33,8 @@ impl AdminOptions {
 pub struct AdminRules {
     /// What administrators show; `None` = there is no token.
     pub token: Option<LiveSecret>,
+    /// What is spoken; `None` = plain HTTP.
+    pub tls: Option<AdminTls>,
     /// Names beside those of loopback by which browsers may call a listener on a loopback address, in lower case and without port.
     pub hosts: Vec<String>,
     /// Whether `/metrics` is asked for like everything else that is protected.
@@ -52,12 +56,14 @@ impl AdminAccess {
     /// These rules, from now on.
     #[must_use]
     pub fn new(rules: AdminRules) -> Self {
+        tell_of_expiry(rules.tls.as_ref());
         Self(Arc::new(ArcSwap::from_pointee(InForce { rules, sessions: Arc::default() })))
     }
 
     /// Other rules take their place. With another token, no session goes on.
     pub fn change(&self, rules: AdminRules) {
         let before = self.0.load();
+        tell_of_expiry(rules.tls.as_ref().filter(|tls| before.rules.tls.as_ref() != Some(*tls)));
         let digest = |rules: &AdminRules| rules.token.as_ref().map(|token| token.digest);
         let same = digest(&before.rules) == digest(&rules);
         let sessions = if same { Arc::clone(&before.sessions) } else { Arc::default() };
@@ -66,5 +72,15 @@ impl AdminAccess {
 
     pub(super) fn now(&self) -> Arc<InForce> {
         self.0.load_full()
+    }
+}
+
+/// A chain that has expired is told of once, when it is put in force.
+fn tell_of_expiry(tls: Option<&AdminTls>) {
+    if tls.is_some_and(|tls| tls.has_expired(tls::now())) {
+        warn!(
+            event = "admin_certificate_expired",
+            "the certificate of the admin listener has expired: put a new one into [admin.tls] certificate_chain"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! One connection to the admin listener.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -9,9 +10,14 @@ use axum::http::{Extensions, Request};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tower::ServiceExt as _;
 
+use crate::tls::{AdminCertificate, AdminTls};
+
+/// A handshake that takes longer comes from nobody who is near.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A head that takes longer comes from nobody who probes; it also ends kept connections that idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Age at which a connection says goodbye, and how much later it is cut: one whose answers nobody takes would hold its place.
@@ -19,10 +25,20 @@ const AGE: Duration = Duration::from_secs(300);
 const GRACE: Duration = Duration::from_secs(10);
 
 /// What is known of the connection that a request came on.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Connection {
+    /// Where it seems to come from: whose guesses are counted together, and nothing else.
+    pub(super) peer: IpAddr,
     /// Whether nobody on the way can read along.
     pub(super) tls: bool,
+    /// What an administrator showed in the handshake.
+    pub(super) certificate: Option<AdminCertificate>,
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self { peer: IpAddr::V4(Ipv4Addr::UNSPECIFIED), tls: false, certificate: None }
+    }
 }
 
 impl Connection {
@@ -33,8 +49,17 @@ impl Connection {
 }
 
 /// Answers until the other side ends, or the connection's time is up.
-pub(super) async fn serve(socket: TcpStream, router: Router) {
-    let known = Connection { tls: false };
+pub(super) async fn serve(socket: TcpStream, peer: SocketAddr, tls: Option<AdminTls>, router: Router) {
+    let plain = Connection { peer: peer.ip(), ..Connection::default() };
+    let Some(tls) = tls else { return answer(socket, plain, router).await };
+    // What fails in a handshake tells the other side, and is nothing to report: it is no call of Thales.
+    let Ok(Ok((stream, certificate))) = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(socket)).await else {
+        return;
+    };
+    answer(stream, Connection { tls: true, certificate, ..plain }, router).await;
+}
+
+async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin, known: Connection, router: Router) {
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(known);
@@ -43,7 +68,7 @@ pub(super) async fn serve(socket: TcpStream, router: Router) {
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(socket), service);
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     // A prober that goes away is nothing to report.
     if tokio::time::timeout(AGE, connection.as_mut()).await.is_err() {

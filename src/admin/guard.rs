@@ -3,8 +3,9 @@
 //! Whether a listener is on loopback is told by the address that it is bound to. Where a caller seems to come from proves nothing:
 //! behind a mesh or a forwarded port everybody comes from 127.0.0.1.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, header};
@@ -16,7 +17,8 @@ use super::access::{AdminAccess, AdminRules};
 use super::connection::Connection;
 use super::refusal::Refusal;
 use super::{forgery, rebinding, session, token};
-use crate::auth::LiveSecret;
+use crate::auth::{GuessLimit, LiveSecret, Throttle, sha256};
+use crate::tls::{self, AdminTls};
 
 /// A page that asks a browser's user for the token.
 pub(super) type LoginPage = fn() -> Response;
@@ -42,23 +44,34 @@ pub(super) struct Guard {
     /// Whether no other machine reaches the listener.
     loopback: bool,
     login: LoginPage,
+    guesses: Throttle,
 }
 
-/// Who may, on this listener.
-enum Standing<'r> {
-    /// Whoever reaches it.
-    Everybody,
-    /// Who shows this, or has shown it.
+/// What somebody is asked for on a connection.
+enum Asked<'r> {
+    /// Nothing: whoever reaches the listener may.
+    Nothing,
+    /// Nothing more than what was shown in the handshake.
+    Certificate,
+    /// This, or a session that was opened with it.
     Token(&'r LiveSecret),
 }
 
 impl Guard {
     /// A guard for the listener that is bound to `bound`.
     pub(super) fn new(access: AdminAccess, bound: SocketAddr, login: LoginPage) -> Self {
-        Self { access, loopback: bound.ip().to_canonical().is_loopback(), login }
+        Self {
+            access,
+            loopback: bound.ip().to_canonical().is_loopback(),
+            login,
+            guesses: Throttle::new(GuessLimit::default()),
+        }
     }
 
     /// Opens a session for who shows the token, in a header or as `body`; `None` where no token is asked for.
+    ///
+    /// # Errors
+    /// Why there is none.
     pub(super) fn log_in(
         &self,
         headers: &HeaderMap,
@@ -66,10 +79,8 @@ impl Guard {
         body: &[u8],
     ) -> Result<Option<String>, Refusal> {
         let in_force = self.access.now();
-        let Standing::Token(token) = self.standing(&in_force.rules, connection)? else { return Ok(None) };
-        if !token::is(token, token::shown(headers).unwrap_or(body.trim_ascii())) {
-            return Err(Refusal::Credential);
-        }
+        let Asked::Token(token) = self.asks(&in_force.rules, connection)? else { return Ok(None) };
+        self.guessed(token, token::shown(headers).unwrap_or(body.trim_ascii()), connection)?;
         in_force.sessions.open(Instant::now()).map(Some).ok_or(Refusal::NoRandomness)
     }
 
@@ -95,9 +106,9 @@ impl Guard {
         if !asked {
             return Ok(());
         }
-        let Standing::Token(token) = self.standing(&in_force.rules, connection)? else { return Ok(()) };
+        let Asked::Token(token) = self.asks(&in_force.rules, connection)? else { return Ok(()) };
         if let Some(shown) = token::shown(headers) {
-            return if token::is(token, shown) { Ok(()) } else { Err(Refusal::Credential) };
+            return self.guessed(token, shown, connection);
         }
         let used = request.uri().path() != EVENTS;
         match session::shown(headers, connection.tls) {
@@ -106,14 +117,37 @@ impl Guard {
         }
     }
 
-    fn standing<'r>(&self, rules: &'r AdminRules, connection: Connection) -> Result<Standing<'r>, Refusal> {
-        match &rules.token {
-            Some(token) if self.loopback || connection.tls => Ok(Standing::Token(token)),
+    /// What is asked for, beside what the connection says of itself.
+    fn asks<'r>(&self, rules: &'r AdminRules, connection: Connection) -> Result<Asked<'r>, Refusal> {
+        let certificates = rules.tls.as_ref().filter(|tls| tls.knows_certificates());
+        let is_taken = |tls: &AdminTls| connection.certificate.is_some_and(|shown| tls.takes(&shown, tls::now()));
+        match (&rules.token, certificates) {
+            (_, Some(tls)) if is_taken(tls) => Ok(Asked::Certificate),
+            (Some(token), _) if self.loopback || connection.tls => Ok(Asked::Token(token)),
+            (_, Some(_)) => Err(Refusal::Certificate),
             // It would be shown to everybody on the way.
-            Some(_) => Err(Refusal::NoTls),
-            None if self.loopback => Ok(Standing::Everybody),
-            None => Err(Refusal::NoCredential),
+            (Some(_), None) => Err(Refusal::NoTls),
+            (None, None) if self.loopback => Ok(Asked::Nothing),
+            (None, None) => Err(Refusal::NoCredential),
         }
+    }
+
+    /// Whether `shown` is the token. Wrong ones use up the allowance of where they come from.
+    fn guessed(&self, token: &LiveSecret, shown: &[u8], connection: Connection) -> Result<(), Refusal> {
+        // All of them are one caller to the throttle, so that many addresses give nobody more than the few of one caller.
+        let (caller, source) = ([0; 32], source(connection.peer));
+        let guess = || if token::is(token, shown) { Ok(()) } else { Err(Refusal::Credential) };
+        self.guesses
+            .attempt(&caller, &[source], SystemTime::now(), guess)
+            .unwrap_or_else(|wait| Err(Refusal::Slow(wait)))
+    }
+}
+
+/// What tells sources of guesses apart: an address, of IPv6 the upper half, which one host commonly has to itself.
+fn source(peer: IpAddr) -> [u8; 32] {
+    match peer.to_canonical() {
+        IpAddr::V4(address) => sha256(&address.octets()),
+        IpAddr::V6(address) => sha256(&(address.to_bits() >> 64).to_be_bytes()),
     }
 }
 

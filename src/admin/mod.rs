@@ -89,6 +89,7 @@ pub struct AdminError {
 pub struct Admin {
     listener: TcpListener,
     address: SocketAddr,
+    access: AdminAccess,
     router: Router,
 }
 
@@ -114,7 +115,8 @@ impl Admin {
             Ok((listener, address))
         };
         let (listener, address) = bind.await.map_err(|source| AdminError { address, source })?;
-        Ok(Self { listener, address, router: routes::routes(sources, address) })
+        let access = sources.access.clone();
+        Ok(Self { listener, address, access, router: routes::routes(sources, address) })
     }
 
     /// Where it listens.
@@ -132,14 +134,15 @@ impl Admin {
                 accepted = self.listener.accept() => accepted,
                 () = end.cancelled() => return,
             };
-            let Ok((socket, _)) = accepted else {
+            let Ok((socket, peer)) = accepted else {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             };
             let (router, end) = (self.router.clone(), end.clone());
+            let tls = self.access.now().rules.tls.clone();
             tokio::spawn(async move {
                 tokio::select! {
-                    () = connection::serve(socket, router) => {}
+                    () = connection::serve(socket, peer, tls, router) => {}
                     () = end.cancelled() => {}
                 }
                 drop(permit);

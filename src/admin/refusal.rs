@@ -16,6 +16,10 @@ pub(super) enum Refusal {
     NoTls,
     /// The credential is missing, or is another one. Which of the two is not told.
     Credential,
+    /// So many that were shown from there were wrong that the next one has to wait: seconds.
+    Slow(u32),
+    /// The same for a client certificate, where nothing else will do.
+    Certificate,
     /// The system has no random numbers for a session.
     NoRandomness,
 }
@@ -32,7 +36,7 @@ impl IntoResponse for Refusal {
             Self::Forged(why) => (StatusCode::FORBIDDEN, why).into_response(),
             Self::NoCredential => (
                 StatusCode::FORBIDDEN,
-                "other machines can reach this listener, so nobody may: set [admin] token_file and [admin.tls], or listen on loopback\n",
+                "other machines can reach this listener, so nobody may: set [admin.tls] with client_ca or [admin] token_file, or listen on loopback\n",
             )
                 .into_response(),
             Self::NoTls => (
@@ -45,6 +49,15 @@ impl IntoResponse for Refusal {
                 (StatusCode::UNAUTHORIZED, challenge, "show the token of [admin]: authorization: Bearer TOKEN\n")
                     .into_response()
             }
+            Self::Slow(seconds) => {
+                let wait = [(header::RETRY_AFTER, HeaderValue::from(seconds))];
+                (StatusCode::TOO_MANY_REQUESTS, wait, "too many wrong tokens came from there: wait\n").into_response()
+            }
+            Self::Certificate => (
+                StatusCode::UNAUTHORIZED,
+                "show a client certificate of [admin.tls] client_ca; after a change of it, over a new connection\n",
+            )
+                .into_response(),
             Self::NoRandomness => {
                 (StatusCode::SERVICE_UNAVAILABLE, "there are no random numbers for a session\n").into_response()
             }

@@ -2,7 +2,7 @@ use std::io::{Read, Write};
 
 use super::*;
 
-fn report() -> StatusReport {
+pub(super) fn report() -> StatusReport {
     StatusReport {
         version: "1.2.3",
         uptime_seconds: 4,

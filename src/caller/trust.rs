@@ -7,7 +7,7 @@ use rustls::{Error, RootCertStore};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::CallerError;
-use super::verifier::{ChainJudge, ShownChain, TakingAny};
+use super::verifier::{ChainJudge, ShownChain, TakingAny, TakingOne};
 use crate::pki::pem;
 
 /// Whom a server's certificate has to come from.
@@ -15,6 +15,8 @@ use crate::pki::pem;
 pub enum ServerTrust {
     /// One of these, and for the name that was called.
     Authorities(Arc<RootCertStore>),
+    /// The server itself, by its own certificate, whatever that says of names and time.
+    Exactly(CertificateDer<'static>),
     /// Whoever it comes from: the server is only looked at, and judged afterwards with [`ServerTrust::judge`]. It proves possession of its
     /// key all the same. Nothing worth protecting may be sent to it before.
     Anybody,
@@ -52,6 +54,7 @@ impl ServerTrust {
     pub(super) fn chain_judge(&self) -> Result<Arc<dyn ChainJudge>, CallerError> {
         Ok(match self {
             Self::Authorities(roots) => webpki(Arc::clone(roots))?,
+            Self::Exactly(leaf) => Arc::new(TakingOne(leaf.clone())),
             Self::Anybody => Arc::new(TakingAny),
         })
     }

@@ -56,7 +56,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use crate::thales::Product;
-pub use admin::AdminSettings;
+pub use admin::{AdminSettings, AdminTlsSettings};
 pub use api_keys::ApiKeySettings;
 pub use backend::{BackendCredential, BackendProtocol, BackendSettings, EventSettings};
 pub use deadlines::DeadlineSettings;
@@ -144,9 +144,9 @@ impl Settings {
     pub fn files(&self) -> Vec<PathBuf> {
         let of_environments = self.environments.iter().flat_map(EnvironmentSettings::files);
         let of_backends = self.backends.iter().flat_map(|(_, backend)| backend.files());
-        let token = self.admin.token.as_ref().and_then(SecretSource::path);
         let of_inbox = self.inbox.iter().flat_map(InboxSettings::files);
-        let files: BTreeSet<&Path> = of_environments.chain(of_backends).chain(token).chain(of_inbox).collect();
+        let files: BTreeSet<&Path> =
+            of_environments.chain(of_backends).chain(self.admin.files()).chain(of_inbox).collect();
         files.into_iter().map(Path::to_path_buf).collect()
     }
 

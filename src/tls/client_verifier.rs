@@ -13,16 +13,27 @@ use super::judge::{ChainDigest, Judge};
 use super::refusal::{Refusal, RefusedClient};
 use crate::pki::ClientIdentity;
 
-/// Demands a client certificate, and has it judged. Possession of the key is proven by CertificateVerify on every full
+/// Asks for a client certificate, and has it judged. Possession of the key is proven by CertificateVerify on every full
 /// handshake, remembered verdict or not.
 #[derive(Debug)]
 pub(super) struct ClientVerifier {
     judge: Arc<Judge>,
     hints: Vec<DistinguishedName>,
+    mandatory: bool,
 }
 
 impl ClientVerifier {
-    pub(super) fn new(judge: Arc<Judge>) -> Self {
+    /// Whoever has no certificate is refused.
+    pub(super) fn demanding(judge: Arc<Judge>) -> Self {
+        Self::new(judge, true)
+    }
+
+    /// Whoever has no certificate is let in as nobody.
+    pub(super) fn inviting(judge: Arc<Judge>) -> Self {
+        Self::new(judge, false)
+    }
+
+    fn new(judge: Arc<Judge>, mandatory: bool) -> Self {
         let mut hints: Vec<DistinguishedName> = Vec::new();
         for anchor in judge.anchors().anchors() {
             let name = DistinguishedName::in_sequence(anchor.webpki().subject.as_ref());
@@ -30,11 +41,15 @@ impl ClientVerifier {
                 hints.push(name);
             }
         }
-        Self { judge, hints }
+        Self { judge, hints, mandatory }
     }
 }
 
 impl ClientCertVerifier for ClientVerifier {
+    fn client_auth_mandatory(&self) -> bool {
+        self.mandatory
+    }
+
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &self.hints
     }

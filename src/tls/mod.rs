@@ -1,5 +1,6 @@
 //! TLS material, epochs, the judge of client chains and the handshake.
 
+mod admin;
 pub mod client_subject;
 mod client_verifier;
 pub mod environment;
@@ -18,6 +19,9 @@ pub mod trigger;
 pub mod verdict;
 pub mod verified_client;
 
+#[cfg(test)]
+pub(crate) use admin::testing;
+pub use admin::{AdminCertificate, AdminTls, AdminTlsProblem, AdminTlsTexts};
 pub use client_subject::SubjectRules;
 pub use environment::TlsEnvironment;
 pub use epoch::{Epoch, EpochOptions};

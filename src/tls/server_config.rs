@@ -4,7 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, cipher_suite, kx_group};
-use rustls::server::{NoServerSessionStorage, ServerConfig};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, ServerConfig, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
 use rustls::version::{TLS12, TLS13};
 
@@ -26,19 +27,46 @@ pub(super) fn build(
     judge: Arc<Judge>,
     sessions: Option<Arc<SessionKeys>>,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&TLS13, &TLS12])?
-        .with_client_cert_verifier(Arc::new(ClientVerifier::new(judge)))
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(credential.certified_key())));
+    let mut config = without_sessions(credential, Arc::new(ClientVerifier::demanding(judge)))?;
     config.alpn_protocols = ALPN_PROTOCOLS.map(<[u8]>::to_vec).to_vec();
-    // Nothing is stored, and no early data is taken: rustls' own default would be a store of 256 sessions, and two tickets.
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = usize::from(sessions.is_some());
     if let Some(sessions) = sessions {
+        config.send_tls13_tickets = 1;
         config.ticketer = sessions;
     }
-    config.max_early_data_size = 0;
     Ok(Arc::new(config))
+}
+
+/// A configuration for the admin listener. A certificate that is shown has to be one that `judge` takes; without a judge, none is
+/// asked for. No session is resumed, so that each connection is judged anew.
+///
+/// # Errors
+/// What rustls refuses; material that has passed its own checks gives it no reason to.
+pub(super) fn build_admin(
+    credential: &ServerCredential,
+    judge: Option<Arc<Judge>>,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let mut config = match judge {
+        Some(judge) => without_sessions(credential, Arc::new(ClientVerifier::inviting(judge)))?,
+        None => without_sessions(credential, WebPkiClientVerifier::no_client_auth())?,
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// What all configurations have in common. Nothing is stored, and no early data is taken: rustls' own default would be a store of 256
+/// sessions, and two tickets.
+fn without_sessions(
+    credential: &ServerCredential,
+    verifier: Arc<dyn ClientCertVerifier>,
+) -> Result<ServerConfig, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13, &TLS12])?
+        .with_client_cert_verifier(verifier)
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(credential.certified_key())));
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    config.max_early_data_size = 0;
+    Ok(config)
 }
 
 /// The one crypto provider: forward-secret AEAD suites alone (there are no others in rustls, and this list keeps it so), the

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::pki::Spec;
+use super::pki::{Authority, Spec};
 use super::{BAD_CONFIGURATION, HOST, Operator, command, text_of, without_times};
 
 #[test]
@@ -44,6 +44,52 @@ fn an_explanation_tells_what_is_configured_what_each_file_holds_and_what_expires
     assert_eq!(output.status.code(), Some(1), "what the backend is shown has expired: {text}");
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     insta::assert_snapshot!(without_times(&text));
+}
+
+/// Puts TLS into the table of admin, with files of its own.
+fn with_admin_tls(operator: &Operator) {
+    let server = operator.servers.issue(Spec::server("admin.bank.test"));
+    operator.write("admin-chain.pem", &server.chain_pem());
+    operator.write("admin-key.pem", &server.key_pem());
+    operator.write("admin-ca.pem", &Authority::root("Administrators").pem());
+    let table = "[admin]\nlisten = \"0.0.0.0:0\"\nmetrics = \"protected\"\ntoken = \"a-token-of-administrators\"\n\
+                 [admin.tls]\ncertificate_chain = \"admin-chain.pem\"\nprivate_key = \"admin-key.pem\"\n\
+                 client_ca = \"admin-ca.pem\"\n";
+    operator.edit("[admin]\nlisten = \"127.0.0.1:0\"\n", table);
+}
+
+#[test]
+fn the_admin_listener_is_told_with_what_it_shows_whom_it_takes_and_what_it_tells_to_whom() {
+    let operator = Operator::new();
+    with_admin_tls(&operator);
+    let text = without_times(&text_of(&operator.check()));
+    let (_, admin) = text.split_once("\n  admin ").unwrap_or_else(|| panic!("{text}"));
+    insta::assert_snapshot!(format!("  admin {admin}"));
+    // Without a token and without a CA there is nobody to tell anything to.
+    operator.edit("token = \"a-token-of-administrators\"\n", "");
+    operator.edit("client_ca = \"admin-ca.pem\"\n", "");
+    let text = operator.is_warned();
+    assert!(text.contains("for nobody: /metrics /status /reload"), "{text}");
+    assert!(text.contains("Nobody is told anything else on 0.0.0.0:0"), "{text}");
+}
+
+#[test]
+fn tls_of_the_admin_listener_that_cannot_work_is_refused_with_all_that_is_wrong() {
+    let operator = Operator::new();
+    with_admin_tls(&operator);
+    let somebody = operator.clients.issue(Spec::client("somebody"));
+    operator.write("admin-key.pem", &somebody.key_pem());
+    operator.write("admin-ca.pem", &somebody.chain_pem());
+    operator.is_told(&[
+        "admin.tls.private_key",
+        "admin-key.pem",
+        "admin.tls.client_ca",
+        "cannot vouch for administrators",
+    ]);
+    fs::remove_file(operator.directory.path().join("admin-chain.pem")).unwrap();
+    operator.is_told(&["admin.tls.certificate_chain", "admin-chain.pem"]);
+    operator.edit("private_key = \"admin-key.pem\"\nclient_ca", "client_ca");
+    operator.is_told(&["admin.tls", "private_key"]);
 }
 
 #[test]

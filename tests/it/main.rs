@@ -14,6 +14,8 @@ mod support;
 mod access_events;
 mod activation;
 mod admin;
+mod admin_access;
+mod admin_tls;
 mod alerts;
 mod backend_failures;
 mod call;

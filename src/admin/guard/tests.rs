@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -6,6 +8,7 @@ use axum::routing::any;
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::tls::testing::{Place, authority, issued_by};
 
 const TOKEN: &str = "a-token-of-administrators";
 const OTHER: &str = "a-token-of-somebody-else!";
@@ -28,7 +31,7 @@ fn request(method: &str, tls: bool, headers: &[(&str, &str)]) -> Request {
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    request.extension(Connection { tls }).body(Body::empty()).unwrap()
+    request.extension(Connection { tls, ..Connection::default() }).body(Body::empty()).unwrap()
 }
 
 /// What comes back for a request on a connection, which may be one over TLS.
@@ -86,6 +89,78 @@ async fn who_may_follows_from_the_listener_the_rules_and_what_is_shown() {
 }
 
 #[tokio::test]
+async fn a_client_certificate_stands_for_the_token_until_its_authority_is_another_one() {
+    let (place, known) = (Place::new(), authority("administrators"));
+    let tls = place.tls(Some(&known));
+    let certificate = place.shown(&tls, &issued_by(&known)).await;
+    assert!(certificate.is_some());
+    let (right, wrong) = (format!("Bearer {TOKEN}"), format!("Bearer {OTHER}"));
+    let show = |certificate, token: Option<&str>| {
+        let headers: Vec<_> = token.iter().map(|token| ("authorization", *token)).collect();
+        let mut request = request("GET", true, &headers);
+        request.extensions_mut().insert(Connection { tls: true, certificate, ..Connection::default() });
+        request
+    };
+    for bound in LOOPBACK.iter().chain(&REACHABLE) {
+        let access = AdminAccess::new(AdminRules { tls: Some(tls.clone()), ..rules(NOTHING) });
+        let login = || StatusCode::UNAUTHORIZED.into_response();
+        let guard = Arc::new(Guard::new(access.clone(), bound.parse().unwrap(), login));
+        let shown = async |certificate, token: Option<&str>| {
+            ask(&guard, Demand::Administrator, show(certificate, token)).await.as_u16()
+        };
+        assert_eq!((shown(certificate, None).await, shown(None, None).await), (200, 401), "{bound}");
+        assert_eq!(shown(None, Some(&right)).await, 401, "there is no token: {bound}");
+        assert_eq!(ask(&guard, Demand::Nothing, show(None, None)).await, 200, "a probe: {bound}");
+        let either = AdminRules { tls: Some(tls.clone()), ..rules(RIGHT) };
+        access.change(either.clone());
+        assert_eq!((shown(certificate, None).await, shown(None, None).await), (200, 401), "{bound}");
+        assert_eq!((shown(None, Some(&right)).await, shown(None, Some(&wrong)).await), (200, 401), "{bound}");
+        for next in [None, Some(place.tls(None)), Some(place.tls(Some(&authority("administrators"))))] {
+            access.change(AdminRules { tls: next, ..either.clone() });
+            assert_eq!(shown(certificate, None).await, 401, "{bound}");
+        }
+        access.change(either);
+        assert_eq!(shown(certificate, None).await, 200, "control: {bound}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_guesses_waits_and_nobody_else_does() {
+    let (place, known) = (Place::new(), authority("administrators"));
+    let tls = place.tls(Some(&known));
+    let certificate = place.shown(&tls, &issued_by(&known)).await;
+    let access = AdminAccess::new(AdminRules { tls: Some(tls), ..rules(RIGHT) });
+    let login = || StatusCode::UNAUTHORIZED.into_response();
+    // No allowance comes back while the test runs.
+    let limit = GuessLimit { period: Duration::from_secs(3600), ..GuessLimit::default() };
+    let guard = Guard { guesses: Throttle::new(limit), ..Guard::new(access, LOOPBACK[0].parse().unwrap(), login) };
+    let guard = Arc::new(guard);
+    let from = |peer: &str| Connection { peer: peer.parse().unwrap(), tls: true, certificate: None };
+    let show = async |connection: Connection, headers: &[(&str, &str)]| {
+        let mut request = request("GET", true, headers);
+        request.extensions_mut().insert(connection);
+        ask(&guard, Demand::Administrator, request).await.as_u16()
+    };
+    let (right, wrong) = (format!("Bearer {TOKEN}"), format!("Bearer {OTHER}"));
+    let (right, wrong) = ([("authorization", right.as_str())], [("authorization", wrong.as_str())]);
+    let none = HeaderMap::new();
+    let (guesser, other) = (from("2001:db8::1"), from("2001:db8:0:1::1"));
+    let id = guard.log_in(&none, guesser, TOKEN.as_bytes()).unwrap().unwrap();
+    for _ in 0..limit.burst.get() {
+        assert_eq!((show(guesser, &right).await, show(guesser, &wrong).await), (200, 401));
+        assert_eq!(show(guesser, &[]).await, 401, "nothing shown is no guess");
+    }
+    for guesser in [guesser, from("2001:db8::2")] {
+        assert_eq!((show(guesser, &right).await, show(guesser, &wrong).await), (429, 429), "{guesser:?}");
+        assert!(matches!(guard.log_in(&none, guesser, TOKEN.as_bytes()), Err(Refusal::Slow(1..))));
+    }
+    assert_eq!((show(other, &right).await, show(from("10.0.0.7"), &right).await), (200, 200), "another source");
+    assert_eq!(show(Connection { certificate, ..guesser }, &[]).await, 200, "a certificate");
+    let cookie = format!("__Host-issuer-host-session={id}");
+    assert_eq!(show(guesser, &[("cookie", &cookie)]).await, 200, "a session");
+}
+
+#[tokio::test]
 async fn a_token_is_shown_in_one_way_only() {
     let guard = guarding("127.0.0.1:9090", rules(RIGHT));
     let (basic, right) = (format!("Basic {TOKEN}"), format!("Bearer {TOKEN}"));
@@ -105,7 +180,7 @@ async fn a_token_is_shown_in_one_way_only() {
         assert_eq!(ask(&guard, Demand::Administrator, asked).await, 200, "{good}");
     }
     let mut expired = rules(RIGHT);
-    expired.token.as_mut().unwrap().expires = Some(std::time::SystemTime::UNIX_EPOCH);
+    expired.token.as_mut().unwrap().expires = Some(SystemTime::UNIX_EPOCH);
     let guard = guarding("127.0.0.1:9090", expired);
     let asked = request("GET", false, &[("authorization", &right)]);
     assert_eq!(ask(&guard, Demand::Administrator, asked).await, 401, "expired");
@@ -137,7 +212,7 @@ async fn a_session_stands_for_the_token_until_it_ends_or_the_token_changes() {
     let access = AdminAccess::new(rules(RIGHT));
     let login = || StatusCode::UNAUTHORIZED.into_response();
     let guard = Arc::new(Guard::new(access.clone(), LOOPBACK[0].parse().unwrap(), login));
-    let plain = Connection { tls: false };
+    let plain = Connection::default();
     let none = HeaderMap::new();
     for wrong in [&b""[..], OTHER.as_bytes(), b"x"] {
         assert_eq!(guard.log_in(&none, plain, wrong), Err(Refusal::Credential));
@@ -170,7 +245,7 @@ async fn a_session_stands_for_the_token_until_it_ends_or_the_token_changes() {
     assert_eq!(guard.log_in(&none, plain, b""), Ok(None));
     let reachable = guarding("0.0.0.0:9090", rules(RIGHT));
     assert_eq!(reachable.log_in(&none, plain, TOKEN.as_bytes()), Err(Refusal::NoTls));
-    assert!(reachable.log_in(&none, Connection { tls: true }, TOKEN.as_bytes()).is_ok());
+    assert!(reachable.log_in(&none, Connection { tls: true, ..plain }, TOKEN.as_bytes()).is_ok());
 }
 
 #[tokio::test]

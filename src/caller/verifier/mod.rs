@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
-use rustls::{DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 pub(super) use accepted::Accepting;
@@ -59,6 +59,16 @@ pub(super) struct TakingAny;
 impl ChainJudge for TakingAny {
     fn judge(&self, _: ShownChain<'_>, _: UnixTime) -> Result<(), Error> {
         Ok(())
+    }
+}
+
+/// Takes the server whose own certificate this is.
+#[derive(Debug)]
+pub(super) struct TakingOne(pub(super) CertificateDer<'static>);
+
+impl ChainJudge for TakingOne {
+    fn judge(&self, chain: ShownChain<'_>, _: UnixTime) -> Result<(), Error> {
+        if self.0 == *chain.leaf { Ok(()) } else { Err(CertificateError::ApplicationVerificationFailure.into()) }
     }
 }
 

@@ -11,8 +11,8 @@ use crate::http::Interpreter;
 use crate::pki::facts::{CertificateFacts, minute};
 use crate::pki::pem;
 use crate::settings::{
-    BackendProtocol, BackendSettings, EnvironmentSettings, PemSource, Resumption, RevocationMode, Settings,
-    StoreSettings, format_size,
+    AdminSettings, BackendProtocol, BackendSettings, EnvironmentSettings, PemSource, Resumption, RevocationMode,
+    Settings, StoreSettings, format_size,
 };
 use crate::tls::TlsMaterial;
 
@@ -255,12 +255,26 @@ impl Explanation {
             let from = joined(&server.proxy_protocol.from);
             self.line("PROXY header", &format!("demanded from {from}; all others are closed"));
         }
-        let inbox = if settings.inbox.is_some() && settings.admin.token.is_some() { " /inbox" } else { "" };
-        self.line(
-            "admin",
-            &format!("http://{}  /livez /readyz /metrics /status /reload{inbox}", settings.admin.listen),
-        );
+        self.admin(settings);
         self.text.push('\n');
+    }
+
+    /// The admin listener: what it answers to, and to whom.
+    fn admin(&mut self, settings: &Settings) {
+        let AdminSettings { listen, tls, protected_metrics, .. } = &settings.admin;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let metrics = if *protected_metrics { "" } else { " /metrics" };
+        self.line("admin", &format!("{scheme}://{listen}, for everybody: /livez /readyz{metrics}"));
+        let metrics = if *protected_metrics { "/metrics " } else { "" };
+        let inbox = if settings.inbox.is_some() { " /inbox" } else { "" };
+        let who = settings.admin.administrators().unwrap_or("nobody");
+        self.line("", &format!("for {who}: {metrics}/status /reload{inbox}"));
+        if let Some(tls) = tls {
+            self.file("  shows", &tls.certificate_chain);
+            if let Some(authorities) = &tls.client_ca {
+                self.file("  takes", authorities);
+            }
+        }
     }
 
     fn heading(&mut self, text: &str) {

@@ -87,6 +87,9 @@ fn the_documented_defaults_of_an_environment_are_the_real_ones() {
         "backend-client.pem",
         "backend-client-key.pem",
         "signing-key.pem",
+        "admin-chain.pem",
+        "admin-key.pem",
+        "admin-ca.pem",
     ] {
         place.write(&format!("tls/{name}"), "text");
     }

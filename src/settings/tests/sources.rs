@@ -137,7 +137,20 @@ fn a_listener_that_no_environment_uses_is_warned_about() {
 fn an_admin_listener_that_others_can_reach_is_warned_about() {
     let place = Place::new();
     let public = place.load(&format!("[admin]\nlisten = \"0.0.0.0:9090\"\n{MINIMAL}")).unwrap();
-    assert!(public.warnings[0].contains("not a loopback address"));
+    assert!(public.warnings[0].contains("not a loopback address") && public.warnings[0].contains("without TLS"));
+    assert!(public.warnings[1].contains("neither an admin.token nor an admin.tls.client_ca"), "{:?}", public.warnings);
+    let token = "token = \"a-token-of-administrators\"";
+    let token = place.load(&format!("[admin]\nlisten = \"0.0.0.0:9090\"\n{token}\n{MINIMAL}")).unwrap();
+    assert!(token.warnings[1].contains("taken over TLS alone"), "{:?}", token.warnings);
+    for name in ["chain", "key", "ca"] {
+        place.write(&format!("admin-{name}.pem"), "text");
+    }
+    let tls = "tls.certificate_chain = \"admin-chain.pem\"\ntls.private_key = \"admin-key.pem\"";
+    let tls = format!("[admin]\nlisten = \"0.0.0.0:9090\"\nmetrics = \"protected\"\n{tls}");
+    let known = place.load(&format!("{tls}\ntls.client_ca = \"admin-ca.pem\"\n{MINIMAL}")).unwrap();
+    let [only] = &known.warnings[..] else { panic!("{:?}", known.warnings) };
+    assert!(only.ends_with("which is not a loopback address: health can be read by whoever reaches it."), "{only}");
+    assert!(place.load(&format!("{tls}\n{MINIMAL}")).unwrap().warnings[1].contains("neither"));
     let private = place.load(&format!("[admin]\nlisten = \"[::1]:9090\"\n{MINIMAL}")).unwrap();
     assert!(private.warnings.is_empty());
 }

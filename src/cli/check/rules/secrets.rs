@@ -58,6 +58,9 @@ pub(in crate::cli::check) fn server(settings: &Settings) -> Findings {
     if let Some(token) = &settings.admin.token {
         secrets.extend(Secret::of("admin.token".to_owned(), token));
     }
+    if let Some(tls) = &settings.admin.tls {
+        secrets.push(Secret { key: "admin.tls.private_key".to_owned(), place: (&tls.private_key).into() });
+    }
     if let Some(inbox) = &settings.inbox {
         let file = inbox.key_file.as_deref().map(Place::File);
         secrets.extend(file.map(|place| Secret { key: "inbox.key_file".to_owned(), place }));
