@@ -8,6 +8,7 @@ use tracing::warn;
 
 use super::session::Sessions;
 use crate::auth::LiveSecret;
+use crate::telemetry::events;
 use crate::tls::{self, AdminTls};
 
 /// The admin listener.
@@ -79,7 +80,7 @@ impl AdminAccess {
 fn tell_of_expiry(tls: Option<&AdminTls>) {
     if tls.is_some_and(|tls| tls.has_expired(tls::now())) {
         warn!(
-            event = "admin_certificate_expired",
+            event = events::ADMIN_CERTIFICATE_EXPIRED,
             "the certificate of the admin listener has expired: put a new one into [admin.tls] certificate_chain"
         );
     }

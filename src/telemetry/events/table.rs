@@ -21,6 +21,9 @@ events! {
         "A setting is taken, and is probably not what was meant. The line says which and why.",
         "Change the setting.";
     ADMIN_LISTENING = "admin_listening", ["info"], ["app"], "The admin listener is open, at `address`.", NOTHING;
+    ADMIN_CERTIFICATE_EXPIRED = "admin_certificate_expired", ["warn"], ["admin"],
+        "The certificate of the admin listener has expired; it is shown all the same, and who verifies it refuses it.",
+        "Put a new one into `[admin.tls] certificate_chain`.";
     LISTENING = "listening", ["info"], ["app"], "Callers are taken at `address`.", NOTHING;
     READY = "ready", ["info"], ["app"], "`/readyz` is true from now on.", NOTHING;
     START_FAILED = "start_failed", ["error"], ["cli"],
