@@ -42,6 +42,7 @@ impl Served {
             metrics: Metrics::new(),
             status: Arc::new(crate::admin::tests::report),
             reload,
+            log_level: None,
             inbox: Some(Arc::clone(&store) as _),
             access: AdminAccess::new(AdminRules { token: Some(token), ..AdminRules::default() }),
         };
