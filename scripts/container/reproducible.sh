@@ -15,7 +15,8 @@ scripts/container/source.sh "$folder/source"
 docker build --network host --target tools --tag issuer-host-tools "$folder/source" >"$folder/build.log" 2>&1 \
     || { tail -n 50 "$folder/build.log" >&2; failed "docker build --target tools"; }
 begun=$SECONDS
-docker run --rm --network host --env CARGO_HOME=/elsewhere/packages --env SOURCE_DATE_EPOCH="$(git log -1 --format=%ct)" \
+revision=$(docker image inspect --format '{{index .Config.Labels "org.opencontainers.image.revision"}}' issuer-host)
+docker run --rm --network host --env CARGO_HOME=/elsewhere/packages --env SOURCE_DATE_EPOCH="$(git log -1 --format=%ct "$revision")" \
     --volume "$folder/source:/elsewhere/deeper/down:ro" --volume "$folder:/built" issuer-host-tools sh -euc '
         cp -a /usr/local/cargo /elsewhere/packages
         cp -a /elsewhere/deeper/down /elsewhere/source-of-another-name
