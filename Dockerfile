@@ -16,8 +16,8 @@ WORKDIR /source
 COPY . .
 # Of the last commit, in seconds: the date that the bill of materials bears.
 ARG SOURCE_DATE_EPOCH=0
-RUN ./scripts/container/build.sh /image \
-    && install -d /image/etc/issuer-host \
+RUN ./scripts/container/build.sh /image
+RUN install -d /image/etc/issuer-host /image/var/lib \
     && install -d -m 0700 /state/issuer-host
 
 # No shell, no package, no CA bundle: backends are verified against the CA that the configuration names, or Mozilla's list, which is
