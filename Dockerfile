@@ -14,10 +14,11 @@ RUN CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFIL
 FROM tools AS build
 WORKDIR /source
 COPY . .
+RUN ./scripts/container/build.sh /image
 # Of the last commit, in seconds: the date that the bill of materials bears.
 ARG SOURCE_DATE_EPOCH=0
-RUN ./scripts/container/build.sh /image
-RUN install -d /image/etc/issuer-host /image/var/lib \
+RUN ./scripts/container/bill.sh /image \
+    && install -d /image/etc/issuer-host /image/var/lib \
     && install -d -m 0700 /state/issuer-host
 
 # No shell, no package, no CA bundle: backends are verified against the CA that the configuration names, or Mozilla's list, which is

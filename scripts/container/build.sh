@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds what the image holds: the program, its bill of materials and its licence. Called by the Dockerfile, from the folder of the source.
+# Builds the program that the image holds. Called by the Dockerfile, from the folder of the source.
 #
 #   scripts/container/build.sh FOLDER
 #
@@ -10,7 +10,6 @@ set -euo pipefail
 
 image=$1
 target="$(uname -m)-unknown-linux-gnu"
-bill=issuer-host_bin.cdx.json
 
 cargo fetch --locked
 # Nothing that is built from here on is anything else than what Cargo.lock says.
@@ -37,12 +36,5 @@ cargo auditable build --profile image --locked --bin issuer-host --target "$targ
 program="target/$target/image/issuer-host"
 ldd "$program" 2>&1 | grep -q 'statically linked' || { echo "build.sh: $program is not linked statically" >&2; exit 1; }
 
-# Without a time of its own the bill is dated by the epoch: the same source, the same bill.
-SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-0}" \
-    cargo cyclonedx --quiet --describe binaries --target "$target" --format json --spec-version 1.5
-sed -i "s|path+file://$PWD#|path+file:///source#|g" "$bill"
-
 install -D "$program" "$image/issuer-host"
 install -m 0644 LICENSE "$image/LICENSE"
-install -m 0644 "$bill" "$image/sbom.cdx.json"
-rm "$bill"

@@ -66,10 +66,7 @@ drwx------ 65532/65532 var/lib/issuer-host/" "$held"
 tar --extract --file "$folder/image.tar" --directory "$folder" issuer-host sbom.cdx.json LICENSE
 cmp -s LICENSE "$folder/LICENSE" || failed "the licence is another one"
 is "the program runs on this machine too" "issuer-host $version" "$("$folder/issuer-host" --version)"
-if strings --all "$folder/issuer-host" | grep -m 3 -E '/usr/local/cargo|/registry/src/'; then
-    failed "the program tells paths of its build"
-fi
-ok "the program tells no path of its build"
+is "the program tells no path of its build" 0 "$(strings --all "$folder/issuer-host" | grep -cE '/usr/local/cargo|/registry/src/' || true)"
 
 step "what it is made of"
 objcopy --dump-section .dep-v0="$folder/packages" "$folder/issuer-host" "$folder/copy" || failed "the program has no list of its packages"

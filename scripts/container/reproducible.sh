@@ -21,7 +21,8 @@ docker run --rm --network host --env CARGO_HOME=/elsewhere/packages --env SOURCE
         cp -a /usr/local/cargo /elsewhere/packages
         cp -a /elsewhere/deeper/down /elsewhere/source-of-another-name
         cd /elsewhere/source-of-another-name
-        ./scripts/container/build.sh /built/image' >"$folder/build.log" 2>&1 \
+        ./scripts/container/build.sh /built/image
+        ./scripts/container/bill.sh /built/image' >"$folder/build.log" 2>&1 \
     || { tail -n 50 "$folder/build.log" >&2; failed "the second build"; }
 ok "it builds ($((SECONDS - begun)) s)"
 digest() { sha256sum "$1" | cut -d ' ' -f 1; }
