@@ -140,7 +140,7 @@ pub(super) fn endings(environment: &EnvironmentStatus, now: OffsetDateTime) -> V
     let lists = environment.crls.iter().filter_map(|list| revocation_list(list, now));
     let keys = environment.api_keys.iter().filter_map(|key| api_key(key, now));
     let mut all: Vec<_> = anchors.chain(served).chain(endorsed).chain(lists).chain(keys).collect();
-    all.sort_by(|(one, _), (other, _)| one.cmp(other));
+    all.sort_by_key(|(left, _)| *left);
     all.into_iter().map(|(_, ending)| ending).collect()
 }
 
