@@ -2,6 +2,7 @@
 
 mod json;
 mod layout;
+mod metrics;
 mod requirements;
 mod settings;
 mod topics;
@@ -34,7 +35,8 @@ Examples:
   issuer-host explain cof
   issuer-host explain tsh --format json
   issuer-host explain requirement O6
-  issuer-host explain settings --format toml";
+  issuer-host explain settings --format toml
+  issuer-host explain metrics handshakes";
 
 /// What else can be explained.
 #[derive(Debug, Subcommand)]
@@ -44,6 +46,8 @@ enum Other {
     /// Explain every setting of the configuration
     #[command(after_help = settings::EXAMPLES)]
     Settings,
+    /// Explain what GET /metrics tells
+    Metrics(metrics::Arguments),
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -69,6 +73,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     match &arguments.other {
         Some(Other::Requirement(of)) => return requirements::run(of, arguments.format).map(|()| ExitCode::SUCCESS),
         Some(Other::Settings) => return settings::run(arguments.format).map(|()| ExitCode::SUCCESS),
+        Some(Other::Metrics(of)) => return metrics::run(of, arguments.format).map(|()| ExitCode::SUCCESS),
         None => {}
     }
     let products = arguments.product.map_or_else(|| Product::ALL.to_vec(), |product| vec![product]);

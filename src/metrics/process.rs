@@ -55,7 +55,7 @@ impl Process {
     }
 }
 
-/// The fields of `/proc/self/stat` (proc_pid_stat(5)) that are told.
+/// The fields of `/proc/self/stat` (`proc_pid_stat(5)`) that are told.
 struct Stat {
     /// User and system, in ticks.
     cpu: u64,

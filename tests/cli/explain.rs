@@ -98,3 +98,18 @@ fn an_unknown_requirement_is_refused_and_one_in_the_place_of_a_product_is_unders
         assert!(words.split_whitespace().collect::<Vec<_>>().join(" ").contains(word), "{words}");
     }
 }
+
+#[test]
+fn metrics_are_told_in_a_line_each_and_one_with_its_labels_and_what_to_do() {
+    let all = told(&["metrics"]);
+    assert!(all.contains("  counter    issuer_host_handshakes_total\n"), "{all}");
+    insta::assert_snapshot!(told(&["metrics", "reload_failing"]));
+    let one: serde_json::Value =
+        serde_json::from_str(&told(&["metrics", "issuer_host_requests_total", "--format", "json"])).unwrap();
+    assert_eq!(
+        (one.as_array().unwrap().len(), &one[0]["kind"], &one[0]["labels"][3]["values"][2]),
+        (1, &"counter".into(), &"4xx".into())
+    );
+    let output = explain(&["metrics", "reqests"]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+}
