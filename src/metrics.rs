@@ -112,6 +112,7 @@ impl Metrics {
 
     /// A handshake ended without a verified client; `reason` is one of a closed list.
     pub fn handshake_failed(&self, environment: Option<&str>, reason: &'static str) {
+        table::HANDSHAKES.expect("reason", reason);
         let environment = environment.unwrap_or(NO_ENVIRONMENT).to_owned();
         let labels = HandshakeLabels { environment, outcome: "failed", reason, tls_version: "", session: "" };
         self.families.handshakes.of(labels).inc();

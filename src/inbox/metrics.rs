@@ -110,6 +110,7 @@ impl InboxMetrics {
 
     /// The store did not do what it was asked for; `error` is one of a closed list.
     pub(crate) fn failed(&self, error: &'static str) {
+        table::INBOX_FAILURES.expect("error", error);
         self.failures.of(ErrorLabels { error }).inc();
     }
 

@@ -17,6 +17,7 @@ use super::labels::{
 use super::requests::{RequestEnd, Requests};
 use super::seconds_since_1970;
 use super::series::Series;
+use super::table;
 use super::tokens::{JwksMetrics, TokenMetrics};
 
 /// The counters of one environment; cheap to clone, no look-ups on the way of a request.
@@ -98,6 +99,8 @@ impl EnvironmentMetrics {
 
     /// A call of `product` had no valid second key; `reason` is one of a closed list.
     pub fn second_key_refused(&self, product: &'static str, reason: &'static str) {
+        table::SECOND_KEY_REFUSALS.expect("product", product);
+        table::SECOND_KEY_REFUSALS.expect("reason", reason);
         let labels = SecondKeyLabels { environment: self.name.clone(), product, reason };
         self.families.second_keys.of(labels).inc();
     }

@@ -11,6 +11,7 @@ use super::histogram::{Durations, bucket};
 use super::labels::{OperationLabels, RequestLabels};
 use super::recent::{Recent, RecentOperation};
 use super::series::Series;
+use super::table;
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +38,10 @@ pub(super) struct Requests {
     counts: Series<RequestLabels, Counter>,
     durations: Series<OperationLabels, Durations>,
     /// What was looked up before, by product and operation: labels are text, and to make them costs more than to count.
-    known: Arc<RwLock<HashMap<&'static str, HashMap<String, Arc<Known>>>>>,
+    known: Arc<RwLock<ByProduct>>,
 }
+
+type ByProduct = HashMap<&'static str, HashMap<String, Arc<Known>>>;
 
 /// What is counted of one operation.
 struct Known {
@@ -95,6 +98,7 @@ impl Requests {
     }
 
     fn begin(&self, end: &RequestEnd<'_>) -> Arc<Known> {
+        table::REQUESTS.expect("product", end.product);
         let durations = self.durations.of(OperationLabels {
             environment: self.environment.to_string(),
             product: end.product,

@@ -74,6 +74,15 @@ impl Metric {
         self.advice
     }
 
+    /// Where it is built for tests: fails unless `label` may say `value`, so that no list is closed on paper alone.
+    pub(crate) fn expect(&self, label: &str, value: &str) {
+        debug_assert!(
+            self.labels.iter().any(|known| known.name == label && known.may_be(value)),
+            "{}: {label} may not be {value:?}",
+            self.name
+        );
+    }
+
     /// What its numbers are of: `seconds` or `bytes`; empty = they are counts.
     #[must_use]
     pub fn unit(&self) -> &'static str {

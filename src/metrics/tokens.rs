@@ -8,6 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use super::labels::{EnvironmentLabels, OutcomeLabels, TokenLabels};
 use super::seconds_since_1970;
 use super::series::Series;
+use super::table;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct TokenSeries {
@@ -45,6 +46,7 @@ impl TokenMetrics {
     }
 
     fn count(&self, outcome: &'static str, reason: &'static str) {
+        table::TOKEN_REQUESTS.expect("reason", reason);
         self.requests.of(TokenLabels { environment: self.environment.clone(), outcome, reason }).inc();
     }
 }

@@ -3,13 +3,12 @@
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::server::TlsStream;
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::deadline::{Activity, Wire};
 use super::http1_framing::{FramingLimits, Phase};
@@ -19,12 +18,12 @@ use super::limits::{HandshakeSlot, Permit};
 use super::proxy_protocol::{self, Expect};
 use super::service::{Answers, Counted, CurrentStack};
 use super::watch::{Ended, Watch};
-use super::{Door, DoorRules, Environment, linger};
+use super::{Door, DoorRules, Environment, linger, refused};
 use crate::http::ConnectionContext;
-use crate::metrics::{Refused, SessionKind};
+use crate::metrics::SessionKind;
 use crate::telemetry::events;
-use crate::tls::handshake::{Admitted, FailedHandshake, HandshakeFailure, Protocol, handshake};
-use crate::tls::{Refusal, TlsFacts, VerifiedClient};
+use crate::tls::handshake::{Admitted, Protocol, handshake};
+use crate::tls::{Refusal, TlsFacts};
 
 /// Runs a connection to its end. The permit is freed when this returns.
 pub(super) async fn run(socket: TcpStream, peer: SocketAddr, permit: Permit, door: Arc<Door>) {
@@ -103,7 +102,7 @@ async fn admit(
             Some((admitted, local))
         }
         Ok(Err(failed)) => {
-            report(&failed, caller, door);
+            refused::refused(&failed, caller, door);
             if let Some(socket) = failed.io {
                 // The slot is held meanwhile, so that no flood of garbage gathers more permits than there are slots.
                 tokio::select! {
@@ -165,62 +164,6 @@ async fn bounded<F: Future>(
     }
 }
 
-fn report(failed: &FailedHandshake<TcpStream>, peer: SocketAddr, door: &Door) {
-    let reason = failed.failure.reason();
-    let environment = failed.environment.as_deref();
-    door.metrics.handshake_failed(environment, reason);
-    remember(failed, peer, door);
-    let Some(unsaid) = door.refusals.turn(reason) else { return };
-    match &failed.failure {
-        // Whoever holds a certificate is worth a line, even one that it made itself, but not a flood of them.
-        HandshakeFailure::Refused(client) => info!(
-            event = events::CLIENT_REFUSED,
-            environment,
-            reason,
-            %peer,
-            subject = client.identity.as_ref().map(|identity| identity.subject.as_str()),
-            sha256 = client.identity.as_ref().map(|identity| tracing::field::display(identity.sha256)),
-            unsaid,
-            "client refused: {}", client.refusal
-        ),
-        failure => debug!(event = events::HANDSHAKE_FAILED, environment, reason, %peer, unsaid, "{failure}"),
-    }
-}
-
-/// Keeps for the console who was refused, where that may be an honest caller: garbage is not.
-fn remember(failed: &FailedHandshake<TcpStream>, peer: SocketAddr, door: &Door) {
-    let identity = match &failed.failure {
-        HandshakeFailure::Refused(client) => client.identity.as_deref(),
-        HandshakeFailure::NoCertificate
-        | HandshakeFailure::Host(_)
-        | HandshakeFailure::Incompatible(_)
-        | HandshakeFailure::NoApplicationProtocol
-        | HandshakeFailure::Alert(_) => None,
-        _ => return,
-    };
-    let refused = Refused {
-        environment: failed.environment.as_ref(),
-        reason: failed.failure.reason(),
-        certificate: identity.map(|identity| (identity.subject.as_str(), identity.sha256.as_bytes())),
-        address: peer.ip(),
-        retired: false,
-    };
-    door.metrics.refusals().remember(&refused, SystemTime::now());
-}
-
-/// The same of a caller whose connection was retired.
-fn remember_retired(environment: &Environment, client: &VerifiedClient, why: Refusal, door: &Door) {
-    let identity = client.identity();
-    let refused = Refused {
-        environment: Some(environment.tls.name()),
-        reason: why.reason(),
-        certificate: Some((&identity.subject, identity.sha256.as_bytes())),
-        address: client.peer().ip(),
-        retired: true,
-    };
-    door.metrics.refusals().remember(&refused, SystemTime::now());
-}
-
 async fn serve(admitted: Admitted<TcpStream, Arc<Environment>>, local: SocketAddr, door: &Door, rules: &DoorRules) {
     let Admitted { stream, environment, client, standing, protocol } = admitted;
     let _open = environment.metrics.connection_opened();
@@ -234,22 +177,7 @@ async fn serve(admitted: Admitted<TcpStream, Arc<Environment>>, local: SocketAdd
         Protocol::Http2 => serve_http2(stream, service, &environment, &watch).await,
     }
     if standing.is_retired() {
-        environment.metrics.connection_retired();
-        let refusal = standing.refusal().unwrap_or(Refusal::Other);
-        remember_retired(&environment, &watch.client, refusal, door);
-        if let Some(unsaid) = door.retirements.turn(refusal.reason()) {
-            let identity = watch.client.identity();
-            info!(
-                event = events::CLIENT_RETIRED,
-                environment = watch.client.environment(),
-                reason = refusal.reason(),
-                peer = %watch.client.peer(),
-                subject = identity.subject.as_str(),
-                sha256 = %identity.sha256,
-                unsaid,
-                "connection retired: {refusal}"
-            );
-        }
+        refused::retired(&environment, &watch.client, standing.refusal().unwrap_or(Refusal::Other), door);
     }
 }
 

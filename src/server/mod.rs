@@ -17,6 +17,7 @@ pub mod listener;
 mod passed;
 pub mod proxy_protocol;
 mod pulse;
+mod refused;
 mod service;
 mod watch;
 
