@@ -225,7 +225,7 @@ async fn what_happens_is_counted_under_the_environment_that_it_happens_to() {
         }
         own.caller(&neighbours).presenting(&foreign.client).expect_refused("a foreign client").await;
     }
-    for (environment, accepted) in [("one", 2.0), ("other", 3.0)] {
+    for (environment, accepted) in [("one", 2), ("other", 3)] {
         let labels = [&*format!("environment=\"{environment}\""), r#"outcome="accepted""#, r#"tls_version="TLSv1.3""#];
         eventually("the handshakes to be counted", async || {
             neighbours.server.counted("issuer_host_handshakes_total", &labels).await == accepted

@@ -42,6 +42,7 @@ mod isolation;
 mod lifecycle;
 mod live;
 mod log_level;
+mod metrics;
 mod operations;
 mod proxy_protocol;
 mod reload;

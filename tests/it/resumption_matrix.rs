@@ -57,12 +57,12 @@ async fn none_is_let_in(door: &Door, callers: &[Returning], reason: &str, when: 
     assert_eq!(door.backend.all_arrivals(), arrivals, "a refused caller reached the backend {when}");
 }
 
-async fn failures_above(door: &Door, reason: &str, before: f64) -> bool {
+async fn failures_above(door: &Door, reason: &str, before: u64) -> bool {
     failures(door, reason).await > before
 }
 
 /// Handshakes that failed for `reason`.
-async fn failures(door: &Door, reason: &str) -> f64 {
+async fn failures(door: &Door, reason: &str) -> u64 {
     door.server.counted("issuer_host_handshakes_total", &[&format!("reason=\"{reason}\"")]).await
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod neighbours;
 pub(crate) mod pki;
 pub(crate) mod raw;
 pub(crate) mod returning;
+pub(crate) mod series;
 pub(crate) mod server;
 pub(crate) mod session;
 pub(crate) mod steady;

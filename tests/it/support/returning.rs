@@ -140,7 +140,8 @@ impl Returning {
 
 /// How many handshakes of this server resumed a session, by its own count.
 pub(crate) async fn resumptions(server: &Server) -> usize {
-    server.counted("issuer_host_handshakes_total", &["session=\"resumed\""]).await.to_string().parse().unwrap()
+    let resumed = server.counted("issuer_host_handshakes_total", &["session=\"resumed\""]).await;
+    usize::try_from(resumed).unwrap()
 }
 
 fn visit_request(host: &str) -> String {

@@ -241,12 +241,13 @@ impl Server {
         samples.iter().sum()
     }
 
-    /// The sum of the samples of a metric that carry all of these labels, written as `name="value"`; 0 where there is none.
-    pub(crate) async fn counted(&self, name: &str, labels: &[&str]) -> f64 {
+    /// The sum of the samples, whole numbers, of a metric that carry all of these labels, written as `name="value"`; 0 where there is
+    /// none.
+    pub(crate) async fn counted(&self, name: &str, labels: &[&str]) -> u64 {
         let (_, text) = self.admin_fetch("/metrics").await;
         let samples = text.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{')));
         let samples = samples.filter(|line| labels.iter().all(|label| line.contains(label)));
-        samples.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+        samples.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
     }
 
     /// Waits until no connection holds a permit and no handshake is under way.
