@@ -68,7 +68,7 @@ async fn demo(arguments: &Arguments) -> Result<ExitCode, Error> {
     let temporary = TemporaryDirectory::new()?;
     let directory = certificates(arguments.certificates.as_deref(), &temporary)?;
     let backend = Backend::spawn().await?;
-    let app = bind(arguments.listen, &directory, backend.address, temporary.0.join("inbox.db")).await?;
+    let app = Box::pin(bind(arguments.listen, &directory, backend.address, temporary.0.join("inbox.db"))).await?;
     let address = app.addresses().first().copied().ok_or("the server has no address")?;
 
     say(format_args!(
