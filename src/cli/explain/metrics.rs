@@ -177,6 +177,6 @@ mod tests {
         assert_eq!(names("issuer_host_request_duration_seconds_bucket"), ["issuer_host_request_duration_seconds"]);
         assert!(names("token").len() == 1 && names("request").len() > 3 && names("reqests").is_empty());
         assert_eq!(names("handshakes_total"), ["issuer_host_handshakes"]);
-        assert!(super::name("reqests").is_err() && super::name("requests").is_ok());
+        assert!(name("reqests").is_err() && name("requests").is_ok());
     }
 }
