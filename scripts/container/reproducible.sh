@@ -15,8 +15,9 @@ scripts/container/source.sh "$folder/source"
 docker build --network host --target tools --tag issuer-host-tools "$folder/source" >"$folder/build.log" 2>&1 \
     || { tail -n 50 "$folder/build.log" >&2; failed "docker build --target tools"; }
 begun=$SECONDS
-revision=$(docker image inspect --format '{{index .Config.Labels "org.opencontainers.image.revision"}}' issuer-host)
-docker run --rm --network host --env CARGO_HOME=/elsewhere/packages --env SOURCE_DATE_EPOCH="$(git log -1 --format=%ct "$revision")" \
+# The date of the first bill, in seconds.
+epoch=$(date --date "$(sed -n 's/.*"timestamp": "\([^"]*\)".*/\1/p' target/container/sbom.cdx.json)" +%s)
+docker run --rm --network host --env CARGO_HOME=/elsewhere/packages --env SOURCE_DATE_EPOCH="$epoch" \
     --volume "$folder/source:/elsewhere/deeper/down:ro" --volume "$folder:/built" issuer-host-tools sh -euc '
         cp -a /usr/local/cargo /elsewhere/packages
         cp -a /elsewhere/deeper/down /elsewhere/source-of-another-name
