@@ -39,7 +39,7 @@ struct Arguments {
 fn main() -> Result<(), Error> {
     let quick = Arguments::parse().quick;
     in_memory(quick)?;
-    server::measure(ENVIRONMENTS, if quick { 20 } else { 1000 })
+    server::measure(ENVIRONMENTS, quick)
 }
 
 /// What the text costs that is written, and what a request pays for being counted: while nobody asks, and while somebody asks all the time.

@@ -9,36 +9,79 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::median::median;
 use crate::{Error, process, tell_scrape};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_issuer-host");
 const HOST: &str = "localhost";
 const KEY: &str = "key-of-the-benchmark-0123456789";
 
-/// What `scrapes` of `/metrics` cost a server with so many environments.
-pub(crate) fn measure(environments: usize, scrapes: u32) -> Result<(), Error> {
+/// What `/metrics` costs a server with so many environments: when it has nothing else to do, and under load.
+pub(crate) fn measure(environments: usize, quick: bool) -> Result<(), Error> {
+    let (scrapes, rounds, seconds) = if quick { (20, 1, 1) } else { (1000, 5, 10) };
     let directory = tempfile::TempDir::new()?;
-    let tls = directory.path().join("tls");
-    run(Command::new(BINARY).arg("sample-pki").arg(&tls))?;
-    fs::write(directory.path().join("api-key.txt"), KEY)?;
-    fs::write(directory.path().join("issuer-host.toml"), configuration(environments))?;
-    let server = Server::start(directory.path())?;
+    let directory = directory.path();
+    run(Command::new(BINARY).arg("sample-pki").arg(directory.join("tls")))?;
+    fs::write(directory.join("api-key.txt"), KEY)?;
+    fs::write(directory.join("issuer-host.toml"), configuration(environments))?;
+    let server = Server::start(directory)?;
     for address in &server.listeners {
-        Server::call_everything(directory.path(), *address)?;
+        // It is not content with the answers, since nobody is behind. They are counted all the same.
+        let _ = caller(directory, *address).args(["--all", "tsh"]).status()?;
+        let _ = caller(directory, *address)
+            .args(["--all", "cof", "--api-key-file"])
+            .arg(directory.join("api-key.txt"))
+            .status()?;
     }
     let text = scrape(server.admin)?;
+    if text.matches("operation=\"notifyTokenUpdate\",status_class").count() < environments {
+        return Err("not every environment was called".into());
+    }
     let samples = text.lines().filter(|line| !line.starts_with('#')).count();
     println!(
         "the server with {environments} environments, each called with all of two products: {samples} samples, {} KiB",
         text.len() / 1024
     );
-    let before = process::cpu_time(server.child.id())?;
-    for _ in 0..scrapes {
-        scrape(server.admin)?;
+    let used = server.cpu_of(|| (0..scrapes).try_for_each(|_| scrape(server.admin).map(drop)))?;
+    tell_scrape("the server with nothing else to do, HTTP and connection included", used / scrapes);
+
+    let first = *server.listeners.first().ok_or("the server listens nowhere")?;
+    let load = || {
+        let mut load = caller(directory, first);
+        load.args(["tsh", "notifyVirtualCardChange", "--mode", "keepalive", "--rate", "300", "--duration"]);
+        load.arg(format!("{seconds}s")).spawn()
+    };
+    let (mut alone, mut each) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let without = server.cpu_of(|| Ok(load()?.wait().map(drop)?))?;
+        let mut scraped = 0;
+        let with = server.cpu_of(|| {
+            let mut load = load()?;
+            while load.try_wait()?.is_none() {
+                scrape(server.admin)?;
+                scraped += 1;
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Ok(())
+        })?;
+        alone.push(without.as_secs_f64() / f64::from(seconds));
+        each.push((with.as_secs_f64() - without.as_secs_f64()) / f64::from(scraped));
     }
-    let used = process::cpu_time(server.child.id())?.saturating_sub(before);
-    tell_scrape("the server, its connection and all of HTTP included", used / scrapes);
+    println!("300 calls a second take {:.1} % of a core", median(alone) * 100.0);
+    tell_scrape("the server under that load", Duration::from_secs_f64(median(each).max(0.0)));
     Ok(())
+}
+
+/// Somebody who calls the environment at `address`.
+fn caller(directory: &Path, address: SocketAddr) -> Command {
+    let tls = directory.join("tls");
+    let mut call = Command::new(BINARY);
+    call.args(["call", &format!("https://{HOST}:{}", address.port()), "--connect"]).arg(address.to_string());
+    call.arg("--server-ca").arg(tls.join("server-ca.pem"));
+    call.arg("--client-certificate").arg(tls.join("client-a-chain.pem"));
+    call.arg("--client-key").arg(tls.join("client-a-key.pem"));
+    call.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    call
 }
 
 /// Environments that are told apart by their listeners. What is behind them is not there, which an answer is as well.
@@ -86,24 +129,11 @@ impl Server {
         Ok(Self { child, listeners, admin })
     }
 
-    fn call_everything(directory: &Path, address: SocketAddr) -> Result<(), Error> {
-        let tls = directory.join("tls");
-        for product in ["tsh", "cof"] {
-            let mut call = Command::new(BINARY);
-            call.args(["call", &format!("https://{HOST}:{}", address.port()), "--all", product, "--connect"])
-                .arg(address.to_string())
-                .arg("--server-ca")
-                .arg(tls.join("server-ca.pem"))
-                .arg("--client-certificate")
-                .arg(tls.join("client-a-chain.pem"))
-                .arg("--client-key")
-                .arg(tls.join("client-a-key.pem"))
-                .arg("--api-key-file")
-                .arg(directory.join("api-key.txt"));
-            // It is not content with the answers: nobody is behind. They are counted all the same.
-            call.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-        }
-        Ok(())
+    /// The CPU time that it takes while `work` is done.
+    fn cpu_of(&self, work: impl FnOnce() -> Result<(), Error>) -> Result<Duration, Error> {
+        let before = process::cpu_time(self.child.id())?;
+        work()?;
+        Ok(process::cpu_time(self.child.id())?.saturating_sub(before))
     }
 }
 
