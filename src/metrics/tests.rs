@@ -36,7 +36,7 @@ fn what_happens_is_counted_under_its_environment() {
     }
     preprod.request_began();
     preprod.request_ended(RequestEnd { product: "", operation: "", status: None, ..end });
-    preprod.second_key_refused("cof", "api_key_missing");
+    preprod.second_key_refused("cof", "algorithm");
     preprod.request_began();
     let open = preprod.connection_opened();
     preprod.certificates_end([
@@ -59,7 +59,7 @@ fn what_happens_is_counted_under_its_environment() {
         r#"issuer_host_requests_total{environment="preprod",product="cof",operation="notifyTokenUpdate",status_class="2xx",retryable=""} 1"#,
         r#"issuer_host_requests_total{environment="preprod",product="cof",operation="notifyTokenUpdate",status_class="5xx",retryable="true"} 2"#,
         r#"issuer_host_requests_total{environment="preprod",product="",operation="",status_class="none",retryable=""} 1"#,
-        r#"issuer_host_second_key_refusals_total{environment="preprod",product="cof",reason="api_key_missing"} 1"#,
+        r#"issuer_host_second_key_refusals_total{environment="preprod",product="cof",reason="algorithm"} 1"#,
         r#"issuer_host_requests_in_flight{environment="preprod"} 1"#,
         r#"issuer_host_connections{environment="preprod"} 1"#,
         r#"issuer_host_request_duration_seconds_bucket{le="0.005",environment="preprod",product="cof",operation="notifyTokenUpdate"} 3"#,
