@@ -40,12 +40,8 @@ async fn embed(router: Router) -> Embedded {
     );
     environment.host = Some(HOST.to_owned());
     let server = ServerOptions { listen: vec![([127, 0, 0, 1], 0).into()], ..ServerOptions::default() };
-    run(
-        pki,
-        App::bind(AppOptions { server, admin: None, environments: vec![environment], ..AppOptions::default() })
-            .await
-            .unwrap(),
-    )
+    let options = AppOptions { server, admin: None, environments: vec![environment], ..AppOptions::default() };
+    run(pki, Box::pin(App::bind(options)).await.unwrap())
 }
 
 fn run(pki: Pki, app: App) -> Embedded {
