@@ -3,9 +3,12 @@
 pub mod events;
 mod json;
 mod level;
+mod outlet;
 mod quiet;
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use tracing::Dispatch;
 use tracing_subscriber::fmt::MakeWriter;
@@ -18,6 +21,10 @@ pub(crate) use quiet::OncePerSecond;
 
 use json::JsonLines;
 use level::Verbosity;
+use outlet::Outlet;
+
+/// The one of the process.
+static OUTLET: OnceLock<Outlet> = OnceLock::new();
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,17 +47,31 @@ pub enum TelemetryError {
     /// Somebody logs already.
     #[error("a logger is already installed in this process")]
     Installed,
+    /// There is no thread to be had that writes.
+    #[error("no thread can be started that writes log lines: {0}")]
+    Thread(#[from] io::Error),
 }
 
 /// Installs the process' logger. `level` is a level, which is that of the server's own events alone, or a filter by module. What is
-/// returned changes it while the process runs.
+/// returned changes it while the process runs. Lines are written by a thread of their own, so that nobody who logs waits: call [`flush`]
+/// before the process ends.
 ///
 /// # Errors
 /// [`TelemetryError`]; nothing is installed then.
 pub fn init(format: Format, level: &str) -> Result<LogLevel, TelemetryError> {
-    let (lines, level) = adjustable(format, level, std::io::stderr().is_terminal(), std::io::stderr)?;
+    let outlet = Outlet::to(io::stderr())?;
+    let (lines, level) = adjustable(format, level, io::stderr().is_terminal(), outlet.clone())?;
     lines.try_init().map_err(|_| TelemetryError::Installed)?;
+    // There is none yet: there is one logger in a process, and it was installed just now.
+    let _ = OUTLET.set(outlet);
     Ok(level)
+}
+
+/// Waits until everything is written that was logged so far, for `patience` at most. At once where [`init`] was not called.
+pub fn flush(patience: Duration) {
+    if let Some(outlet) = OUTLET.get() {
+        outlet.flush(patience);
+    }
 }
 
 /// A logger that nobody uses yet, and that writes to `writer`, in colours where lines are for people and `colours` are wanted.

@@ -37,6 +37,7 @@ mod wrapping;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use color::Color;
@@ -48,6 +49,9 @@ const EXIT_CONFIGURATION: u8 = 78;
 
 /// The exit code for wrong arguments; the same as clap's.
 const EXIT_USAGE: u8 = 2;
+
+/// What a reader of the log is given to take its last lines, at the end.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -132,6 +136,7 @@ pub fn run() -> ExitCode {
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
     };
+    crate::telemetry::flush(LAST_LINES);
     outcome.unwrap_or_else(|error| {
         complain_of(error);
         ExitCode::FAILURE
