@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Runs every test, after installing what they call. Arguments go to `cargo test`.
 #
-# Without arguments the ignored tests come after the others: those that need PostgreSQL, nats-server, promtool or time. Both servers are there
-# in any case (scripts/services.sh), so that `./scripts/test.sh NAME -- --include-ignored` runs one of them.
+# Without arguments the ignored tests come after the others: those that need PostgreSQL, nats-server, promtool, HAProxy or time. The
+# first two are there in any case (scripts/services.sh), so that `./scripts/test.sh NAME -- --include-ignored` runs one of them.
 #
 # Besides Rust the build needs a C compiler (for the crypto library), and the tests call the server with clients that are not
-# ours: curl, openssl and Java. Node.js joins in where it is present. promtool, Prometheus' own, tries the alerts.
+# ours: curl, openssl and Java. Node.js joins in where it is present. promtool, Prometheus' own, tries the alerts,
+# and HAProxy stands before two servers that are restarted one after the other.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,6 +23,7 @@ command -v openssl >/dev/null || missing+=(openssl)
 command -v javac >/dev/null || missing+=(default-jdk-headless)
 # For promtool alone.
 command -v promtool >/dev/null || missing+=(prometheus)
+PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v haproxy >/dev/null || missing+=(haproxy)
 
 if [ "${#missing[@]}" -gt 0 ]; then
     as_root=()
@@ -31,7 +33,7 @@ if [ "${#missing[@]}" -gt 0 ]; then
     fi
     echo "test.sh: installing ${missing[*]}" >&2
     "${as_root[@]}" apt-get update -qq
-    # RUNLEVEL=1: Prometheus would start as a service as soon as it is installed.
+    # RUNLEVEL=1: Prometheus and HAProxy would each start as a service as soon as they are installed.
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
         apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi

@@ -55,6 +55,7 @@ mod reload_under_load;
 mod resumption_matrix;
 mod retirement;
 mod revocation;
+mod rolling;
 mod rotation;
 mod secrets;
 mod service_manager;

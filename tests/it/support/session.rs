@@ -66,6 +66,10 @@ impl Session {
         Ok(Self { sender: Sender::Two(sender), task })
     }
 
+    pub(crate) fn is_h2(&self) -> bool {
+        matches!(self.sender, Sender::Two(_))
+    }
+
     /// Sends a request with a whole body and reads the whole answer.
     pub(crate) async fn send(&mut self, request: Request<Bytes>) -> Result<Reply, Refusal> {
         let response = self.begin(request.map(|body| Full::new(body).boxed())).await.map_err(|_| Refusal::Closed)?;
