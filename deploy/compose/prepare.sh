@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes what compose.yaml mounts: run/issuer-host (configuration, sample certificates, keys of the inbox) and the database's
-# password, and writes ../.env. What is there already stays.
+# Makes what compose.yaml mounts: run/issuer-host (configuration, sample certificates, keys of the inbox, token of the console) and the
+# database's password, and writes ../.env. What is there already stays.
 #
 #   ./compose/prepare.sh                 with the image issuer-host
 #   ./compose/prepare.sh PROGRAM [DIR]   with this issuer-host, which makes no container, into DIR instead of run
@@ -26,14 +26,20 @@ issuer_host() {
     fi
 }
 
-# Hexadecimal, so that it stands in a url as it is.
-password=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
+# random BYTES: hexadecimal, so that it stands in a url as it is.
+random() { od -An -v -N"$1" -tx1 /dev/urandom | tr -d ' \n'; }
+
+password=$(random 24)
 printf '%s' "$password" >"$run/database/password"
 # The database runs as a user of its own. Others cannot come here: the directory is closed to them.
 chmod 0644 "$run/database/password"
 printf 'postgres://issuer_host:%s@database/issuer_host' "$password" >"$run/issuer-host/secrets/inbox-url"
 
 issuer_host sample-pki "$run/issuer-host/tls" >/dev/null
+# A certificate of its own for the admin listener, for localhost; nobody shows one there.
+issuer_host sample-pki "$run/issuer-host/admin" >/dev/null
+find "$run/issuer-host/admin" -type f ! -name 'server-*.pem' -delete
+random 32 >"$run/issuer-host/secrets/admin-token"
 issuer_host inbox new-key >"$run/issuer-host/secrets/inbox-keys"
 cp "$here/issuer-host.toml" "$run/issuer-host/issuer-host.toml"
 

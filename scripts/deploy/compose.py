@@ -9,13 +9,14 @@ ISSUER_HOST_TEST_POSTGRES is a database for the inbox, as scripts/services.sh ma
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
 
 import yaml
 
@@ -56,17 +57,32 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def until_ready(server, url):
+def until_ready(server, url, trust):
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         if server.poll() is not None:
             sys.exit(f"compose.py: the server ends with {server.returncode}")
         try:
-            with urlopen(url, timeout=5):
+            with urlopen(url, timeout=5, context=trust):
                 return
         except (URLError, OSError):
             time.sleep(0.1)
     sys.exit("compose.py: the server is not ready")
+
+
+def guarded(admin, trust, token):
+    """The console is for who shows the token."""
+    def status(path, shown):
+        request = Request(admin + path, headers={"authorization": f"Bearer {shown}"} if shown else {})
+        try:
+            with urlopen(request, timeout=PATIENCE_S, context=trust) as answer:
+                return answer.status
+        except HTTPError as error:
+            return error.code
+    for path in "/", "/status":
+        assert status(path, token) == 200, f"{path} is not told to who shows the token"
+        assert status(path, token[::-1]) == 401 and status(path, "") == 401, f"{path} is told to others"
+    assert status("/metrics", "") == 200
 
 
 def walked(whole, program, folder):
@@ -94,7 +110,9 @@ def walked(whole, program, folder):
             started.append(subprocess.Popen(command, stdout=log))
         with (folder / "server.log").open("w") as log:
             started.append(subprocess.Popen([program, "serve"], env=variables, stderr=log))
-        until_ready(started[-1], f"http://127.0.0.1:{admin}/readyz")
+        trust = ssl.create_default_context(cafile=run / "issuer-host/admin/server-ca.pem")
+        until_ready(started[-1], f"https://localhost:{admin}/readyz", trust)
+        guarded(f"https://localhost:{admin}", trust, (run / "issuer-host/secrets/admin-token").read_text())
         command = [part.replace("/etc/issuer-host", f"{run}/issuer-host") for part in whole["services"]["thales"]["command"]]
         called = subprocess.run([program, *command, f"--connect=127.0.0.1:{caller}"], env=variables, capture_output=True, text=True,
                                 timeout=PATIENCE_S, check=False)
