@@ -149,7 +149,8 @@ def particular(good):
     monitor = one(good["prometheus operator"], "ServiceMonitor")["spec"]
     admin = one(good["prometheus operator"], "Service", "-admin")
     assert monitor["selector"]["matchLabels"].items() <= admin["metadata"]["labels"].items()
-    assert admin["metadata"]["labels"][monitor["jobLabel"]] == "issuer-host", "the alerts look for this job"
+    job = {"targetLabel": "job", "replacement": "issuer-host"}
+    assert monitor["endpoints"][0]["relabelings"] == [job], "the alerts look for this job"
     rule = one(good["prometheus operator"], "PrometheusRule")["spec"]
     assert rule == yaml.safe_load(RULES.read_text()), "the alerts changed on the way through the chart"
     assert not [kind for kind, _ in good["nothing optional"] if kind in {"PodDisruptionBudget", "NetworkPolicy"}]
