@@ -24,6 +24,16 @@ fn haproxy_accepts_the_configuration_that_is_shipped() {
     assert!(!accepted && said.contains("httpcheck"), "control: a misspelt word is accepted: {said}");
 }
 
+#[test]
+fn the_document_shows_the_configuration_that_is_shipped() {
+    let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/zero-downtime.md")).unwrap();
+    let shipped = haproxy::shipped();
+    let (_, configuration) = shipped.split_once("\n\n").unwrap();
+    assert!(document.contains(&format!("```haproxy\n{configuration}```\n")), "docs/zero-downtime.md has another one");
+    let delay = format!("[server]\n{DELAY}\n");
+    assert!(document.contains(&delay), "and another delay");
+}
+
 #[tokio::test]
 #[ignore = "needs haproxy"]
 async fn a_rolling_restart_of_two_replicas_fails_no_call() {
