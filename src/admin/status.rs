@@ -92,6 +92,8 @@ pub struct EnvironmentStatus {
     pub operations: usize,
     /// The API keys that are asked for; empty = none is.
     pub api_keys: Vec<SecondKeyStatus>,
+    /// The secrets of the clients of the token endpoint, called `CLIENT/SECRET`; empty = there is no endpoint.
+    pub client_secrets: Vec<SecondKeyStatus>,
     /// The ids of the keys that access tokens are judged by; `null` = no token is asked for.
     pub token_keys: Option<Vec<String>>,
     /// Number of the epoch in force, from 1.
@@ -142,6 +144,8 @@ pub struct CertificateStatus {
     pub subject: String,
     /// SHA-256 over the DER, hexadecimal.
     pub sha256: String,
+    /// Where it was read; `null` = it stands in the configuration itself.
+    pub file: Option<String>,
     /// End of validity, RFC 3339.
     pub not_after: String,
 }
@@ -153,6 +157,8 @@ pub struct RevocationListStatus {
     pub issuer: String,
     /// SHA-256 over the DER, hexadecimal.
     pub sha256: String,
+    /// Where it was read; `null` = it stands in the configuration itself.
+    pub file: Option<String>,
     /// RFC 3339.
     pub this_update: String,
     /// When it ends, and with it the verdicts that rest on it, RFC 3339.

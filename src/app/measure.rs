@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::options::EnvironmentOptions;
 use crate::auth::ApiKeys;
 use crate::metrics::{CertificateKind, SecondKeyKind};
-use crate::pki::EndorsedChain;
+use crate::pki::{EndorsedChain, RevocationList};
 use crate::server::Environment;
 use crate::tls::{MaterialSource, MaterialSources};
 
@@ -19,16 +19,14 @@ pub(super) fn material(environment: &Environment, sources: &MaterialSources) {
     let chain = epoch.credential().facts().iter().map(|facts| facts.not_after);
     let endorsed = epoch.endorsed().map(EndorsedChain::authorities).unwrap_or_default();
     let endorsed = endorsed.iter().map(|authority| authority.facts.not_after);
-    let anchors = anchors.map(|end| (CertificateKind::ClientCa, file(Some(&sources.client_ca)), end));
-    let chain = chain.map(|end| (CertificateKind::ServerChain, file(Some(&sources.certificate_chain)), end));
-    let endorsed = endorsed.map(|end| (CertificateKind::EndorsedChain, file(sources.endorsed_chain.as_ref()), end));
+    let anchors = anchors.map(|end| (CertificateKind::ClientCa, label(Some(&sources.client_ca)), end));
+    let chain = chain.map(|end| (CertificateKind::ServerChain, label(Some(&sources.certificate_chain)), end));
+    let endorsed = endorsed.map(|end| (CertificateKind::EndorsedChain, label(sources.endorsed_chain.as_ref()), end));
     environment.metrics.certificates_end(anchors.chain(chain).chain(endorsed));
 
-    let files: Vec<String> = sources.crl.iter().map(|source| file(Some(source))).collect();
-    // What a list without a file is called in messages is no file.
-    let in_file = |place: &String| files.iter().find(|file| *file == place).cloned().unwrap_or_default();
     let lists = epoch.judge().revocation().lists.lists().iter();
-    environment.metrics.revocation_lists_end(lists.map(|list| (in_file(&list.place.file), list.next_update)));
+    let lists = lists.map(|list| (file_of(list, &sources.crl).unwrap_or_default(), list.next_update));
+    environment.metrics.revocation_lists_end(lists);
 }
 
 /// When the second keys end that are in force.
@@ -44,6 +42,17 @@ pub(super) fn second_keys(environment: &Environment, options: &EnvironmentOption
     environment.metrics.second_keys_end(api_keys.chain(secrets.filter_map(secret)));
 }
 
-fn file(source: Option<&MaterialSource>) -> String {
-    source.and_then(MaterialSource::file).map(Path::display).map(|path| path.to_string()).unwrap_or_default()
+/// The file that a list was read from, which is one of `sources`.
+pub(super) fn file_of(list: &RevocationList, sources: &[MaterialSource]) -> Option<String> {
+    // What a list without a file is called in messages is no file.
+    sources.iter().filter_map(|source| file(Some(source))).find(|file| *file == list.place.file)
+}
+
+/// The file that this names, where it names one.
+pub(super) fn file(source: Option<&MaterialSource>) -> Option<String> {
+    source.and_then(MaterialSource::file).map(Path::display).map(|path| path.to_string())
+}
+
+fn label(source: Option<&MaterialSource>) -> String {
+    file(source).unwrap_or_default()
 }

@@ -107,6 +107,11 @@ impl Member {
         self.measure();
     }
 
+    /// What the epoch in force was made from.
+    pub(super) fn sources(&self) -> &MaterialSources {
+        &self.tls.0
+    }
+
     /// Its name.
     pub(super) fn name(&self) -> &str {
         &self.options.name

@@ -8,6 +8,7 @@ use rustls_pki_types::UnixTime;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::measure;
 use super::member::{LastReload, Member};
 use super::reload::ConfigurationReload;
 use super::serving::Serving;
@@ -16,13 +17,14 @@ use crate::admin::{
     RevocationListStatus, SecondKeyStatus, StatusReport,
 };
 use crate::auth::ApiKeys;
+use crate::auth::token_endpoint::TokenEndpoint;
 use crate::http::Interpreter;
 use crate::inbox::{Inbox, delivery};
 use crate::pki::facts::CertificateFacts;
 use crate::pki::{EndorsedChain, RevocationList};
 use crate::server::Environment;
 use crate::server::limits::{HandshakeSlots, Permits};
-use crate::tls::{Epoch, now};
+use crate::tls::{Epoch, MaterialSource, MaterialSources, now};
 
 /// What is shown, as of the last reload; connections and epochs are looked at when it is read. Cheap to clone.
 #[derive(Clone)]
@@ -46,6 +48,9 @@ struct Subject {
     host: Option<String>,
     products: Vec<String>,
     interpreter: Option<Arc<Interpreter>>,
+    token_endpoint: Option<Arc<TokenEndpoint>>,
+    /// What the epoch in force was made from.
+    sources: MaterialSources,
     last: LastReload,
 }
 
@@ -105,6 +110,8 @@ impl Subject {
             host: member.options.host(),
             products: member.options.products.clone(),
             interpreter: member.options.interpreter.clone(),
+            token_endpoint: member.options.others.as_ref().and_then(|others| others.token_endpoint.clone()),
+            sources: member.sources().clone(),
             last: member.last.clone(),
         }
     }
@@ -115,23 +122,31 @@ impl Subject {
         let revocation = epoch.judge().revocation();
         let now = now();
         let options = self.interpreter.as_deref().map(Interpreter::options);
+        let (client_ca, chain) = (Some(&self.sources.client_ca), Some(&self.sources.certificate_chain));
         EnvironmentStatus {
             name: tls.name().to_string(),
             host: self.host.clone(),
             products: self.products.clone(),
             operations: options.map_or(0, |options| options.routes.operations().len()),
             api_keys: options.and_then(|options| options.api_keys.as_ref()).map(api_keys).unwrap_or_default(),
+            client_secrets: self.token_endpoint.as_deref().map(client_secrets).unwrap_or_default(),
             token_keys: options
                 .and_then(|options| options.tokens.as_ref())
                 .map(|tokens| tokens.key_ids(SystemTime::now())),
             epoch: epoch.number(),
             installed_at: rfc3339(epoch.installed_at()),
-            anchors: epoch.judge().anchors().anchors().iter().map(|anchor| certificate(&anchor.facts)).collect(),
+            anchors: epoch
+                .judge()
+                .anchors()
+                .anchors()
+                .iter()
+                .map(|anchor| certificate(&anchor.facts, client_ca))
+                .collect(),
             revocation: revocation.mode.as_str(),
-            crls: revocation.lists.lists().iter().map(|list| crl(list, now)).collect(),
-            server_chain: epoch.credential().facts().iter().map(certificate).collect(),
+            crls: revocation.lists.lists().iter().map(|list| crl(list, &self.sources.crl, now)).collect(),
+            server_chain: epoch.credential().facts().iter().map(|facts| certificate(facts, chain)).collect(),
             endorsed: epoch.endorsed().is_some(),
-            endorsed_chain: endorsed(&epoch),
+            endorsed_chain: endorsed(&epoch, self.sources.endorsed_chain.as_ref()),
             resumption: epoch.resumes(),
             last_reload: ReloadStatus {
                 at: rfc3339(self.last.at),
@@ -165,32 +180,37 @@ fn inbox(inbox: &Inbox) -> InboxStatus {
 }
 
 fn api_keys(keys: &ApiKeys) -> Vec<SecondKeyStatus> {
-    let now = SystemTime::now();
-    let status = |(name, expires): (&str, Option<SystemTime>)| SecondKeyStatus {
-        name: name.to_owned(),
-        expires: expires.map(rfc3339),
-        expired: expires.is_some_and(|expires| expires <= now),
-    };
-    keys.listed().map(status).collect()
+    keys.listed().map(|(name, expires)| second_key(name.to_owned(), expires)).collect()
 }
 
-fn certificate(facts: &CertificateFacts) -> CertificateStatus {
+fn client_secrets(endpoint: &TokenEndpoint) -> Vec<SecondKeyStatus> {
+    endpoint.secrets().map(|(client, name, expires)| second_key(format!("{client}/{name}"), expires)).collect()
+}
+
+fn second_key(name: String, expires: Option<SystemTime>) -> SecondKeyStatus {
+    let expired = expires.is_some_and(|expires| expires <= SystemTime::now());
+    SecondKeyStatus { name, expires: expires.map(rfc3339), expired }
+}
+
+fn certificate(facts: &CertificateFacts, source: Option<&MaterialSource>) -> CertificateStatus {
     CertificateStatus {
         subject: facts.subject.clone(),
         sha256: facts.sha256.to_string(),
+        file: measure::file(source),
         not_after: in_words(facts.not_after),
     }
 }
 
-fn endorsed(epoch: &Epoch) -> Vec<CertificateStatus> {
+fn endorsed(epoch: &Epoch, source: Option<&MaterialSource>) -> Vec<CertificateStatus> {
     let authorities = epoch.endorsed().map(EndorsedChain::authorities).unwrap_or_default();
-    authorities.iter().map(|authority| certificate(&authority.facts)).collect()
+    authorities.iter().map(|authority| certificate(&authority.facts, source)).collect()
 }
 
-fn crl(list: &RevocationList, now: UnixTime) -> RevocationListStatus {
+fn crl(list: &RevocationList, sources: &[MaterialSource], now: UnixTime) -> RevocationListStatus {
     RevocationListStatus {
         issuer: list.issuer.clone(),
         sha256: list.sha256.to_string(),
+        file: measure::file_of(list, sources),
         this_update: in_words(list.this_update),
         next_update: in_words(list.next_update),
         expired: !list.is_current_at(now),

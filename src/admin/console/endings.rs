@@ -47,6 +47,7 @@ pub(super) enum Kind {
     Endorsed,
     RevocationList,
     ApiKey,
+    ClientSecret,
 }
 
 impl Kind {
@@ -58,6 +59,7 @@ impl Kind {
             Self::Endorsed => "Endorsed chain",
             Self::RevocationList => "Revocation list",
             Self::ApiKey => "API key",
+            Self::ClientSecret => "Client secret",
         }
     }
 
@@ -69,6 +71,7 @@ impl Kind {
             Self::Endorsed => "the endorsed chain",
             Self::RevocationList => "a revocation list",
             Self::ApiKey => "an API key",
+            Self::ClientSecret => "a client secret",
         }
     }
 
@@ -87,6 +90,9 @@ impl Kind {
             Self::ApiKey => {
                 "Give Thales a new key, add it beside this one, and take this one out when Thales has changed over."
             }
+            Self::ClientSecret => {
+                "Give Thales a new secret, add it beside this one, and take this one out when Thales has changed over."
+            }
         }
     }
 }
@@ -99,6 +105,8 @@ pub(super) struct Ending {
     pub(super) name: String,
     /// Hexadecimal; empty for a key.
     pub(super) sha256: String,
+    /// Where it was read; empty for what stands in the configuration itself, or is a key.
+    pub(super) file: String,
     pub(super) ends: Moment,
     pub(super) urgency: Urgency,
     /// How far the end is along the timeline: `0%` = now or before, `100%` = in ten years or later.
@@ -138,30 +146,41 @@ pub(super) fn endings(environment: &EnvironmentStatus, now: OffsetDateTime) -> V
     });
     let endorsed = environment.endorsed_chain.iter().filter_map(|one| certificate(Kind::Endorsed, one, SOON_FOR_CA));
     let lists = environment.crls.iter().filter_map(|list| revocation_list(list, now));
-    let keys = environment.api_keys.iter().filter_map(|key| api_key(key, now));
-    let mut all: Vec<_> = anchors.chain(served).chain(endorsed).chain(lists).chain(keys).collect();
+    let keys = environment.api_keys.iter().filter_map(|key| second_key(Kind::ApiKey, key, now));
+    let secrets = environment.client_secrets.iter().filter_map(|key| second_key(Kind::ClientSecret, key, now));
+    let mut all: Vec<_> = anchors.chain(served).chain(endorsed).chain(lists).chain(keys).chain(secrets).collect();
     all.sort_by_key(|(left, _)| *left);
     all.into_iter().map(|(_, ending)| ending).collect()
 }
 
-fn named(status: &CertificateStatus) -> (String, String) {
-    (status.subject.clone(), status.sha256.clone())
+fn named(status: &CertificateStatus) -> Named {
+    Named { name: status.subject.clone(), sha256: status.sha256.clone(), file: status.file.clone().unwrap_or_default() }
 }
 
 fn revocation_list(list: &RevocationListStatus, now: OffsetDateTime) -> Option<(i64, Ending)> {
     let life = seconds_until(&list.next_update, now)? - seconds_until(&list.this_update, now)?;
-    let named = (list.issuer.clone(), list.sha256.clone());
+    let (name, sha256, file) = (list.issuer.clone(), list.sha256.clone(), list.file.clone().unwrap_or_default());
+    let named = Named { name, sha256, file };
     ending(Kind::RevocationList, named, &list.next_update, (life / LAST_PART).min(SOON), now)
 }
 
-fn api_key(key: &SecondKeyStatus, now: OffsetDateTime) -> Option<(i64, Ending)> {
-    ending(Kind::ApiKey, (key.name.clone(), String::new()), key.expires.as_ref()?, SOON, now)
+fn second_key(kind: Kind, key: &SecondKeyStatus, now: OffsetDateTime) -> Option<(i64, Ending)> {
+    let named = Named { name: key.name.clone(), ..Named::default() };
+    ending(kind, named, key.expires.as_ref()?, SOON, now)
+}
+
+/// What something is called, and where it is.
+#[derive(Default)]
+struct Named {
+    name: String,
+    sha256: String,
+    file: String,
 }
 
 /// With the seconds that are left of it.
 fn ending(
     kind: Kind,
-    (name, sha256): (String, String),
+    Named { name, sha256, file }: Named,
     ends: &str,
     soon: i64,
     now: OffsetDateTime,
@@ -174,7 +193,7 @@ fn ending(
     };
     #[expect(clippy::cast_precision_loss, reason = "a place on a line of some hundred pixels")]
     let days = left.max(0) as f64 / DAY as f64;
-    Some((left, Ending { kind, name, sha256, ends: Moment::parse(ends, now), urgency, reach: percent(days) }))
+    Some((left, Ending { kind, name, sha256, file, ends: Moment::parse(ends, now), urgency, reach: percent(days) }))
 }
 
 /// Days on a logarithmic line: the next week has as much room as the years that follow the next.

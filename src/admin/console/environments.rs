@@ -61,7 +61,7 @@ fn view(status: &EnvironmentStatus, now: OffsetDateTime) -> EnvironmentView {
         connections: status.live_connections,
         by_epoch: if others { by_epoch } else { Vec::new() },
         retired: status.retired_connections,
-        second_keys: second_keys(&status.api_keys, status.token_keys.as_deref()),
+        second_keys: second_keys(status),
         reload: ReloadView {
             at: Moment::parse(&last.at, now),
             trigger: trigger(last.trigger),
@@ -72,18 +72,22 @@ fn view(status: &EnvironmentStatus, now: OffsetDateTime) -> EnvironmentView {
     }
 }
 
-fn second_keys(api_keys: &[SecondKeyStatus], token_keys: Option<&[String]>) -> String {
-    let live = api_keys.iter().filter(|key| !key.expired).count();
-    let of_keys = match (api_keys.len(), live) {
-        (0, _) => None,
-        (1, 1) => Some("1 API key".to_owned()),
-        (_, live) => Some(format!("{live} API keys in force")),
+fn second_keys(status: &EnvironmentStatus) -> String {
+    let in_force = |keys: &[SecondKeyStatus], one: &str| {
+        let live = keys.iter().filter(|key| !key.expired).count();
+        match (keys.len(), live) {
+            (0, _) => None,
+            (1, 1) => Some(format!("1 {one}")),
+            (_, live) => Some(format!("{live} {one}s in force")),
+        }
     };
-    let of_tokens = token_keys.map(|keys| match keys.len() {
+    let of_keys = in_force(&status.api_keys, "API key");
+    let of_secrets = in_force(&status.client_secrets, "client secret");
+    let of_tokens = status.token_keys.as_deref().map(|keys| match keys.len() {
         1 => "tokens of 1 key".to_owned(),
         count => format!("tokens of {count} keys"),
     });
-    let all: Vec<_> = of_keys.into_iter().chain(of_tokens).collect();
+    let all: Vec<_> = of_keys.into_iter().chain(of_secrets).chain(of_tokens).collect();
     if all.is_empty() { "none: mutual TLS alone".to_owned() } else { all.join(", ") }
 }
 

@@ -30,6 +30,7 @@ pub(super) fn environment(name: &str) -> EnvironmentStatus {
             expires: Some("2026-11-22T09:00:00Z".into()),
             expired: true,
         }],
+        client_secrets: Vec::new(),
         token_keys: None,
         epoch: 3,
         installed_at: "2026-11-23T09:00:00Z".into(),
@@ -38,6 +39,7 @@ pub(super) fn environment(name: &str) -> EnvironmentStatus {
         crls: vec![RevocationListStatus {
             issuer: "CN=Thales Client CA".into(),
             sha256: "cc".repeat(32),
+            file: Some("tls/thales.crl".into()),
             this_update: "2026-11-22T18:00:00Z".into(),
             next_update: "2026-11-24T06:00:00Z".into(),
             expired: false,
@@ -72,7 +74,12 @@ pub(super) fn quiet_environment(name: &str) -> EnvironmentStatus {
 }
 
 fn certificate(subject: &str, not_after: &str) -> CertificateStatus {
-    CertificateStatus { subject: subject.into(), sha256: "ab".repeat(32), not_after: not_after.into() }
+    CertificateStatus {
+        subject: subject.into(),
+        sha256: "ab".repeat(32),
+        file: Some("tls/chain.pem".into()),
+        not_after: not_after.into(),
+    }
 }
 
 /// A server of which nothing has to be said.
