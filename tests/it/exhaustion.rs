@@ -1,20 +1,13 @@
 //! Out of what the operating system gives, and back.
 
-use crate::support::{Door, eventually, tool};
+use crate::support::{Door, descriptors, eventually};
 
 #[tokio::test]
 async fn without_file_descriptors_the_accept_loop_backs_off_and_recovers() {
     let door = Door::open().await;
     door.is_unharmed().await;
-    let pid = door.server.pid().to_string();
-    let limit = tool::run(door.directory.path(), "prlimit", &["--pid", &pid, "--nofile=48:48"], "").await;
-    limit.expect_success("to take the server's file descriptors away");
-    let stranger = door.stranger();
-    let mut silent = Vec::new();
-    for _ in 0..100 {
-        silent.push(stranger.socket().await.unwrap());
-    }
-    eventually("accept to fail", async || !door.server.events("accept_failed").is_empty()).await;
+    descriptors::limit(&door, 48).await;
+    let silent = descriptors::exhaust(&door).await;
     drop(silent);
     eventually("the server to take calls again", async || door.honest().call("/again").await.is_ok()).await;
     door.is_unharmed().await;

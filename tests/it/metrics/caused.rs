@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use http::StatusCode;
 use issuer_host::metrics::table::ALL;
 
+use crate::support::everything::door_with_everything;
 use crate::support::identity_provider::IdentityProvider;
 use crate::support::jwt::TokenKey;
+use crate::support::notifications::{NOTIFICATION, door_with_inbox, fill, notify};
 use crate::support::series::{counted, told};
-use crate::support::token_door::{
-    D1_CALL, D1_TOKEN, OWN_TOKENS, SECRET, ask, call, call_d1, open, own_files, token, with_products,
-};
-use crate::support::{Answer, Authority, Door, Gate, Pki, QUIET, Server, Setup, eventually, request, tool};
+use crate::support::token_door::{D1_CALL, D1_TOKEN, SECRET, ask, call, call_d1, open, token};
+use crate::support::{Answer, Authority, Door, Gate, QUIET, Server, Setup, descriptors, eventually, request};
 
 /// What is told of a server that runs and was never called.
 const AT_ONCE: &[&str] = &[
@@ -110,26 +110,6 @@ async fn expect_none(server: &Server, names: &[&str]) {
     let counted = counted(&told(server).await);
     let early: Vec<_> = names.iter().filter(|name| counted.contains(**name)).collect();
     assert!(early.is_empty(), "told before it was caused: {early:?}");
-}
-
-/// A door with something of everything that can end.
-async fn door_with_everything() -> Door {
-    let pki = Pki::new();
-    let list = pki.clients.crl(1, &[], time::Duration::days(2));
-    let tokens = format!(
-        "crl = [\"clients.crl\"]\nendorsed_chain = \"endorsed.pem\"\n{OWN_TOKENS}expires = \"2099-01-01T00:00:00Z\"\n\
-         [environments.preprod.api_keys.main]\nkey = \"key-of-the-tests-0123456789\"\nexpires = \"2098-01-01T00:00:00Z\"\n"
-    );
-    let files = [
-        own_files(&TokenKey::new()),
-        vec![("clients.crl", list.into_bytes()), ("endorsed.pem", pki.servers.pem().into_bytes())],
-    ];
-    let arrange = |directory: &std::path::Path| {
-        crate::support::door::edit(directory, "product = \"tsh\"", r#"product = ["d1", "cof"]"#);
-    };
-    let files = files.concat();
-    let setup = Setup { log: QUIET, environment: &tokens, files, arrange: Some(&arrange), ..Setup::default() };
-    Door::behind(pki, setup).await
 }
 
 #[tokio::test]
@@ -264,15 +244,8 @@ async fn limits_that_are_reached_are_told() {
 async fn accept_errors_are_told() {
     let door = Door::with(Setup { log: QUIET, ..Setup::default() }).await;
     expect_none(&door.server, NO_FILES).await;
-    let pid = door.server.pid().to_string();
-    let limit = tool::run(door.directory.path(), "prlimit", &["--pid", &pid, "--nofile=48:48"], "").await;
-    limit.expect_success("to take the server's file descriptors away");
-    let stranger = door.stranger();
-    let mut silent = Vec::new();
-    for _ in 0..100 {
-        silent.push(stranger.socket().await.unwrap());
-    }
-    eventually("accept to fail", async || !door.server.events("accept_failed").is_empty()).await;
+    descriptors::limit(&door, 48).await;
+    let silent = descriptors::exhaust(&door).await;
     drop(silent);
     expect(&door.server, NO_FILES).await;
 }
@@ -289,21 +262,6 @@ async fn the_keys_of_an_identity_provider_are_told_by_their_fetches() {
     expect(&door.server, OF_AN_IDENTITY_PROVIDER).await;
     let labels = [r#"outcome="fetched""#];
     assert!(door.server.counted("issuer_host_jwks_refreshes_total", &labels).await >= 1);
-}
-
-const NOTIFICATION: &str = "/notifications/d1/v1/issuers/ISSUER0001/cards/card/notifications";
-
-async fn door_with_inbox(more: &str) -> Door {
-    let log = format!(
-        "[inbox]\nurl = \"sqlite:inbox.db\"\n{more}\n[inbox.delivery]\nfirst_backoff = \"20ms\"\nmax_backoff = \"50ms\"\n"
-    );
-    with_products(r#"["tsh", "d1"]"#, Setup { log: &log, ..Setup::default() }).await
-}
-
-async fn notify(door: &Door, event: &str) -> u16 {
-    let body = format!("{{\"operationId\":\"{event}\",\"operation\":\"SUSPEND\"}}");
-    let call = request("POST", NOTIFICATION).header("content-type", "application/json").body(body.into()).unwrap();
-    door.honest().session().await.unwrap().send(call).await.unwrap().status
 }
 
 #[tokio::test]
@@ -337,14 +295,6 @@ async fn an_inbox_that_takes_no_more_is_told() {
     let door = door_with_inbox("max_size = \"1 MiB\"").await;
     expect_none(&door.server, FULL).await;
     door.backend.answer(NOTIFICATION, Answer::Fixed(StatusCode::NOT_FOUND, ""));
-    let large = "x".repeat(48 * 1024);
-    eventually("the inbox to be full", async || {
-        let events = 20;
-        for event in 0..events {
-            notify(&door, &format!("{large}{event}")).await;
-        }
-        notify(&door, "one more").await == 503
-    })
-    .await;
+    fill(&door).await;
     expect(&door.server, FULL).await;
 }

@@ -36,7 +36,7 @@ impl Sample {
     }
 
     /// The metric that it is of.
-    fn row(&self) -> &'static Metric {
+    pub(crate) fn row(&self) -> &'static Metric {
         let row = ALL.iter().find(|row| row.series_names().contains(&self.series));
         row.unwrap_or_else(|| panic!("{} is not in the table", self.series))
     }
@@ -44,7 +44,12 @@ impl Sample {
 
 /// Everything that the server tells. Fails where that is not what the table of metrics says.
 pub(crate) async fn told(server: &Server) -> Vec<Sample> {
-    let (status, text) = server.admin_fetch("/metrics").await;
+    try_told(server).await.unwrap_or_else(|| panic!("the admin listener does not answer:\n{}", server.log()))
+}
+
+/// The same, `None` when nobody answers.
+pub(crate) async fn try_told(server: &Server) -> Option<Vec<Sample>> {
+    let (status, text) = server.try_admin_fetch("/metrics").await?;
     assert_eq!(status, 200);
     assert!(text.ends_with("# EOF\n"), "{text}");
     let samples: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).map(Sample::parse).collect();
@@ -60,7 +65,7 @@ pub(crate) async fn told(server: &Server) -> Vec<Sample> {
     }
     let identities: BTreeSet<_> = samples.iter().map(Sample::identity).collect();
     assert_eq!(identities.len(), samples.len(), "a series is told twice: {text}");
-    samples
+    Some(samples)
 }
 
 /// The names of the metrics of which there is a sample that is not 0.
