@@ -1,6 +1,17 @@
-//! The alerts of `deploy/prometheus/rules.yaml`, their pages, and the dashboard.
+//! The alerts of `deploy/prometheus/rules.yaml`, what causes them, their pages, and the dashboard.
 
+mod availability;
+mod calls;
 mod dashboard;
+mod door;
+mod expiry;
+mod fired;
+mod history;
+mod inbox;
+mod names;
 mod pages;
+mod process;
 mod promtool;
+mod reloads;
 mod rules;
+mod tokens;

@@ -12,7 +12,7 @@ use super::rules::place;
 const WIDTH: u64 = 24;
 const VARIABLES: [&str; 3] = ["datasource", "environment", "job"];
 
-fn dashboard() -> Value {
+pub(super) fn dashboard() -> Value {
     serde_json::from_str(&fs::read_to_string(place("deploy/grafana/issuer-host.json")).unwrap()).unwrap()
 }
 
@@ -21,7 +21,7 @@ fn panels(dashboard: &Value) -> &[Value] {
 }
 
 /// Title and expression of every query, those of annotations too.
-fn queries(dashboard: &Value) -> Vec<(String, String)> {
+pub(super) fn queries(dashboard: &Value) -> Vec<(String, String)> {
     let panels = panels(dashboard).iter().flat_map(|panel| {
         let targets = panel["targets"].as_array().map_or(&[][..], Vec::as_slice);
         targets.iter().map(|target| (panel["title"].clone(), target["expr"].clone()))
@@ -34,7 +34,7 @@ fn queries(dashboard: &Value) -> Vec<(String, String)> {
 }
 
 /// As Grafana sends it, with every environment chosen.
-fn sent(expr: &str) -> String {
+pub(super) fn sent(expr: &str) -> String {
     let sent =
         expr.replace("$__rate_interval", "1m").replace("$environment", "(preprod|prod)").replace("$job", "issuer-host");
     assert!(!sent.contains('$'), "a variable that nobody knows: {expr}");

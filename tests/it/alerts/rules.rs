@@ -12,6 +12,7 @@ use super::promtool;
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
     pub(super) alert: String,
+    pub(super) expr: String,
     /// How long it must hold, as Prometheus writes durations.
     pub(super) wait: String,
     pub(super) severity: String,
@@ -40,6 +41,7 @@ pub(super) fn all() -> Vec<Rule> {
     rules
         .map(|rule| Rule {
             alert: word(&rule["alert"]),
+            expr: word(&rule["expr"]),
             wait: word(&rule["for"]),
             severity: word(&rule["labels"]["severity"]),
             runbook: word(&rule["annotations"]["runbook"]),
