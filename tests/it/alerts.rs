@@ -15,3 +15,4 @@ mod promtool;
 mod reloads;
 mod rules;
 mod tokens;
+mod well;

@@ -26,7 +26,7 @@ pub(super) async fn a_client_shows_a_secret_that_is_wrong() -> Vec<History> {
 }
 
 /// A door that takes the tokens of `provider`.
-async fn trusting(provider: &IdentityProvider) -> Door {
+pub(super) async fn trusting(provider: &IdentityProvider) -> Door {
     let tables = format!(
         "[environments.preprod.tokens]\nissuer = \"{}\"\naudience = \"bank\"\njwks_ca = \"idp-ca.pem\"\n",
         provider.issuer()
@@ -34,10 +34,14 @@ async fn trusting(provider: &IdentityProvider) -> Door {
     open(&tables, vec![("idp-ca.pem", provider.ca().into())], "").await
 }
 
+/// A token of `provider` under this id of a key, as calls show it.
+pub(super) fn signed(provider: &IdentityProvider, id: &str, key: &TokenKey) -> String {
+    format!("Bearer {}", key.sign(&json!({"alg": "ES256", "kid": id}), &provider.claims("bank")))
+}
+
 /// Calls with a token under a key that is not known, so that the provider is asked, until that has failed once more.
 async fn ask_in_vain(door: &Door, provider: &IdentityProvider) {
-    let made_up = TokenKey::new().sign(&json!({"alg": "ES256", "kid": "made-up"}), &provider.claims("bank"));
-    let authorization = format!("Bearer {made_up}");
+    let authorization = signed(provider, "made-up", &TokenKey::new());
     let failed = async || door.server.counted("issuer_host_jwks_refreshes_total", &["outcome=\"failed\""]).await;
     let before = failed().await;
     let mut session = door.honest().session().await.unwrap();
