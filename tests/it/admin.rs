@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::support::everything::{KEY_ENDS, SECRET_ENDS, door_with_everything};
 use crate::support::{Door, Server, raw};
 
 #[tokio::test]
@@ -52,6 +53,26 @@ async fn the_status_shows_the_environment_and_no_secret() {
         assert!(!text.contains(secret) && !text.contains("PRIVATE KEY"), "{place} shows the private key");
         assert!(!text.contains("honest call body"), "{place} shows a body");
     }
+}
+
+#[tokio::test]
+async fn the_status_tells_of_everything_that_ends_when_and_in_which_file() {
+    let door = door_with_everything().await;
+    let status: Value = serde_json::from_str(&door.server.admin_fetch("/status").await.1).unwrap();
+    let environment = &status["environments"][0];
+    let file = |list: &str| {
+        let path = environment[list][0]["file"].as_str().unwrap_or_else(|| panic!("{list}: {environment}"));
+        assert!(std::path::Path::new(path).is_file(), "{list}: {path}");
+        path.rsplit('/').next().unwrap().to_owned()
+    };
+    assert_eq!(file("crls"), "clients.crl");
+    assert_eq!(file("endorsed_chain"), "endorsed.pem");
+    assert_ne!(file("anchors"), file("server_chain"));
+    let keys = |list: &str, name: &str, ends: &str| {
+        assert_eq!(environment[list], serde_json::json!([{ "name": name, "expires": ends, "expired": false }]));
+    };
+    keys("api_keys", "main", KEY_ENDS);
+    keys("client_secrets", "thales/current", SECRET_ENDS);
 }
 
 #[tokio::test]
