@@ -8,8 +8,8 @@
 #   ./scripts/bench.sh --quick    one small round, to see that it works; its numbers mean nothing
 #
 # All servers run on one core, one after the other under load, the load generator on another; the same certificates, TLS suite
-# and group for all, client certificates demanded, no resumption, no logs. Loopback only. It ends what it started, nothing else.
-# BENCH_PEERS_ONLY=1 leaves issuer-host out. BENCH_PORT moves the eight ports that it uses. Trust needs 10200 descriptors in each
+# and group for all, client certificates demanded, no resumption, no logs but in the rows that are about them. Loopback only. It ends what it started, nothing else.
+# BENCH_PEERS_ONLY=1 leaves issuer-host out. BENCH_PORT moves the ten ports that it uses. Trust needs 10200 descriptors in each
 # of two processes (ulimit -n).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -138,22 +138,18 @@ fill() {
         -e "s|@LOCAL_PORT@|$2|g" -e "s|@FORWARD_PORT@|$3|g" "$1"
 }
 
-# NAME=ADDRESS,PID of the servers that answer themselves, and of those that forward; issuer-host first, since the first one is
-# compared with the others.
-local_targets=() forward_targets=()
-start_all() {
-    local_targets=() forward_targets=()
-    start "$client_core" backend "$door" backend --listen "127.0.0.1:$backend_port"
-    if [ -z "${BENCH_PEERS_ONLY:-}" ]; then
-        cat >"$work/issuer-host.toml" <<TOML
+# configuration PORT ADMIN_PORT LINES...: issuer-host that forwards, with these lines about its log.
+configuration() {
+    local listen=$1 admin=$2
+    shift 2
+    cat <<TOML
 [server]
-listen = ["127.0.0.1:$((port + 2))"]
+listen = ["127.0.0.1:$listen"]
 workers = 1
 [admin]
-listen = "127.0.0.1:$((port + 7))"
+listen = "127.0.0.1:$admin"
 [log]
-level = "error"
-access = false
+$(printf '%s\n' "$@")
 [environments.bench]
 product = "tsh"
 customer_id = "BENCH"
@@ -165,11 +161,28 @@ resumption = "off"
 [environments.bench.backend]
 url = "http://127.0.0.1:$backend_port"
 TOML
+}
+
+# NAME=ADDRESS,PID of the servers that answer themselves, and of those that forward; issuer-host first, since the first one is
+# compared with the others.
+local_targets=() forward_targets=() told_targets=()
+start_all() {
+    local_targets=() forward_targets=() told_targets=()
+    start "$client_core" backend "$door" backend --listen "127.0.0.1:$backend_port"
+    if [ -z "${BENCH_PEERS_ONLY:-}" ]; then
+        configuration $((port + 2)) $((port + 7)) 'level = "error"' "access = false" >"$work/issuer-host.toml"
         start "$server_core" embed env RUST_LOG=error \
             target/release/examples/embed_axum "$pki" "127.0.0.1:$((port + 1))"
         local_targets+=(--target "issuer-host=127.0.0.1:$((port + 1)),$pid")
         start "$server_core" issuer-host target/release/issuer-host serve --config "$work/issuer-host.toml"
         forward_targets+=(--target "issuer-host=127.0.0.1:$((port + 2)),$pid")
+        # The same with a line of JSON for each call, into a pipe that somebody reads: what a container's log costs.
+        configuration $((port + 8)) $((port + 9)) 'format = "json"' >"$work/told.toml"
+        taskset -c "$server_core" target/release/issuer-host serve --config "$work/told.toml" \
+            2> >(exec taskset -c "$client_core" cat >/dev/null) >/dev/null </dev/null &
+        pid=$!
+        started+=("$pid")
+        told_targets+=(--target "told=127.0.0.1:$((port + 8)),$pid" "${forward_targets[@]}")
     fi
     fill benches/peers/nginx.conf.in $((port + 3)) $((port + 4)) >"$work/nginx.conf"
     start "$server_core" nginx nginx -p "$work" -e stderr -c "$work/nginx.conf"
@@ -229,6 +242,14 @@ for answered in kept-alive forwarded; do
     row measure --label "$answered-post-h2" --operation kept-alive --http 2 --concurrency 64 \
         --rounds "$rounds" --operations "$posts" "${targets[@]}"
 done
+# An access event for each call beside none.
+if [ "${#told_targets[@]}" -gt 0 ]; then
+    load probe "${told_targets[@]}" || failed
+    row measure --label access-events-post-h1 --operation kept-alive --http 1 --concurrency 8 \
+        --rounds "$rounds" --operations "$posts" "${told_targets[@]}"
+    row measure --label access-events-post-h2 --operation kept-alive --http 2 --concurrency 64 \
+        --rounds "$rounds" --operations "$posts" "${told_targets[@]}"
+fi
 
 stop_all
 

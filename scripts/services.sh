@@ -13,6 +13,7 @@
 #
 # The exit code is the command's.
 set -euo pipefail
+. "$(dirname "$0")/ended.sh"
 
 say() { printf 'services.sh: %s\n' "$*" >&2; }
 
@@ -55,20 +56,6 @@ nats_bin=$(nats_program) || { say "nats-server is not there although it was inst
 
 work=$(mktemp -d)
 postgres_pid="" nats_pid="" command_pid=""
-
-# ended WHOM SECONDS SIGNAL…: sends one signal after the other, until WHOM (a process, or -GROUP) is gone.
-ended() {
-    local whom=$1 seconds=$2 signal left
-    shift 2
-    for signal; do
-        kill -s "$signal" -- "$whom" 2>/dev/null || return 0
-        left=$((seconds * 10))
-        while [ "$((left--))" -gt 0 ]; do
-            kill -s 0 -- "$whom" 2>/dev/null || return 0
-            sleep 0.1
-        done
-    done
-}
 
 finish() {
     trap '' INT TERM HUP

@@ -11,6 +11,7 @@
 #
 # Exit codes: the command's; 69 where no engine can start, with the engine's own words.
 set -euo pipefail
+. "$(dirname "$0")/../ended.sh"
 
 say() { printf 'engine.sh: %s\n' "$*" >&2; }
 
@@ -46,19 +47,6 @@ name=${work##*.}
 bridge="eng$name"
 engine_pid="" command_pid=""
 
-# ended WHOM SECONDS SIGNAL...: sends one signal after the other, until WHOM (a process, or -GROUP) is gone.
-ended() {
-    local whom=$1 seconds=$2 signal left
-    shift 2
-    for signal; do
-        kill -s "$signal" -- "$whom" 2>/dev/null || return 0
-        left=$((seconds * 10))
-        while [ "$((left--))" -gt 0 ]; do
-            kill -s 0 -- "$whom" 2>/dev/null || return 0
-            sleep 0.1
-        done
-    done
-}
 finish() {
     trap '' INT TERM HUP
     set +e
