@@ -1,12 +1,14 @@
 //! Log lines as JSON: an object a line, what the event says at its top level, beside when, how severe and from where. The library's
 //! own way to write them costs more than all the rest of a request's way through this server.
 
+mod clock;
+
 use std::fmt::{self, Write};
+use std::time::SystemTime;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
@@ -25,7 +27,7 @@ where
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut line = String::with_capacity(USUAL_LENGTH);
         line.push_str("{\"timestamp\":\"");
-        SystemTime.format_time(&mut Writer::new(&mut line))?;
+        clock::push(&mut line, SystemTime::now());
         line.push_str("\",\"level\":\"");
         line.push_str(event.metadata().level().as_str());
         line.push('"');
@@ -64,6 +66,11 @@ impl Members {
         self.written(|line| write!(line, "{value}"));
     }
 
+    fn integer(&mut self, name: &str, value: impl itoa::Integer) {
+        self.name(name);
+        self.line.push_str(itoa::Buffer::new().format(value));
+    }
+
     fn written(&mut self, write: impl FnOnce(&mut String) -> fmt::Result) {
         let written = write(&mut self.line);
         self.result = self.result.and(written);
@@ -76,11 +83,11 @@ impl Visit for Members {
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.literal(name(field), value);
+        self.integer(name(field), value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.literal(name(field), value);
+        self.integer(name(field), value);
     }
 
     fn record_u128(&mut self, field: &Field, value: u128) {
@@ -130,7 +137,7 @@ impl Write for Escaped<'_> {
 /// Text as it stands between the quotes of a JSON string (RFC 8259 section 7).
 fn push_escaped(line: &mut String, text: &str) {
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(must_be_escaped) {
+    while let Some(at) = first_to_escape(rest.as_bytes()) {
         let (plain, escaped) = rest.split_at(at);
         line.push_str(plain);
         let mut chars = escaped.chars();
@@ -153,6 +160,18 @@ fn push_escaped(line: &mut String, text: &str) {
         rest = chars.as_str();
     }
     line.push_str(rest);
+}
+
+/// Sixteen at a time, as the compiler does them at once: nearly all text has none.
+fn first_to_escape(bytes: &[u8]) -> Option<usize> {
+    let (chunks, rest) = bytes.as_chunks::<16>();
+    let any = |chunk: &[u8; 16]| chunk.iter().fold(false, |any, byte| any | must_be_escaped(*byte));
+    if let Some(chunk) = chunks.iter().position(any) {
+        let begin = chunk * 16;
+        let at = bytes.get(begin..)?.iter().position(|byte| must_be_escaped(*byte))?;
+        return Some(begin + at);
+    }
+    rest.iter().position(|byte| must_be_escaped(*byte)).map(|at| chunks.len() * 16 + at)
 }
 
 const fn must_be_escaped(byte: u8) -> bool {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracing::warn;
+use tracing::error;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::events;
@@ -88,15 +88,17 @@ impl Outlet {
 
     /// The thread's work, as long as the process lives.
     fn drain(self, mut out: impl Write) {
-        let mut lines = Vec::new();
+        let (mut lines, mut torn, mut lost) = (Vec::new(), Torn::default(), 0);
         loop {
-            let lost = self.next(&mut lines);
-            write(&mut out, &lines);
+            lost += self.next(&mut lines);
+            let failed = torn.write(&mut out, &lines);
+            lost += failed;
             let length = lines.len() as u64;
             lines.clear();
             lines.shrink_to(USUAL);
-            if lost > 0 {
-                warn!(event = events::LOG_LINES_LOST, lines = lost, "lines came faster than they could be written");
+            // Once lines come out again: this is one as well, and must not be the reason for the next one.
+            if failed == 0 && lost > 0 {
+                error!(event = events::LOG_LINES_LOST, lines = mem::take(&mut lost), "lines of the log were left out");
             }
             let mut state = self.state();
             state.out += length;
@@ -121,18 +123,37 @@ impl Outlet {
     }
 }
 
-/// As `write_all`, which gives up on a pipe that does not block; others who hold it may have made it so.
-fn write(out: &mut impl Write, mut bytes: &[u8]) {
-    while !bytes.is_empty() {
-        match out.write(bytes) {
-            // Who could be told that nothing can be told?
-            Ok(0) => return,
-            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+/// Whether what went out last is a part of a line.
+#[derive(Debug, Default)]
+struct Torn(bool);
+
+impl Torn {
+    /// Writes whole lines, and tells how many of them did not come out whole: a disk may be full. What comes after a part of a line begins
+    /// a line of its own.
+    fn write(&mut self, out: &mut impl Write, lines: &[u8]) -> u64 {
+        if self.0 {
+            self.0 = write(out, b"\n") == 0;
+        }
+        let written = if self.0 { 0 } else { write(out, lines) };
+        let (out, left) = lines.split_at_checked(written).unwrap_or((lines, &[]));
+        self.0 |= out.last().is_some_and(|last| *last != b'\n');
+        left.iter().filter(|byte| **byte == b'\n').count() as u64
+    }
+}
+
+/// As `write_all`, which gives up on a pipe that does not block; others who hold it may have made it so. How many bytes came out.
+fn write(out: &mut impl Write, bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match out.write(rest) {
+            Ok(0) => break,
+            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(STALLED),
-            Err(_) => return,
+            Err(_) => break,
         }
     }
+    bytes.len() - rest.len()
 }
 
 /// The end of an event's line. What formats events hands over each of them in one piece.

@@ -157,7 +157,7 @@ events! {
     LOG_LEVEL_CHANGED = "log_level_changed", ["warn"], ["telemetry"],
         "Somebody changed the level over the admin listener, for `for_s` seconds.", NOTHING;
     LOG_LEVEL_RESTORED = "log_level_restored", ["info"], ["telemetry"], "The level is the configured one again.", NOTHING;
-    LOG_LINES_LOST = "log_lines_lost", ["warn"], ["telemetry"],
-        "Whoever reads standard error was so slow that `lines` of the log had to be left out. Calls do not wait for it.",
+    LOG_LINES_LOST = "log_lines_lost", ["error"], ["telemetry"],
+        "So many `lines` of the log had to be left out, since whoever reads standard error was slow, or its disk is full. Calls do not wait for it.",
         "See what reads it: a full disk, a stalled collector. `[log] access_sample` makes fewer lines.";
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 
-use super::{LIMIT, Outlet};
+use super::{LIMIT, Outlet, Torn};
 use crate::telemetry::json::testing::Kept;
 
 /// Longer than anything here takes.
@@ -123,6 +123,38 @@ fn whoever_reads_no_more_keeps_nobody() {
         writeln_at_once(&mut outlet, "for nobody");
         assert!(outlet.flush(PATIENCE));
     }
+}
+
+#[test]
+fn lines_that_a_full_disk_does_not_take_are_counted_and_the_next_one_begins_anew() {
+    /// Takes as many bytes as there is room for.
+    struct Disk<'r>(&'r mut usize, Vec<u8>);
+    impl Write for Disk<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let taken = bytes.len().min(*self.0);
+            *self.0 -= taken;
+            self.1.extend_from_slice(&bytes[..taken]);
+            if taken == 0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(taken) }
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut torn = Torn::default();
+    let mut round = |mut room: usize, lines: &str| {
+        let mut disk = Disk(&mut room, Vec::new());
+        let lost = torn.write(&mut disk, lines.as_bytes());
+        (lost, String::from_utf8(disk.1).unwrap())
+    };
+    assert_eq!(round(100, "first\nsecond\n"), (0, "first\nsecond\n".into()));
+    assert_eq!(round(9, "third\nfourth\nfifth\n"), (2, "third\nfou".into()));
+    assert_eq!(round(0, "sixth\n"), (1, String::new()));
+    assert_eq!(round(100, "seventh\n"), (0, "\nseventh\n".into()));
+    assert_eq!(round(8, "eighth\nninth\n"), (1, "eighth\nn".into()));
+    assert_eq!(round(1, "tenth\n"), (1, "\n".into()), "room for the end of the torn line alone");
+    assert_eq!(round(100, "eleventh\n"), (0, "eleventh\n".into()));
+    assert_eq!(round(0, "twelfth\n"), (1, String::new()), "nothing of it came out");
+    assert_eq!(round(100, "last\n"), (0, "last\n".into()));
 }
 
 /// Sends on what it is given.
