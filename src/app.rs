@@ -25,8 +25,9 @@ pub use start::{EnvironmentProblem, StartError};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -107,11 +108,11 @@ impl App {
     /// Takes connections until `stop` completes, then says by `/readyz` that no more should come, serves those that come all the same for
     /// the drain delay, and drains: finishes what is in flight, takes nothing new. Probes are answered to the end.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Drained {
-        self.run_with_haste(stop, std::future::pending()).await
+        self.run_with_haste(stop, &Notify::new()).await
     }
 
-    /// The same, but the drain delay ends when `haste` completes.
-    pub async fn run_with_haste(mut self, stop: impl Future<Output = ()>, haste: impl Future<Output = ()>) -> Drained {
+    /// The same, but the drain delay ends when somebody is in `haste`; later on he is told what the end still waits for.
+    pub async fn run_with_haste(mut self, stop: impl Future<Output = ()>, haste: &Notify) -> Drained {
         let inbox = self.reloading.begin_deliveries();
         let probes_end = CancellationToken::new();
         let probes = self.admin.map(|admin| {
@@ -139,14 +140,13 @@ impl App {
         if !drain_delay.is_zero() {
             serve_on(&self.shutdown, drain_delay, haste).await;
         }
-        info!(event = events::DRAINING, timeout_s = drain_timeout.as_secs(), "finishing what is in flight");
         self.life.enter(Phase::Draining);
         self.shutdown.begin();
         for accepting in loops {
             // An accept loop ends by itself at the beginning of the drain; it has nothing to report.
             let _ = accepting.await;
         }
-        let drained = self.shutdown.drain(drain_timeout).await;
+        let drained = drain(&self.shutdown, drain_timeout, haste).await;
         match drained {
             Drained::Completely => info!(event = events::DRAINED, "every connection ended by itself"),
             Drained::AfterCutting { connections } => {
@@ -180,7 +180,7 @@ impl App {
 
 /// Serves those who have not noticed yet that this server is not ready. Towards the end callers that keep their connections are told to
 /// leave as well.
-async fn serve_on(shutdown: &Shutdown, delay: Duration, haste: impl Future<Output = ()>) {
+async fn serve_on(shutdown: &Shutdown, delay: Duration, haste: &Notify) {
     let delay_s = delay.as_secs_f64();
     info!(
         event = events::STOPPING,
@@ -194,6 +194,24 @@ async fn serve_on(shutdown: &Shutdown, delay: Duration, haste: impl Future<Outpu
     };
     tokio::select! {
         () = whole => {}
-        () = haste => info!(event = events::DELAY_ENDED, "asked to stop again: the drain begins now"),
+        () = haste.notified() => info!(event = events::DELAY_ENDED, "asked to stop again: the drain begins now"),
+    }
+}
+
+/// Drains, and says what that waits for: at the beginning, and to whoever asks again for the end.
+async fn drain(shutdown: &Shutdown, timeout: Duration, haste: &Notify) -> Drained {
+    let begun = Instant::now();
+    let tell = || {
+        let (connections, left_s) = (shutdown.open(), timeout.saturating_sub(begun.elapsed()).as_secs());
+        info!(event = events::DRAINING, connections, left_s, "finishing what is in flight; what is open then is cut");
+    };
+    tell();
+    let drained = shutdown.drain(timeout);
+    tokio::pin!(drained);
+    loop {
+        tokio::select! {
+            drained = &mut drained => return drained,
+            () = haste.notified() => tell(),
+        }
     }
 }

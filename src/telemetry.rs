@@ -1,6 +1,7 @@
 //! Logs: one line per event on standard error, for people or as JSON.
 
 pub mod events;
+mod human;
 mod json;
 mod level;
 mod outlet;
@@ -19,6 +20,7 @@ use tracing_subscriber::{EnvFilter, fmt, reload};
 pub use level::{DEFAULT_STAY, Level, LevelReport, LogLevel, MAX_STAY};
 pub(crate) use quiet::OncePerSecond;
 
+use human::HumanLines;
 use json::JsonLines;
 use level::Verbosity;
 use outlet::Outlet;
@@ -97,7 +99,7 @@ where
     let level = LogLevel::new(configured, move |filter| drop(handle.reload(EnvFilter::new(filter))));
     let (all, lines) = (tracing_subscriber::registry().with(filter), fmt::layer().with_writer(writer));
     let lines = match format {
-        Format::Human => Dispatch::new(all.with(lines.with_ansi(colours).with_target(false))),
+        Format::Human => Dispatch::new(all.with(lines.with_ansi(colours).event_format(HumanLines::new(colours)))),
         Format::Json => Dispatch::new(all.with(lines.with_ansi(false).event_format(JsonLines))),
     };
     Ok((lines, level))

@@ -1,5 +1,7 @@
 //! Reload: three kinds of trigger, one queue, one report.
 
+mod tell;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -9,7 +11,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::error;
 
 use super::options::AppOptions;
 use super::serving::{Reloaded, Serving};
@@ -40,10 +42,8 @@ impl Reload {
     /// Whether anything was found that is not good, so that something old stays in force.
     #[must_use]
     pub fn has_problem(&self) -> bool {
-        let kept = |report: &EnvironmentReload| {
-            matches!(report, EnvironmentReload::Material(ReloadReport::Kept { .. }) | EnvironmentReload::Refused(_))
-        };
-        matches!(self.configuration, Some(ConfigurationReload::Kept { .. })) || self.environments.values().any(kept)
+        matches!(self.configuration, Some(ConfigurationReload::Kept { .. }))
+            || self.environments.values().any(EnvironmentReload::is_kept)
     }
 }
 
@@ -73,6 +73,13 @@ pub enum EnvironmentReload {
     Refused(Refused),
     /// It came or left.
     Membership(Membership),
+}
+
+impl EnvironmentReload {
+    /// Whether something old stays in force, since what was found is not good.
+    fn is_kept(&self) -> bool {
+        matches!(self, Self::Material(ReloadReport::Kept { .. }) | Self::Refused(_))
+    }
 }
 
 impl From<ReloadReport> for EnvironmentReload {
@@ -300,7 +307,9 @@ impl State {
         }
         let now = SystemTime::now();
         self.board.show(&self.serving, configuration.as_ref());
-        Reload { trigger, at: rfc3339(now), configuration, environments }
+        let reload = Reload { trigger, at: rfc3339(now), configuration, environments };
+        tell::ended(&reload);
+        reload
     }
 
     /// A configuration that is not good stays what it was; the material that it names is looked at all the same.
@@ -332,29 +341,10 @@ impl State {
 
     /// Says what is new. A poll that finds what was found before says nothing.
     fn tell(&mut self, configuration: &ConfigurationReload, trigger: Trigger) {
-        let trigger = trigger.as_str();
         let first = ConfigurationReload::Applied { needs_restart: BTreeSet::new() };
-        let said = self.said.as_ref().unwrap_or(&first);
-        if configuration == said {
-            return;
+        if configuration != self.said.as_ref().unwrap_or(&first) {
+            tell::configuration(configuration, trigger);
+            self.said = Some(configuration.clone());
         }
-        match configuration {
-            ConfigurationReload::Kept { problem } => {
-                error!(event = events::CONFIGURATION_REFUSED, trigger, "the configuration in force stays: {problem}");
-            }
-            ConfigurationReload::Applied { needs_restart } if needs_restart.is_empty() => {
-                info!(event = events::CONFIGURATION_GOOD, trigger, "the configuration is good");
-            }
-            ConfigurationReload::Applied { needs_restart } => {
-                let keys = needs_restart.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-                tracing::warn!(
-                    event = events::RESTART_NEEDED,
-                    trigger,
-                    keys,
-                    "these settings count from the next start on: {keys}"
-                );
-            }
-        }
-        self.said = Some(configuration.clone());
     }
 }

@@ -1,5 +1,6 @@
 //! `issuer-host serve`
 
+mod descriptors;
 mod passed_sockets;
 mod service_manager;
 
@@ -7,13 +8,15 @@ use std::fmt::Display;
 use std::future::poll_fn;
 use std::num::NonZero;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::configuration::{self, ConfigurationFile};
 use super::{EXIT_CONFIGURATION, Error, StopSignal};
@@ -51,6 +54,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Err(report) => return Ok(configuration::tell(&report)),
     };
     options.log = Some(crate::telemetry::init(settings.log.format.into(), settings.log.level.name())?);
+    info!(
+        event = events::STARTING,
+        version = env!("CARGO_PKG_VERSION"),
+        file = sources.file.as_deref().map(|file| tracing::field::display(file.display())),
+        environments = settings.environments.len(),
+        "issuer-host {} starts",
+        env!("CARGO_PKG_VERSION")
+    );
+    descriptors::raise(settings.server.max_connections);
     for warning in &settings.warnings {
         warn!(event = events::CONFIGURATION_WARNING, "{warning}");
     }
@@ -82,9 +94,9 @@ async fn serve(
             let manager = ServiceManager::from_environment();
             let told = manager.map(|manager| tokio::spawn(manager.accompany(app.observer())));
             let reloads = tokio::spawn(reload_on(hangup, app.reloader(), manager, app.observer()));
-            let (begin, hurry) = (CancellationToken::new(), CancellationToken::new());
-            let signals = tokio::spawn(cancel_in_turn(stop, [begin.clone(), hurry.clone()]));
-            app.run_with_haste(begin.cancelled_owned(), hurry.cancelled_owned()).await;
+            let (begin, haste) = (CancellationToken::new(), Arc::new(Notify::new()));
+            let signals = tokio::spawn(pass_on(stop, begin.clone(), Arc::clone(&haste)));
+            app.run_with_haste(begin.cancelled_owned(), &haste).await;
             signals.abort();
             reloads.abort();
             if let Some(told) = told {
@@ -108,11 +120,13 @@ fn not_started(error: &dyn Display, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// A token for each signal.
-async fn cancel_in_turn(mut signal: StopSignal, tokens: [CancellationToken; 2]) {
-    for token in tokens {
+/// The first signal begins the end, each further one is haste.
+async fn pass_on(mut signal: StopSignal, begin: CancellationToken, haste: Arc<Notify>) {
+    signal.received().await;
+    begin.cancel();
+    loop {
         signal.received().await;
-        token.cancel();
+        haste.notify_one();
     }
 }
 

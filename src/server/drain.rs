@@ -65,6 +65,11 @@ impl Shutdown {
         self.connections.spawn(connection);
     }
 
+    /// Connections that have not ended.
+    pub fn open(&self) -> usize {
+        self.connections.len()
+    }
+
     /// Begins, waits until every connection has ended, and cuts those that are open after `timeout`.
     pub async fn drain(&self, timeout: Duration) -> Drained {
         self.begin();
@@ -72,7 +77,7 @@ impl Shutdown {
         if tokio::time::timeout(timeout, self.connections.wait()).await.is_ok() {
             return Drained::Completely;
         }
-        let connections = self.connections.len();
+        let connections = self.open();
         self.cut.cancel();
         self.connections.wait().await;
         Drained::AfterCutting { connections }

@@ -22,6 +22,11 @@ async fn a_request_in_flight_is_finished_after_sigterm() {
         honest.call("/new").await.err() == Some(Refusal::NotListening)
     })
     .await;
+    // Whoever asks again learns what the end waits for, and ends nothing by it.
+    let begun = door.server.events("draining");
+    assert_eq!((begun.len(), &begun[0]["connections"]), (1, &serde_json::json!(2)));
+    door.server.terminate();
+    eventually("the drain to be told of again", async || door.server.events("draining").len() == 2).await;
     // Draining: not ready, and still alive, as long as the admin listener is there to be asked.
     assert_eq!(door.server.admin_fetch("/readyz").await.0, 503);
     assert_eq!(door.server.admin_fetch("/livez").await.0, 200);

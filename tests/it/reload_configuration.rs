@@ -56,6 +56,15 @@ async fn kept_connections_reach_another_backend_at_their_next_request() {
         door.backend.arrivals("/accepted") > 0
     })
     .await;
+    // Whoever asked finds a line, even where nothing is new.
+    let ended = |trigger: &str| {
+        let told = |event: &&Value| event["trigger"] == trigger;
+        door.server.events("reload_ended").iter().filter(told).cloned().collect::<Vec<_>>()
+    };
+    let report = |new, unchanged, kept, problem| serde_json::json!([new, unchanged, kept, problem]);
+    let told = |event: &Value| serde_json::json!([event["new"], event["unchanged"], event["kept"], event["problem"]]);
+    assert_eq!(ended("admin").iter().map(told).collect::<Vec<_>>(), [report(0, 1, 0, false)]);
+    eventually("the end of the signal's reload to be told", async || ended("signal").len() == 1).await;
     for session in &mut kept {
         assert_eq!(call(session, HOST, "/signal").await, 200);
     }

@@ -6,7 +6,7 @@ use super::confirmation::confirmed;
 use super::filter::{CHOOSING, FilterArguments, now};
 use super::problems::Problems;
 use super::progress::bar;
-use super::{PAGE, StoreArguments, exit_code};
+use super::{PAGE, StoreArguments, entries, exit_code};
 use crate::cli::{Error, say};
 use crate::inbox::entry::EntryId;
 use crate::inbox::store::{Decided, Decision, Filter, Store, StoreError};
@@ -50,8 +50,8 @@ pub(super) async fn run(arguments: &Arguments, decision: Decision) -> Result<Exi
             (arguments.store.store().await?, arguments.filter.filter(now(), None)?)
         };
         let ids = chosen(store.as_ref(), filter).await?;
-        say(format_args!("{} entries were chosen.", ids.len()))?;
-        let question = format!("{} entries will be {}.", ids.len(), participle(decision));
+        say(format_args!("Chosen: {}.", entries(ids.len())))?;
+        let question = format!("{} will be {}.", entries(ids.len()), participle(decision));
         if !ids.is_empty() && !confirmed(&question, arguments.yes)? {
             return Ok(exit_code(false));
         }
@@ -61,7 +61,7 @@ pub(super) async fn run(arguments: &Arguments, decision: Decision) -> Result<Exi
     };
     let outcome = decide(store.as_ref(), &ids, decision).await?;
     outcome.problems.tell();
-    say(format_args!("{} entries were {}.", outcome.done, participle(decision)))?;
+    say(format_args!("{} {}.", entries(outcome.done), participle(decision)))?;
     Ok(exit_code(outcome.problems.is_empty()))
 }
 

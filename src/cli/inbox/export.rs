@@ -14,7 +14,7 @@ use super::filter::FilterArguments;
 use super::problems::Problems;
 use super::progress::{bar, roughly};
 use super::store::Opened;
-use super::{PAGE, StoreArguments, exit_code};
+use super::{PAGE, StoreArguments, entries, exit_code};
 use crate::cli::{Error, complain};
 use crate::inbox::entry::Contents;
 use crate::inbox::report::EntryReport;
@@ -45,7 +45,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     };
     complain("What is exported was sent by Thales, and may hold personal data.");
     let exported = export(&opened, filter, &mut to).await?;
-    complain(format_args!("{} entries were exported.", exported.entries));
+    complain(format_args!("{} exported.", entries(exported.entries)));
     exported.problems.tell();
     Ok(exit_code(exported.problems.is_empty()))
 }

@@ -92,6 +92,14 @@ fn blocking(command: impl Future<Output = Result<ExitCode, Error>>) -> Result<Ex
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)
 }
 
+/// So many entries, in words.
+fn entries(count: impl TryInto<u64>) -> String {
+    match count.try_into().unwrap_or(u64::MAX) {
+        1 => "1 entry".to_owned(),
+        count => format!("{count} entries"),
+    }
+}
+
 /// 0 when all went well, else 1.
 fn exit_code(all_went_well: bool) -> ExitCode {
     if all_went_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use super::confirmation::confirmed;
 use super::filter::{Moment, moment, now};
-use super::{PAGE, StoreArguments, exit_code};
+use super::{PAGE, StoreArguments, entries, exit_code};
 use crate::cli::{Error, say};
 use crate::inbox::entry::{Millis, State};
 use crate::inbox::report::rfc3339;
@@ -69,7 +69,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         return Ok(exit_code(false));
     }
     let purged = purge(store.as_ref(), state, before, &filter).await?;
-    say(format_args!("{purged} entries were deleted."))?;
+    say(format_args!("{} deleted.", entries(purged)))?;
     Ok(ExitCode::SUCCESS)
 }
 

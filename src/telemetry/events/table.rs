@@ -17,10 +17,12 @@ macro_rules! events {
 
 events! {
     // Start and end.
+    STARTING = "starting", ["info"], ["cli"],
+        "The configuration was read and is good: which `version` of the program starts, from which `file`, with how many `environments`.", NOTHING;
     CONFIGURATION_WARNING = "configuration_warning", ["warn"], ["cli"],
         "A setting is taken, and is probably not what was meant. The line says which and why.",
         "Change the setting.";
-    ADMIN_LISTENING = "admin_listening", ["info"], ["app"], "The admin listener is open, at `address`.", NOTHING;
+    ADMIN_LISTENING = "admin_listening", ["info"], ["app"], "The admin listener is open, at `address`; `for` says what it has for whom.", NOTHING;
     ADMIN_CERTIFICATE_EXPIRED = "admin_certificate_expired", ["warn"], ["admin"],
         "The certificate of the admin listener has expired; it is shown all the same, and who verifies it refuses it.",
         "Put a new one into `[admin.tls] certificate_chain`.";
@@ -34,9 +36,10 @@ events! {
     SERVICE_MANAGER_UNREACHED = "service_manager_unreached", ["warn"], ["cli"],
         "The service manager could not be told how the server is.", "See whether `NOTIFY_SOCKET` is reachable from where the server runs.";
     STOPPING = "stopping", ["info"], ["app"],
-        "The server was told to end: `/readyz` is false, and callers are served for another `drain_delay`.", NOTHING;
+        "The server was told to end, and has a `drain_delay`: `/readyz` is false, and callers are served for another `drain_delay`.", NOTHING;
     DELAY_ENDED = "delay_ended", ["info"], ["app"], "The server was told again to end, and waits no longer.", NOTHING;
-    DRAINING = "draining", ["info"], ["app"], "No connection is taken any more, and what is in flight is finished.", NOTHING;
+    DRAINING = "draining", ["info"], ["app"], "No connection is taken any more, and what is in flight is finished: so many `connections`, for `left_s` seconds at most. Told again to whoever asks again for the end.",
+        "Where it takes long: `requests_in_flight`, and a backend that does not answer.";
     DRAINED = "drained", ["warn", "info"], ["app"],
         "All connections have ended. As a warning: `cut` of them were cut, since `drain_timeout` was over.",
         "Cut connections: raise `[server] drain_timeout`, or look for a backend that is slower than it.";
@@ -86,6 +89,9 @@ events! {
     RELOAD_REFUSED = "reload_refused", ["error"], ["app"],
         "What was found is not good, and what was in force stays.", "Do what the line says; the next look takes it by itself.";
     RELOAD_HEALED = "reload_healed", ["info"], ["app"], "What had been refused is good again.", NOTHING;
+    RELOAD_ENDED = "reload_ended", ["info"], ["app"],
+        "A reload that was asked for (SIGHUP, `POST /reload`, the embedding program) has ended: of the environments so many are `new`, `unchanged`, `kept`.",
+        "Where `problem` is true: do what the lines before it say.";
     RELOAD_FAILED = "reload_failed", ["error"], ["app"],
         "A reload panicked. What was in force stays, and the next reload begins anew.", "Report it: it is a defect.";
     RELOAD_ABANDONED = "reload_abandoned", ["warn"], ["app"],
