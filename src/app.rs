@@ -34,12 +34,15 @@ use tracing::{info, warn};
 use crate::admin::{Admin, Readiness};
 use crate::server::{self, Door, Drained, LAST_REQUEST, Listener, PassedSockets, Pulse, Shutdown};
 use crate::telemetry::events;
+use crate::traces::Traces;
 
 use life::Life;
 use reload::Reloading;
 
 /// What deliveries that are under way at the end are given to finish.
 const LAST_DELIVERIES: Duration = Duration::from_secs(5);
+/// What spans are given to reach their collector at the end.
+const LAST_SPANS: Duration = Duration::from_secs(2);
 /// What a reload that is under way at the end is given to finish: many times what it takes.
 const LAST_RELOAD: Duration = Duration::from_secs(2);
 
@@ -54,6 +57,7 @@ pub struct App {
     reloader: Reloader,
     life: Life,
     observer: Observer,
+    traces: Option<Traces>,
 }
 
 impl App {
@@ -157,6 +161,10 @@ impl App {
             // Last of what serves: until here notifications came in.
             inbox.stop(LAST_DELIVERIES).await;
             info!(event = events::INBOX_CLOSED, "what is not delivered is kept");
+        }
+        if let Some(traces) = self.traces {
+            // Nothing begins any more that they could tell of.
+            traces.stop(LAST_SPANS).await;
         }
         // To the last: a connection that drains is judged like any other.
         reloads_end.cancel();

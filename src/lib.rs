@@ -77,5 +77,6 @@ pub mod settings;
 pub mod telemetry;
 pub mod thales;
 pub mod tls;
+pub mod traces;
 
 pub use app::{App, AppOptions, EnvironmentOptions, Reloader, ServerOptions};

@@ -17,6 +17,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod traces;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,6 +37,7 @@ pub(crate) use registry::Told;
 pub use requests::RequestEnd;
 pub(crate) use series::Series;
 pub use tokens::{JwksMetrics, TokenMetrics};
+pub use traces::TraceMetrics;
 
 use crate::inbox::InboxMetrics;
 use families::Families;
@@ -84,6 +86,12 @@ impl Metrics {
     #[must_use]
     pub fn inbox(&self) -> InboxMetrics {
         self.families.inbox.clone()
+    }
+
+    /// What is counted of traces.
+    #[must_use]
+    pub fn traces(&self) -> TraceMetrics {
+        TraceMetrics::of(&self.families.spans)
     }
 
     /// Whether callers should be sent here: 1, or 0.

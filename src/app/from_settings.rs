@@ -6,6 +6,7 @@ mod inbox;
 mod interpretation;
 mod second_keys;
 mod texts;
+mod traces;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -74,6 +75,7 @@ impl AppOptions {
         let mut shared = Vec::new();
         let inbox = inbox::setup(settings, &mut shared);
         let admin = admin::options(&settings.admin, &mut shared);
+        let traces = traces::options(&settings.traces, &mut shared);
         let known = Known::of(settings, &mut shared);
         let (mut environments, mut refused) = (Vec::new(), BTreeMap::new());
         for environment in &settings.environments {
@@ -85,7 +87,7 @@ impl AppOptions {
                 }
             }
         }
-        (Self { server: settings.into(), admin, inbox, log: None, environments }, refused)
+        (Self { server: settings.into(), admin, inbox, log: None, traces, environments }, refused)
     }
 
     /// Puts another handler in the place of an environment's backend: your own axum router, say. Notifications go to it as well, and

@@ -18,6 +18,7 @@ use crate::inbox::sqlite::{Sqlite, SqliteOptions};
 use crate::inbox::store::{Clock, DestinationKey, Store, StoreError};
 use crate::inbox::{Destinations, Inbox, InboxOptions, MasterKeys, Sealing, SealingError};
 use crate::telemetry::events;
+use crate::traces::Tracer;
 
 /// How long a reload waits for the store.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -121,7 +122,11 @@ pub(super) struct AppInbox {
 }
 
 impl AppInbox {
-    pub(super) async fn open(setup: InboxSetup, metrics: InboxMetrics) -> Result<Self, InboxError> {
+    pub(super) async fn open(
+        setup: InboxSetup,
+        metrics: InboxMetrics,
+        tracer: Option<Tracer>,
+    ) -> Result<Self, InboxError> {
         let store = setup.open(true).await?;
         let sealing = Sealing::establish(store.as_ref(), setup.master_keys.clone()).await?;
         if let Some(warning) = sealing.warning() {
@@ -133,7 +138,7 @@ impl AppInbox {
             sealed = setup.master_keys.is_some(),
             "notifications are kept"
         );
-        let inbox = Inbox::new(store, sealing, &setup.options, metrics);
+        let inbox = Inbox::new(store, sealing, &setup.options, metrics, tracer);
         let InboxSetup { store, options, master_keys } = setup;
         Ok(Self { inbox, store, options, master_keys, destinations: BTreeMap::new() })
     }

@@ -22,6 +22,7 @@ use crate::telemetry::events;
 use crate::tls::reload::{Prepared, ReloadProblem, ReloadReport};
 use crate::tls::trigger::Trigger;
 use crate::tls::{Epoch, EpochOptions, MaterialSources, TlsEnvironment, TlsMaterial, now};
+use crate::traces::Tracer;
 
 /// An environment that runs.
 pub(super) struct Member {
@@ -34,6 +35,8 @@ pub(super) struct Member {
     stack: StackOptions,
     /// Where its notifications go.
     inbox: Option<Inbox>,
+    /// What records its requests.
+    tracer: Option<Tracer>,
     pub(super) last: LastReload,
     /// Of its first material.
     warnings: Vec<String>,
@@ -68,6 +71,7 @@ impl Member {
         server: &ServerOptions,
         metrics: &Metrics,
         inbox: Option<&Inbox>,
+        tracer: Option<&Tracer>,
     ) -> Result<Self, EnvironmentProblem> {
         let name = options.name.clone();
         let tls = (options.material_sources(server), options.epoch_options());
@@ -83,14 +87,14 @@ impl Member {
         let metrics = metrics.for_environment(&name);
         let stack = options.stack_options(server);
         let environment = Arc::new(Environment {
-            stack: ArcSwap::from_pointee(mounted(&options, &stack, &metrics, inbox)),
+            stack: ArcSwap::from_pointee(mounted(&options, &stack, &metrics, inbox, tracer)),
             tls: Arc::new(TlsEnvironment::new(&name, epoch)),
             metrics,
         });
         let last =
             LastReload { at: SystemTime::now(), trigger: None, outcome: ReloadOutcome::Installed, problem: None };
-        let inbox = inbox.cloned();
-        Ok(Self { environment, options, tls, stack, inbox, last, warnings, unfinished: None })
+        let (inbox, tracer) = (inbox.cloned(), tracer.cloned());
+        Ok(Self { environment, options, tls, stack, inbox, tracer, last, warnings, unfinished: None })
     }
 
     /// Tells of an environment that is in force from now on.
@@ -189,7 +193,8 @@ impl Member {
         self.welcome(options.interpreter.as_deref());
         let stack = options.stack_options(server);
         if stack != self.stack || other_handler {
-            let mounted = mounted(&options, &stack, &self.environment.metrics, self.inbox.as_ref());
+            let (inbox, tracer) = (self.inbox.as_ref(), self.tracer.as_ref());
+            let mounted = mounted(&options, &stack, &self.environment.metrics, inbox, tracer);
             self.environment.stack.store(Arc::new(mounted));
             self.stack = stack;
         }
@@ -335,10 +340,11 @@ fn mounted(
     stack: &StackOptions,
     metrics: &crate::metrics::EnvironmentMetrics,
     inbox: Option<&Inbox>,
+    tracer: Option<&Tracer>,
 ) -> Stack<Dispatch> {
     let receive = super::inbox::receive(inbox, options);
     let dispatch = Dispatch::new(options.handler.clone(), options.others.clone()).receiving(receive);
-    Stack::new(stack.clone(), dispatch).with_accounting(Arc::new(metrics.clone()))
+    Stack::new(stack.clone(), dispatch).with_accounting(Arc::new(metrics.clone())).with_tracer(tracer.cloned())
 }
 
 /// What an issuer without a list means is a decision that the operator should see.

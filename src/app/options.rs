@@ -23,6 +23,7 @@ use crate::telemetry::{Level, LogLevel};
 use crate::tls::session::MAX_LIFETIME;
 use crate::tls::trigger::TriggerOptions;
 use crate::tls::{ClientRules, EpochOptions, MaterialSource, MaterialSources};
+use crate::traces::TraceOptions;
 
 /// A whole server.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +36,8 @@ pub struct AppOptions {
     pub inbox: Option<InboxSetup>,
     /// The level of the process' log, where a reload and the admin listener may change it; `None` = the log is nobody's business here.
     pub log: Option<LogLevel>,
+    /// Where spans go; `None` = nothing is recorded.
+    pub traces: Option<TraceOptions>,
     /// At least one.
     pub environments: Vec<EnvironmentOptions>,
 }

@@ -22,6 +22,7 @@ use crate::telemetry::{LogLevel, events};
 use crate::tls::Hosts;
 use crate::tls::reload::{Prepared, ReloadProblem};
 use crate::tls::trigger::Trigger;
+use crate::traces::Tracer;
 
 /// All that runs and that a reload may change.
 pub(super) struct Serving {
@@ -38,6 +39,8 @@ pub(super) struct Serving {
     pub(super) metrics: Metrics,
     /// The level of the log, where a reload may change it.
     pub(super) log: Option<LogLevel>,
+    /// What records requests, where anything does.
+    pub(super) tracer: Option<Tracer>,
     /// Files of the configuration that was read last, in force or not.
     pub(super) wanted: Vec<PathBuf>,
 }
@@ -206,7 +209,8 @@ impl Serving {
     ) -> Result<Vec<Member>, Vec<EnvironmentProblem>> {
         let (mut members, mut problems) = (Vec::new(), Vec::new());
         for options in coming {
-            match Member::new(options, server, &self.metrics, self.inbox.as_ref().map(|kept| &kept.inbox)) {
+            let inbox = self.inbox.as_ref().map(|kept| &kept.inbox);
+            match Member::new(options, server, &self.metrics, inbox, self.tracer.as_ref()) {
                 Ok(member) => members.push(member),
                 Err(problem) => problems.push(problem),
             }

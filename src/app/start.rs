@@ -22,6 +22,7 @@ use crate::server::{self, BindError, Door, Listener, PassedSocketError, PassedSo
 use crate::telemetry::LogLevel;
 use crate::tls::trigger::Trigger;
 use crate::tls::{Hosts, MaterialError};
+use crate::traces::{TraceError, Traces};
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +45,9 @@ pub enum StartError {
     /// The admin listener cannot be had.
     #[error(transparent)]
     Admin(#[from] AdminError),
+    /// Traces cannot be sent as they should be.
+    #[error("traces: {0}")]
+    Traces(#[from] TraceError),
 }
 
 /// What is wrong with an environment.
@@ -126,17 +130,20 @@ pub(super) fn lines(problems: &[EnvironmentProblem]) -> String {
 }
 
 pub(super) async fn bind(options: AppOptions, passed: PassedSockets) -> Result<App, StartError> {
-    let AppOptions { server, admin, inbox, log, environments } = options;
+    let AppOptions { server, admin, inbox, log, traces, environments } = options;
     if environments.is_empty() {
         return Err(StartError::NoEnvironment);
     }
     let metrics = Metrics::new();
+    let traces = traces.map(|options| Traces::start(options, metrics.traces())).transpose()?;
+    let tracer = traces.as_ref().map(|traces| traces.tracer().clone());
     let inbox = match inbox {
-        Some(setup) => Some(AppInbox::open(setup, metrics.inbox()).await?),
+        Some(setup) => Some(AppInbox::open(setup, metrics.inbox(), tracer).await?),
         None => None,
     };
     let opened = inbox.as_ref().map(|kept| kept.inbox.clone());
-    let bound = bind_around(server, admin, inbox, log, environments, metrics, passed).await;
+    let foundation = Foundation { metrics, inbox, log, traces };
+    let bound = bind_around(server, admin, environments, foundation, passed).await;
     if let (Err(_), Some(opened)) = (&bound, opened) {
         // Whoever tries again finds it free.
         opened.stop(Duration::ZERO).await;
@@ -144,21 +151,30 @@ pub(super) async fn bind(options: AppOptions, passed: PassedSockets) -> Result<A
     bound
 }
 
+/// What all environments stand on.
+struct Foundation {
+    metrics: Metrics,
+    inbox: Option<AppInbox>,
+    log: Option<LogLevel>,
+    traces: Option<Traces>,
+}
+
 async fn bind_around(
     server: ServerOptions,
     admin: Option<AdminOptions>,
-    inbox: Option<AppInbox>,
-    log: Option<LogLevel>,
     environments: Vec<EnvironmentOptions>,
-    metrics: Metrics,
+    foundation: Foundation,
     mut passed: PassedSockets,
 ) -> Result<App, StartError> {
+    let Foundation { metrics, inbox, log, traces } = foundation;
+    let tracer = traces.as_ref().map(|traces| traces.tracer().clone());
     let mut problems = Vec::new();
     let mut members = Vec::new();
     for mut environment in environments {
         // Written out: what an environment listens on does not follow the server's addresses when these change.
         environment.listen = environment.addresses(&server).to_vec();
-        match Member::new(environment, &server, &metrics, inbox.as_ref().map(|kept| &kept.inbox)) {
+        let inbox = inbox.as_ref().map(|kept| &kept.inbox);
+        match Member::new(environment, &server, &metrics, inbox, tracer.as_ref()) {
             Ok(member) => members.push(member),
             Err(problem) => problems.push(problem),
         }
@@ -171,8 +187,20 @@ async fn bind_around(
         Some(AdminOptions { listen, rules }) => (Some(listen), AdminAccess::new(rules)),
         None => (None, AdminAccess::new(AdminRules::default())),
     };
-    let mut serving =
-        Serving { server, members, inbox, admin: access.clone(), doors, rules, permits, slots, metrics, log, wanted };
+    let mut serving = Serving {
+        server,
+        members,
+        inbox,
+        admin: access.clone(),
+        doors,
+        rules,
+        permits,
+        slots,
+        metrics,
+        log,
+        tracer,
+        wanted,
+    };
     let addresses = serving.addresses(&mut problems);
     if !problems.is_empty() {
         return Err(StartError::Environments(problems));
@@ -222,7 +250,7 @@ async fn bind_around(
             Some(Admin::bind(address, passed.take(address), sources).await?)
         }
     };
-    Ok(App { doors, admin, readiness, shutdown, reloading, reloader, life, observer })
+    Ok(App { doors, admin, readiness, shutdown, reloading, reloader, life, observer, traces })
 }
 
 /// What `POST /reload` calls: whether all is good, and the report.

@@ -10,6 +10,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use tracing::warn;
 
+use crate::http::correlation::TRACEPARENT;
 use crate::http::{Call, Observed, Problem, ProblemKind};
 use crate::inbox::entry::{Millis, Storable};
 use crate::inbox::store::DestinationKey;
@@ -17,6 +18,7 @@ use crate::inbox::{Inbox, Notification};
 use crate::telemetry::{OncePerSecond, events};
 use crate::thales::Operation;
 use crate::tls::VerifiedClient;
+use crate::traces::{Hop, Kind, Span};
 
 /// The way of an environment's notifications into the inbox. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -50,7 +52,7 @@ impl Receive {
         operation: Storable,
         request: Request<Body>,
     ) -> Result<Response<Body>, Infallible> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let body = match body.collect().await {
             Ok(body) => body.to_bytes(),
             // What the stack in front found out is told there.
@@ -70,6 +72,11 @@ impl Receive {
             environment: client.environment().to_owned(),
             destination: destination(operation.operation()).to_owned(),
         };
+        // What is stored says that the span is the parent of its deliveries, and a span that fails leaves nothing behind.
+        let mut span = parts.extensions.get::<Hop>().and_then(|hop| store_span(hop, &to, operation.operation()));
+        if let Some(span) = &span {
+            parts.headers.insert(TRACEPARENT, span.context().header());
+        }
         let notification = Notification {
             operation: &operation,
             to: &to,
@@ -83,12 +90,19 @@ impl Receive {
         };
         match self.0.inbox.receive(notification).await {
             Ok(kept) => {
+                if let Some(span) = &mut span {
+                    span.set("issuer_host.inbox", kept.name());
+                    span.succeed();
+                }
                 if let Some(observed) = parts.extensions.get::<Observed>() {
                     observed.kept(kept.name(), kept.entry().map(|id| id.to_string()));
                 }
                 Ok(Response::new(Body::empty()))
             }
             Err(error) => {
+                if let Some(span) = &mut span {
+                    span.fail(error.name());
+                }
                 if let Some(unsaid) = self.0.complaints.turn(error.name()) {
                     warn!(
                         event = events::NOTIFICATION_NOT_STORED,
@@ -103,6 +117,20 @@ impl Receive {
             }
         }
     }
+}
+
+/// The span of a notification that is stored to be delivered later; `None` where nobody records the request.
+fn store_span(hop: &Hop, to: &DestinationKey, operation: &Operation) -> Option<Span> {
+    let mut span = hop.open(Kind::Producer)?;
+    span.name(format!("store {}", operation.name));
+    span.set("messaging.operation.type", "send");
+    span.set("messaging.destination.name", to.destination.clone());
+    span.set("issuer_host.environment", to.environment.clone());
+    span.set("issuer_host.product", operation.product.name());
+    span.set("issuer_host.operation", operation.name.clone());
+    // Until the store has answered.
+    span.fail("abandoned");
+    Some(span)
 }
 
 /// By the wall clock.

@@ -16,16 +16,18 @@ use tower::{Layer, Service};
 use super::access::{ExchangeBody, Line};
 use super::accounting::{Account, Accounting};
 use super::call::Call;
-use super::correlation::{CORRELATION_ID, REQUEST_ID, correlation_id, new_request_id, request_id};
+use super::correlation::{CORRELATION_ID, REQUEST_ID, correlation_id, new_request_id, request_id, trace_context};
 use super::settle::settle;
 use super::stack::Connection;
 use super::{Problem, ProblemKind, ResponseBody};
+use crate::traces::Tracer;
 
 /// Puts an [`Exchange`] before a service.
 #[derive(Clone, Debug)]
 pub(crate) struct ExchangeLayer {
     pub(crate) connection: Arc<Connection>,
     pub(crate) accounting: Option<Arc<dyn Accounting>>,
+    pub(crate) tracer: Option<Tracer>,
 }
 
 impl<S> Layer<S> for ExchangeLayer {
@@ -64,7 +66,12 @@ where
         let interpreter = connection.interpreter();
         let call = interpreter.map(|known| Call::new(known, request.method(), request.uri().path()));
         let account = self.layer.accounting.as_ref().map(|accounting| Account::open(accounting, call.as_ref()));
-        let line = connection.tells_access().then(|| Line::begin(connection, &mut request, call.as_ref()));
+        let traced = self.layer.tracer.as_ref().and_then(|tracer| tracer.arrive(trace_context(request.headers())));
+        let span = traced.and_then(|(hop, span)| {
+            request.extensions_mut().insert(hop);
+            span
+        });
+        let line = Line::begin(connection, &mut request, call.as_ref(), span);
         let ending = Ending { call, ids, account, line };
         if retired {
             let problem = Problem::from(ProblemKind::Retired);

@@ -32,6 +32,7 @@ pub mod problem;
 mod second_key;
 pub mod settle;
 pub mod stack;
+pub(crate) mod tellable;
 pub mod verified_client;
 
 #[cfg(test)]

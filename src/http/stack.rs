@@ -26,6 +26,7 @@ use crate::telemetry::events;
 use crate::thales::dialect::Cause;
 use crate::tls::hosts::without_trailing_dot;
 use crate::tls::{Standing, VerifiedClient};
+use crate::traces::Tracer;
 
 /// What the stack of an environment has to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +68,7 @@ pub struct ConnectionContext {
 pub struct Stack<H> {
     options: Arc<StackOptions>,
     accounting: Option<Arc<dyn Accounting>>,
+    tracer: Option<Tracer>,
     handler: H,
 }
 
@@ -88,13 +90,20 @@ impl<H> Stack<H> {
     #[must_use]
     pub fn new(mut options: StackOptions, handler: H) -> Self {
         options.host = options.host.map(|host| without_trailing_dot(&host).to_owned());
-        Self { options: Arc::new(options), accounting: None, handler }
+        Self { options: Arc::new(options), accounting: None, tracer: None, handler }
     }
 
     /// The same stack, with its requests counted.
     #[must_use]
     pub fn with_accounting(mut self, accounting: Arc<dyn Accounting>) -> Self {
         self.accounting = Some(accounting);
+        self
+    }
+
+    /// The same stack, with its requests recorded by `tracer`, where there is one.
+    #[must_use]
+    pub fn with_tracer(mut self, tracer: Option<Tracer>) -> Self {
+        self.tracer = tracer;
         self
     }
 
@@ -125,7 +134,11 @@ impl<H> Stack<H> {
         let connection = Arc::new(Connection::new(context, Arc::clone(&self.options)));
         let StackOptions { max_body_size, body_timeout, request_timeout, .. } = *self.options;
         ServiceBuilder::new()
-            .layer(ExchangeLayer { connection: Arc::clone(&connection), accounting: self.accounting.clone() })
+            .layer(ExchangeLayer {
+                connection: Arc::clone(&connection),
+                accounting: self.accounting.clone(),
+                tracer: self.tracer.clone(),
+            })
             .layer(DeadlineLayer(request_timeout))
             .layer(BodyBoundsLayer { max_size: max_body_size, timeout: body_timeout })
             .layer(GateLayer::new(HEAD, &connection))

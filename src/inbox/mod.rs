@@ -57,6 +57,8 @@ use entry::{Contents, Facts};
 use store::{DestinationKey, Payload, Received, Store, StoreError};
 use upkeep::Upkeep;
 
+use crate::traces::Tracer;
+
 /// How an inbox behaves. All of it can be changed while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InboxOptions {
@@ -101,9 +103,16 @@ struct Inner {
 pub type Destinations = BTreeMap<DestinationKey, Arc<dyn Destination>>;
 
 impl Inbox {
-    /// Opens the inbox on `store`, on the current runtime. Nothing is delivered before [`deliver`](Self::deliver).
+    /// Opens the inbox on `store`, on the current runtime, its deliveries recorded by `tracer` where there is one. Nothing is delivered
+    /// before [`deliver`](Self::deliver).
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, sealing: Sealing, options: &InboxOptions, metrics: InboxMetrics) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        sealing: Sealing,
+        options: &InboxOptions,
+        metrics: InboxMetrics,
+        tracer: Option<Tracer>,
+    ) -> Self {
         let writer = Writer::start(Arc::clone(&store), metrics.clone());
         let sealing = Arc::new(ArcSwap::from_pointee(sealing));
         let open = Arc::new(Current(Arc::clone(&sealing)));
@@ -114,6 +123,7 @@ impl Inbox {
             BTreeMap::new(),
             options.delivery,
             metrics.clone(),
+            tracer,
         );
         let (upkeep, full, end) =
             (Arc::new(ArcSwap::from_pointee(options.upkeep)), Arc::default(), CancellationToken::new());

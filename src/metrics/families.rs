@@ -20,6 +20,7 @@ use super::requests::Requests;
 use super::series::Series;
 use super::table;
 use super::tokens::TokenSeries;
+use super::traces::SpanLabels;
 use crate::inbox::InboxMetrics;
 
 #[derive(Clone, Debug, Default)]
@@ -47,6 +48,7 @@ pub(super) struct Families {
     pub(super) backends: BackendSeries,
     pub(super) tokens: TokenSeries,
     pub(super) inbox: InboxMetrics,
+    pub(super) spans: Series<SpanLabels, Counter>,
     /// The requests of each environment that there is.
     requests: Arc<Mutex<BTreeMap<String, Requests>>>,
 }
@@ -85,6 +87,7 @@ impl Families {
         told.tell(table::JWKS_REFRESHES, self.tokens.refreshes.clone());
         told.tell(table::JWKS_LAST_SUCCESS, self.tokens.last_refresh.clone());
         self.inbox.tell(told);
+        told.tell(table::TRACE_SPANS, self.spans.clone());
     }
 
     /// The requests of an environment; the same for each who asks, until it is gone.

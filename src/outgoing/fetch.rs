@@ -1,4 +1,4 @@
-//! Fetches small documents: one GET, no redirects, a bounded body.
+//! Fetches and posts small documents: one request, no redirects, a bounded answer.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use http::header::{ACCEPT, USER_AGENT};
-use http::{Method, Request, Response, Uri};
-use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
+use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderValue, Request, Response, Uri, request};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
@@ -39,13 +39,13 @@ pub enum FetchError {
 
 /// How long name, TCP and TLS may take together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
-/// Documents are minutes apart, so that a connection is not kept until the next one.
+/// Documents that are fetched are minutes apart, so that a connection is not kept until the next one; those that are posted, a second.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A client for https, and for http where that is asked for.
 #[derive(Clone, Debug)]
 pub struct HttpsFetch {
-    client: Client<Connector, Empty<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
 }
 
 impl HttpsFetch {
@@ -67,30 +67,47 @@ impl HttpsFetch {
     }
 }
 
+impl HttpsFetch {
+    /// The answer to a POST of `document` to `url`, under the same conditions as [`Fetch::get`].
+    pub(crate) async fn post(
+        &self,
+        url: Uri,
+        content_type: HeaderValue,
+        document: Bytes,
+        max_body: usize,
+    ) -> Result<Response<Bytes>, FetchError> {
+        let request = Request::post(url).header(CONTENT_TYPE, content_type);
+        answer(self.client.clone(), request, document, max_body).await
+    }
+}
+
 impl Fetch for HttpsFetch {
     fn get(&self, url: Uri, max_body: usize) -> BoxFuture<'static, Result<Response<Bytes>, FetchError>> {
-        let client = self.client.clone();
-        async move {
-            let request = Request::builder()
-                .method(Method::GET)
-                .uri(url)
-                .header(ACCEPT, "application/json")
-                .header(USER_AGENT, concat!("issuer-host/", env!("CARGO_PKG_VERSION")))
-                .body(Empty::new())
-                .map_err(|error| FetchError::Exchange(error.to_string()))?;
-            let (parts, body) =
-                client.request(request).await.map_err(|error| FetchError::Exchange(causes(&error)))?.into_parts();
-            let body = Limited::new(body, max_body).collect().await.map_err(|error| {
-                if error.is::<LengthLimitError>() {
-                    FetchError::TooLarge(max_body)
-                } else {
-                    FetchError::Exchange(error.to_string())
-                }
-            })?;
-            Ok(Response::from_parts(parts, body.to_bytes()))
-        }
-        .boxed()
+        let request = Request::get(url).header(ACCEPT, "application/json");
+        answer(self.client.clone(), request, Bytes::new(), max_body).boxed()
     }
+}
+
+async fn answer(
+    client: Client<Connector, Full<Bytes>>,
+    request: request::Builder,
+    document: Bytes,
+    max_body: usize,
+) -> Result<Response<Bytes>, FetchError> {
+    let request = request
+        .header(USER_AGENT, concat!("issuer-host/", env!("CARGO_PKG_VERSION")))
+        .body(Full::new(document))
+        .map_err(|error| FetchError::Exchange(error.to_string()))?;
+    let (parts, body) =
+        client.request(request).await.map_err(|error| FetchError::Exchange(causes(&error)))?.into_parts();
+    let body = Limited::new(body, max_body).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            FetchError::TooLarge(max_body)
+        } else {
+            FetchError::Exchange(error.to_string())
+        }
+    })?;
+    Ok(Response::from_parts(parts, body.to_bytes()))
 }
 
 #[cfg(test)]
@@ -99,7 +116,8 @@ mod tests {
 
     use axum::Router;
     use axum::response::Redirect;
-    use axum::routing::get;
+    use axum::routing::{get, post};
+    use http::HeaderMap;
     use rcgen::{CertificateParams, KeyPair};
     use rustls::ServerConfig;
     use rustls_pki_types::PrivateKeyDer;
@@ -137,6 +155,12 @@ mod tests {
     fn router() -> Router {
         Router::new()
             .route("/keys", get(|| async { ([("cache-control", "max-age=7")], "0123456789") }))
+            .route(
+                "/echo",
+                post(
+                    |headers: HeaderMap, body: Bytes| async move { format!("{:?} {body:?}", headers["content-type"]) },
+                ),
+            )
             .route("/moved", get(|| async { Redirect::temporary("/keys") }))
     }
 
@@ -152,6 +176,14 @@ mod tests {
         assert_eq!((answer.status().as_u16(), &answer.body()[..]), (200, &b"0123456789"[..]));
         assert_eq!(answer.headers()["cache-control"], "max-age=7");
         assert!(matches!(fetched(&fetch, format!("{url}/keys"), 9).await, Err(FetchError::TooLarge(9))));
+    }
+
+    #[tokio::test]
+    async fn a_document_is_posted_with_its_type() {
+        let url = format!("{}/echo", serve(router(), None).await).parse().unwrap();
+        let (kind, document) = (HeaderValue::from_static("text/plain"), Bytes::from_static(b"spans"));
+        let answer = HttpsFetch::new(None).unwrap().post(url, kind, document, 100).await.unwrap();
+        assert_eq!(answer.body(), "\"text/plain\" b\"spans\"");
     }
 
     #[tokio::test]

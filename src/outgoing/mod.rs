@@ -1,4 +1,4 @@
-//! Connections that this server opens: to backends, and to the identity provider whose keys it needs.
+//! Connections that this server opens: to backends, to the identity provider whose keys it needs, and to the collector of traces.
 
 mod backend;
 pub(crate) mod connect;

@@ -43,6 +43,7 @@ mod suggestion;
 mod token_clients;
 mod tokens;
 mod toml_layer;
+mod traces;
 mod typed;
 mod variables;
 
@@ -77,6 +78,7 @@ pub use server::{Http2Settings, ProxyProtocolSettings, ServerSettings};
 pub use sources::Sources;
 pub use token_clients::{ClientSecretSettings, TokenClientSettings};
 pub use tokens::{IdentityProviderSettings, TokenEndpointSettings, TokenIssuerSettings, TokenSettings};
+pub use traces::TraceSettings;
 
 use layers::Layers;
 use path::directory;
@@ -96,6 +98,8 @@ pub struct Settings {
     pub admin: AdminSettings,
     /// `[log]`.
     pub log: LogSettings,
+    /// `[traces]`.
+    pub traces: TraceSettings,
     /// `[reload]`.
     pub reload: ReloadSettings,
     /// `[inbox]`, where it has a url; without one notifications are forwarded.
@@ -145,8 +149,12 @@ impl Settings {
         let of_environments = self.environments.iter().flat_map(EnvironmentSettings::files);
         let of_backends = self.backends.iter().flat_map(|(_, backend)| backend.files());
         let of_inbox = self.inbox.iter().flat_map(InboxSettings::files);
-        let files: BTreeSet<&Path> =
-            of_environments.chain(of_backends).chain(self.admin.files()).chain(of_inbox).collect();
+        let files: BTreeSet<&Path> = of_environments
+            .chain(of_backends)
+            .chain(self.admin.files())
+            .chain(of_inbox)
+            .chain(self.traces.files())
+            .collect();
         files.into_iter().map(Path::to_path_buf).collect()
     }
 
@@ -205,6 +213,7 @@ struct Read {
     server: server::Server,
     admin: Option<AdminSettings>,
     log: Option<LogSettings>,
+    traces: Option<TraceSettings>,
     reload: Option<ReloadSettings>,
     #[allow(clippy::option_option, reason = "absent and wrong are different outcomes")]
     inbox: Option<Option<InboxSettings>>,
@@ -218,6 +227,7 @@ fn read(root: &mut Section<'_>, assets: &Assets) -> Read {
     let server = root.within("server", server::read);
     let admin = root.within("admin", admin::read);
     let log = root.within("log", log::read);
+    let traces = root.within("traces", traces::read);
     let reload = root.within("reload", reload::read);
     let inbox = root.within("inbox", inbox::read);
     let products_dir = root.optional("products_dir", directory);
@@ -225,7 +235,7 @@ fn read(root: &mut Section<'_>, assets: &Assets) -> Read {
     let around =
         environment::Around { listen: &server.listen, backends: &backends.names, from_assets: *assets == Assets::Used };
     let environments = root.each_within("environments", |name, section| environment::read(name, section, &around));
-    Read { server, admin, log, reload, inbox, products_dir, backends: backends.settings, environments }
+    Read { server, admin, log, traces, reload, inbox, products_dir, backends: backends.settings, environments }
 }
 
 fn conclude(mut reader: Reader, read: Read, assets: &Assets) -> Result<Settings, Report> {
@@ -259,14 +269,30 @@ fn conclude(mut reader: Reader, read: Read, assets: &Assets) -> Result<Settings,
     }
 
     let (origins, findings, warnings) = reader.finish();
-    let tables =
-        (read.server.settings, read.admin, read.log, read.reload, read.inbox, read.products_dir, read.backends);
+    let logs = read.log.zip(read.traces);
+    let tables = (read.server.settings, read.admin, logs, read.reload, read.inbox, read.products_dir, read.backends);
     match tables {
-        (Some(server), Some(admin), Some(log), Some(reload), Some(inbox), Some(products_dir), Some(backends))
-            if findings.is_empty() =>
-        {
-            Ok(Settings { server, admin, log, reload, inbox, products_dir, backends, environments, warnings, origins })
-        }
+        (
+            Some(server),
+            Some(admin),
+            Some((log, traces)),
+            Some(reload),
+            Some(inbox),
+            Some(products_dir),
+            Some(backends),
+        ) if findings.is_empty() => Ok(Settings {
+            server,
+            admin,
+            log,
+            traces,
+            reload,
+            inbox,
+            products_dir,
+            backends,
+            environments,
+            warnings,
+            origins,
+        }),
         _ => Err(Report::new(origins, findings).with_environments(parts).with_warnings(warnings)),
     }
 }

@@ -16,6 +16,7 @@ const STARTED_WITH: &[(&str, Differs)] = &[
     ("inbox.deduplication_window", |now, next| now.differs(next, |inbox| inbox.deduplication_window)),
     ("server.workers", |now, next| now.server.workers != next.server.workers),
     ("log.format", |now, next| now.log.format != next.log.format),
+    ("traces", |now, next| now.traces != next.traces),
 ];
 
 /// What addresses come from, with `*` for a name that an operator chose.
@@ -110,6 +111,7 @@ mod tests {
             ("server.workers = 2", "server.workers"),
             ("server.listen = \"0.0.0.0:443\"", "server.listen"),
             ("log.format = \"json\"", "log.format"),
+            ("traces.sample = 0.5", "traces"),
         ] {
             assert_eq!(keys(MINIMAL, &format!("{setting}\n{MINIMAL}")), [key], "{setting}");
             assert_eq!(keys(&format!("{setting}\n{MINIMAL}"), MINIMAL), [key], "{setting}, taken out");

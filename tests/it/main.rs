@@ -67,5 +67,7 @@ mod tls_names;
 mod tls_resumption;
 mod tls_versions;
 mod tokens;
+#[cfg(feature = "otlp")]
+mod traces;
 mod watch;
 mod weak_keys;

@@ -30,7 +30,12 @@ async fn leaves_no_secret(format: &str) {
     for line in key.pem().lines().filter(|line| !line.starts_with("-----")) {
         planted.add("signing key", line);
     }
-    let mut run = Run::start(format, &key).await;
+    #[cfg(feature = "otlp")]
+    let collector = crate::support::Collector::open().await;
+    #[cfg(feature = "otlp")]
+    let mut run = Run::start(format, &key, &collector.table()).await;
+    #[cfg(not(feature = "otlp"))]
+    let mut run = Run::start(format, &key, "").await;
     let mut told: Vec<(String, Vec<u8>)> = Vec::new();
 
     for caller in [run.caller(), run.caller().h2()] {
@@ -65,6 +70,14 @@ async fn leaves_no_secret(format: &str) {
     }
 
     told.extend(run.finish().await);
+    #[cfg(feature = "otlp")]
+    {
+        // Control: it was told of calls of every kind.
+        let names: std::collections::BTreeSet<_> = collector.spans().into_iter().map(|span| span.name).collect();
+        assert!(names.contains("GET /banking/d1/v1/issuers/{issuerId}/consumers/{consumerId}"), "{names:?}");
+        assert!(names.contains("POST") && names.len() > 20, "{names:?}");
+        told.push(("what the collector got".to_owned(), collector.bytes()));
+    }
     let names: Vec<&str> = told.iter().map(|(name, _)| name.as_str()).collect();
     for expected in ["stdout", "stderr", "issuer-host.toml", "/metrics"] {
         assert!(names.iter().any(|name| name.ends_with(expected)), "{expected} was not looked at: {names:?}");

@@ -10,6 +10,7 @@
 mod failure;
 mod request;
 mod response;
+mod span;
 #[cfg(test)]
 mod tests;
 
@@ -86,9 +87,10 @@ impl Service<Request<Body>> for Forward {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let version = request.version();
+        let span = span::open(&self.0.target, &mut request);
         let response = aim(&self.0.target, request).map(|request| self.0.client.request(request));
-        ForwardFuture::new(response, Arc::clone(&self.0), version)
+        ForwardFuture::new(response, Arc::clone(&self.0), version, span)
     }
 }

@@ -15,10 +15,11 @@ use hyper_util::client::legacy::ResponseFuture;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{Backend, failure};
+use super::{Backend, failure, span};
 use crate::http::body::FromBackend;
 use crate::http::{Problem, ProblemKind, strip_response};
 use crate::metrics::{BackendFailure, BackendMetrics, Held};
+use crate::traces::Span;
 
 pin_project! {
     /// The future of [`Forward`](super::Forward). When it is dropped, the exchange with the backend ends.
@@ -29,14 +30,34 @@ pin_project! {
         timer: Option<Sleep>,
         backend: Arc<Backend>,
         version: Version,
-        under_way: Option<Held>,
+        under_way: UnderWay,
     }
 }
 
+/// What lasts from the head of a request to the end of the answer's body.
+#[derive(Debug, Default)]
+struct UnderWay {
+    _counted: Option<Held>,
+    span: Option<Span>,
+}
+
 impl ForwardFuture {
-    pub(super) fn new(response: Result<ResponseFuture, Problem>, backend: Arc<Backend>, version: Version) -> Self {
-        let under_way = backend.meter.metrics().map(BackendMetrics::request_began);
+    pub(super) fn new(
+        response: Result<ResponseFuture, Problem>,
+        backend: Arc<Backend>,
+        version: Version,
+        span: Option<Span>,
+    ) -> Self {
+        let under_way = UnderWay { _counted: backend.meter.metrics().map(BackendMetrics::request_began), span };
         Self { response, timer: None, backend, version, under_way }
+    }
+}
+
+impl UnderWay {
+    fn fail(&mut self, problem: &'static str) {
+        if let Some(span) = &mut self.span {
+            span.fail(problem);
+        }
     }
 }
 
@@ -54,14 +75,18 @@ impl Future for ForwardFuture {
         let version = *this.version;
         let polled = match this.response.get_mut() {
             Ok(response) => Pin::new(response).poll(cx),
-            Err(problem) => return Poll::Ready(Ok(problem.response(version))),
+            Err(problem) => {
+                this.under_way.fail(problem.name());
+                return Poll::Ready(Ok(problem.response(version)));
+            }
         };
         match polled {
             Poll::Ready(Ok(response)) => {
-                Poll::Ready(Ok(passed_on(response, this.backend, version, this.under_way.take())))
+                Poll::Ready(Ok(passed_on(response, this.backend, version, std::mem::take(this.under_way))))
             }
             Poll::Ready(Err(error)) => {
                 let problem = failure::problem(&error);
+                this.under_way.fail(problem.name());
                 if problem.status().is_server_error() {
                     let unavailable = problem.kind() == ProblemKind::BackendUnavailable;
                     let failure = if unavailable { BackendFailure::Unavailable } else { BackendFailure::Broken };
@@ -77,6 +102,7 @@ impl Future for ForwardFuture {
                     ready!(timer.poll(cx));
                 }
                 let problem = Problem::from(ProblemKind::BackendTimeout);
+                this.under_way.fail(problem.name());
                 this.backend.complain(BackendFailure::Timeout, problem, None);
                 Poll::Ready(Ok(problem.response(version)))
             }
@@ -97,14 +123,18 @@ fn passed_on(
     response: Response<Incoming>,
     backend: &Arc<Backend>,
     version: Version,
-    under_way: Option<Held>,
+    mut under_way: UnderWay,
 ) -> Response<HandlerBody> {
     let (mut parts, body) = response.into_parts();
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         // Nobody asked for it: what follows would not be HTTP.
         let problem = Problem::from(ProblemKind::BackendBroken);
+        under_way.fail(problem.name());
         backend.complain(BackendFailure::Broken, problem, None);
         return problem.response(version);
+    }
+    if let Some(span) = &mut under_way.span {
+        span::answered(span, parts.status);
     }
     if parts.headers.contains_key(TRANSFER_ENCODING) {
         // The body was read as it is coded; a length beside that says something else (RFC 9112 section 6.3).
@@ -123,7 +153,7 @@ fn passed_on(
             waiting: false,
             backend: Arc::clone(backend),
             failed: false,
-            _under_way: under_way,
+            under_way,
         })
     };
     Response::from_parts(parts, body)
@@ -151,7 +181,7 @@ pin_project! {
         waiting: bool,
         backend: Arc<Backend>,
         failed: bool,
-        _under_way: Option<Held>,
+        under_way: UnderWay,
     }
 }
 
@@ -186,6 +216,7 @@ impl Body for LivelyBody {
             }
         };
         *this.failed = true;
+        this.under_way.fail(Problem::from(ProblemKind::BackendBroken).name());
         this.backend.complain(BackendFailure::Body, ProblemKind::BackendBroken.into(), Some(&error));
         Poll::Ready(Some(Err(error)))
     }

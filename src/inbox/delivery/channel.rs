@@ -17,6 +17,7 @@ use crate::inbox::destination::Destination;
 use crate::inbox::open::Open;
 use crate::inbox::store::{DestinationKey, Lease, Settlement, Store, Then};
 use crate::inbox::writer::Writer;
+use crate::traces::Tracer;
 
 /// The first pause after the store failed, and the longest: short beside a lease, and no storm.
 pub(super) const STORE_PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -28,6 +29,8 @@ pub(super) struct Tools {
     pub(super) writer: Writer,
     pub(super) open: Arc<dyn Open>,
     pub(super) metrics: InboxMetrics,
+    /// What records attempts, where anything does.
+    pub(super) tracer: Option<Tracer>,
 }
 
 /// What may be changed while deliveries are made.

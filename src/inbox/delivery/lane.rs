@@ -14,9 +14,9 @@ use super::channel::{Channel, STORE_PAUSES, Target};
 use super::leases::HeldLease;
 use super::options::OnDeadLetter;
 use super::problem::printable;
+use super::span;
 use super::verdict::{Tried, Verdict};
 use crate::inbox::destination::{Attempt, Delivery};
-use crate::inbox::entry::Contents;
 use crate::inbox::store::{Digest, Ending, Head, Lease, Row, Settlement, Then};
 
 /// Entries that are read and delivered under one lease, behind the first. Afterwards it is another lane's turn, however long this one is.
@@ -107,13 +107,20 @@ impl Lane {
             Err(error) => return Some(Verdict::unopened(&error, &target.options)),
         };
         let attempt = row.attempts.saturating_add(1);
+        let span = span::open(self.channel.tools.tracer.as_ref(), row, attempt);
+        let traceparent =
+            span.as_ref().map_or_else(|| row.facts.traceparent.clone(), |span| Some(span.context().text()));
+        let delivery = Delivery { facts: row.facts.clone(), contents, attempt, replays: row.replays, traceparent };
         let outcome = tokio::select! {
             biased;
             () = self.channel.cut.cancelled() => return None,
-            outcome = once(target, row, contents, attempt) => outcome,
+            outcome = once(target, delivery) => outcome,
             // Somebody else may deliver this entry now, and the next one: ours must not come after that.
             () = self.held.ended() => return None,
         };
+        if let Some(span) = span {
+            span::end(span, &outcome);
+        }
         self.learn(target, &outcome);
         let age = match outcome {
             Attempt::Failed { .. } => self.age(row).await,
@@ -203,9 +210,8 @@ impl Drop for Lane {
 }
 
 /// One attempt, which ends in time whatever the destination does.
-async fn once(target: &Target, row: &Row, contents: Contents, attempt: u32) -> Attempt {
+async fn once(target: &Target, delivery: Delivery) -> Attempt {
     let limit = target.options.attempt_timeout;
-    let delivery = Delivery { facts: row.facts.clone(), contents, attempt, replays: row.replays };
     // A panic is one more way to fail: its entry waits, and its lane is not lost. What it says may hold anything.
     let trying = AssertUnwindSafe(async { target.destination.deliver(delivery).await }).catch_unwind();
     match timeout(limit, trying).await {

@@ -19,6 +19,7 @@ mod leases;
 mod options;
 mod problem;
 mod reports;
+mod span;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -41,6 +42,7 @@ use super::open::Open;
 use super::store::{DestinationKey, Store};
 use super::writer::Writer;
 use crate::inbox::InboxMetrics;
+use crate::traces::Tracer;
 
 /// For how long lanes may be given back whose attempts were dropped.
 const GIVING_BACK: Duration = Duration::from_secs(2);
@@ -90,11 +92,12 @@ impl Deliveries {
         destinations: BTreeMap<DestinationKey, Arc<dyn Destination>>,
         options: DeliveryOptions,
         metrics: InboxMetrics,
+        tracer: Option<Tracer>,
     ) -> Self {
         let channels = Arc::new(ArcSwap::from_pointee(Channels::new()));
         let woken = tokio::spawn(pass_on(Arc::clone(&store), Arc::clone(&channels)));
         let deliveries = Self {
-            tools: Tools { store, writer, open, metrics },
+            tools: Tools { store, writer, open, metrics, tracer },
             channels,
             tasks: Mutex::default(),
             _woken: AbortOnDropHandle::new(woken),

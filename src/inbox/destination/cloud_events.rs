@@ -28,7 +28,7 @@ use crate::inbox::entry::{Contents, Facts, Millis};
 /// The attributes of `delivery` but `datacontenttype`, as header names and values ready to be sent. Empty ones are left out, since
 /// an attribute must not be empty.
 pub(super) fn attributes(delivery: &Delivery) -> Vec<(&'static str, String)> {
-    let Delivery { facts, contents, attempt, replays } = delivery;
+    let Delivery { facts, contents, attempt, replays, .. } = delivery;
     let Facts { environment, product, operation, .. } = facts;
     let mut attributes = vec![
         ("ce-specversion", "1.0".to_owned()),

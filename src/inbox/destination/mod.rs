@@ -31,6 +31,8 @@ pub struct Delivery {
     pub attempt: u32,
     /// How often it was replayed.
     pub replays: u32,
+    /// W3C trace context of the attempt, which the destination learns; that of the call, where attempts are not recorded.
+    pub traceparent: Option<String>,
 }
 
 /// What came of an attempt. The words hold nothing of the entry.

@@ -35,5 +35,6 @@ pub(super) fn delivery() -> Delivery {
         },
         attempt: 3,
         replays: 0,
+        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
     }
 }

@@ -219,6 +219,10 @@ metrics! {
         "What the store's entries take, as far as it was weighed"
         => "Compare it with `inbox.max_size` and with the disk.";
 
+    TRACE_SPANS = "issuer_host_trace_spans", Counter [Label::closed("outcome", &["lost", "sent"])]
+        "Spans that the collector has (sent), or that it did not take or that there were too many of (lost); none without `traces.otlp_url`"
+        => "`lost` grows while the collector is away or too slow; no call waits for it. Lower `traces.sample`, or mend the collector.";
+
     PROCESS_CPU = "process_cpu_seconds", Counter []
         "CPU time of the process, user and system"
         => "Its rate is the number of cores in use.";

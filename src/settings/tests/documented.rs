@@ -90,6 +90,7 @@ fn the_documented_defaults_of_an_environment_are_the_real_ones() {
         "admin-chain.pem",
         "admin-key.pem",
         "admin-ca.pem",
+        "collector-ca.pem",
     ] {
         place.write(&format!("tls/{name}"), "text");
     }

@@ -159,6 +159,12 @@ events! {
         "A destination takes nothing; it is probed now and then, and its entries wait.", "See whether it runs; `problem` is what it said last.";
     DESTINATION_UP = "destination_up", ["info"], ["inbox"], "It answers again.", NOTHING;
 
+    // Traces.
+    TRACES_LOST = "traces_lost", ["warn"], ["traces"],
+        "Spans are lost from here on: the collector is away, does not take them, or takes too few of them. No call waits for it.",
+        "See whether `collector` runs and what the line says of it; `issuer_host_trace_spans_total` counts them.";
+    TRACES_RESUMED = "traces_resumed", ["info"], ["traces"], "The collector takes spans again; `lost` of them were lost.", NOTHING;
+
     // The log itself.
     LOG_LEVEL_CHANGED = "log_level_changed", ["warn"], ["telemetry"],
         "Somebody changed the level over the admin listener, for `for_s` seconds.", NOTHING;

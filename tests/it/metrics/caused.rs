@@ -69,6 +69,8 @@ const UNDELIVERED: &[&str] = &[
     "issuer_host_inbox_pending",
     "issuer_host_inbox_retried",
 ];
+/// Without the feature `otlp` it is never told.
+const TRACED: &[&str] = &["issuer_host_trace_spans"];
 const FULL: &[&str] = &["issuer_host_inbox_failures", "issuer_host_inbox_full"];
 
 #[test]
@@ -85,6 +87,7 @@ fn every_metric_is_caused_by_one_of_these_tests() {
         INBOX,
         UNDELIVERED,
         FULL,
+        TRACED,
     ];
     let caused: BTreeSet<_> = lists.concat().into_iter().collect();
     let all: BTreeSet<_> = ALL.iter().map(|row| row.name()).collect();
@@ -262,6 +265,17 @@ async fn the_keys_of_an_identity_provider_are_told_by_their_fetches() {
     expect(&door.server, OF_AN_IDENTITY_PROVIDER).await;
     let labels = [r#"outcome="fetched""#];
     assert!(door.server.counted("issuer_host_jwks_refreshes_total", &labels).await >= 1);
+}
+
+#[cfg(feature = "otlp")]
+#[tokio::test]
+async fn spans_are_told_once_they_are_sent() {
+    let collector = crate::support::Collector::open().await;
+    let log = format!("{QUIET}\n{}", collector.table());
+    let door = Door::with(Setup { log: &log, ..Setup::default() }).await;
+    expect_none(&door.server, TRACED).await;
+    door.honest().expect_accepted("an honest client").await;
+    expect(&door.server, TRACED).await;
 }
 
 #[tokio::test]

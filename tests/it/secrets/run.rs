@@ -32,7 +32,8 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) async fn start(format: &str, signing_key: &TokenKey) -> Self {
+    /// `more` are further tables of the configuration.
+    pub(super) async fn start(format: &str, signing_key: &TokenKey, more: &str) -> Self {
         let (pki, backend) = (Pki::new(), Backend::http1().await);
         let (folder, output) = (TempDir::new().unwrap(), TempDir::new().unwrap());
         for (name, text) in [
@@ -43,7 +44,7 @@ impl Run {
             ("api-key.txt", API_KEY.to_owned()),
             ("old-api-key.txt", OLD_API_KEY.to_owned()),
             ("client-secret.txt", CLIENT_SECRET.to_owned()),
-            ("issuer-host.toml", configuration(format, backend.address())),
+            ("issuer-host.toml", configuration(format, backend.address()) + more),
         ] {
             write(folder.path(), name, &text);
         }

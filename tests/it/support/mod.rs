@@ -2,6 +2,8 @@
 
 pub(crate) mod backend;
 pub(crate) mod caller;
+#[cfg(feature = "otlp")]
+pub(crate) mod collector;
 pub(crate) mod control;
 pub(crate) mod deaf;
 pub(crate) mod descriptors;
@@ -26,6 +28,8 @@ pub(crate) mod tool;
 
 pub(crate) use backend::{Answer, Backend};
 pub(crate) use caller::{Caller, Refusal};
+#[cfg(feature = "otlp")]
+pub(crate) use collector::Collector;
 pub(crate) use door::{Door, HOST, Pki, QUIET, Setup};
 pub(crate) use gate::Gate;
 pub(crate) use neighbours::{Neighbour, Neighbours};

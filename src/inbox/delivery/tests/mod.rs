@@ -51,7 +51,7 @@ impl Inbox {
         // Every process has a writer of its own.
         let writer = Writer::start(Arc::clone(&store), InboxMetrics::default());
         let open = Arc::clone(&self.key) as _;
-        Deliveries::start(store, writer, open, self.destinations(), options, InboxMetrics::default())
+        Deliveries::start(store, writer, open, self.destinations(), options, InboxMetrics::default(), None)
     }
 
     fn destinations(&self) -> BTreeMap<DestinationKey, Arc<dyn Destination>> {

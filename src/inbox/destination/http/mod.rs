@@ -116,7 +116,7 @@ impl HttpDestination {
 
     /// `None` where method, path and url cannot make a request together.
     fn request(&self, delivery: &Delivery, now: SystemTime) -> Option<Request<Full<Bytes>>> {
-        let Delivery { facts, contents, .. } = delivery;
+        let Delivery { facts, contents, traceparent, .. } = delivery;
         let mut headers = HeaderMap::new();
         for (name, value) in cloud_events::passed_on(facts, contents) {
             // They were received as headers, so that they are some.
@@ -129,7 +129,7 @@ impl HttpDestination {
                 headers.insert(HeaderName::from_static(name), value);
             }
         };
-        if let Some(traceparent) = &facts.traceparent {
+        if let Some(traceparent) = traceparent {
             set("traceparent", traceparent);
         }
         for (name, value) in cloud_events::attributes(delivery) {

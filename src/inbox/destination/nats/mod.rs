@@ -157,7 +157,7 @@ impl fmt::Debug for NatsDestination {
 }
 
 fn headers(delivery: &Delivery) -> HeaderMap {
-    let Delivery { facts, contents, replays, .. } = delivery;
+    let Delivery { facts, contents, replays, traceparent, .. } = delivery;
     let mut headers = HeaderMap::new();
     let mut content_type = None;
     for (name, value) in cloud_events::passed_on(facts, contents) {
@@ -177,7 +177,7 @@ fn headers(delivery: &Delivery) -> HeaderMap {
     let message_id = if *replays == 0 { id.to_string() } else { format!("{id}:replay:{replays}") };
     let ours = [(MESSAGE_ID, message_id)]
         .into_iter()
-        .chain(facts.traceparent.clone().map(|traceparent| ("traceparent", traceparent)))
+        .chain(traceparent.clone().map(|traceparent| ("traceparent", traceparent)))
         .chain(content_type.map(|value| ("ce-datacontenttype", cloud_events::header_value(&value))))
         .chain(cloud_events::attributes(delivery))
         .chain(cloud_events::called(delivery));

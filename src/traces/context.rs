@@ -1,0 +1,156 @@
+//! W3C Trace Context: where a request stands in its trace, as `traceparent` says it.
+
+use http::HeaderValue;
+
+/// Length of a `traceparent` of version 00, in bytes.
+const LENGTH: usize = 55;
+
+/// A place in a trace: `version "-" trace-id "-" parent-id "-" flags`. Of the flags only `sampled` is known (level 1, section 3.2.2.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TraceContext {
+    pub(crate) trace: [u8; 16],
+    /// Whoever sends it: the parent of what follows.
+    pub(crate) span: [u8; 8],
+    /// Whether the sender records it.
+    pub(crate) sampled: bool,
+}
+
+impl TraceContext {
+    /// What a `traceparent` says; `None` where it is none. A later version may go on after another hyphen.
+    pub(crate) fn parse(value: &[u8]) -> Option<Self> {
+        let mut parts = value.splitn(5, |byte| *byte == b'-');
+        let [version] = bytes(parts.next()?)?;
+        let (trace, span, [flags]) = (bytes(parts.next()?)?, bytes(parts.next()?)?, bytes(parts.next()?)?);
+        let of_this_version = version != 0 || parts.next().is_none();
+        let valid = version != 0xff && of_this_version && trace != [0; 16] && span != [0; 8];
+        valid.then_some(Self { trace, span, sampled: flags & 1 == 1 })
+    }
+
+    /// A place in a trace of its own. `None` where the system has no random numbers.
+    pub(crate) fn new(sampled: bool) -> Option<Self> {
+        let mut random = [0; 24];
+        aws_lc_rs::rand::fill(&mut random).ok()?;
+        Some(Self::drawn(&random, sampled))
+    }
+
+    /// The place that these random bytes are.
+    pub(super) fn drawn(random: &[u8; 24], sampled: bool) -> Self {
+        let (mut trace, mut span) = ([0; 16], [0; 8]);
+        let (first, second) = random.split_at(16);
+        trace.copy_from_slice(first);
+        span.copy_from_slice(second);
+        // All-zero ids are invalid.
+        trace[0] |= 1;
+        span[0] |= 1;
+        Self { trace, span, sampled }
+    }
+
+    /// The next place in the same trace, which is recorded if this one is.
+    pub(super) fn next(self) -> Option<Self> {
+        let mut span = [0; 8];
+        aws_lc_rs::rand::fill(&mut span).ok()?;
+        span[0] |= 1;
+        Some(Self { span, ..self })
+    }
+
+    /// The id of the trace, as `traceparent` writes it.
+    pub(crate) fn trace_id(self) -> String {
+        let mut text = String::with_capacity(2 * self.trace.len());
+        push_hex(&mut text, &self.trace);
+        text
+    }
+
+    /// As the value of `traceparent`.
+    pub(crate) fn text(self) -> String {
+        let mut text = String::with_capacity(LENGTH);
+        text.push_str("00-");
+        push_hex(&mut text, &self.trace);
+        text.push('-');
+        push_hex(&mut text, &self.span);
+        text.push_str(if self.sampled { "-01" } else { "-00" });
+        text
+    }
+
+    /// The same as a header.
+    pub(crate) fn header(self) -> HeaderValue {
+        // Hexadecimal digits and hyphens: always a header value.
+        HeaderValue::from_maybe_shared(bytes::Bytes::from(self.text()))
+            .unwrap_or_else(|_| HeaderValue::from_static("-"))
+    }
+}
+
+/// `N` bytes, written in lower-case hexadecimal.
+fn bytes<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+    if text.len() != 2 * N {
+        return None;
+    }
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+        let [high, low] = pair else { return None };
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(bytes)
+}
+
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 0x0f] {
+            text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VALID: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    #[test]
+    fn what_is_read_is_written_again() {
+        for flags in ["00", "01"] {
+            let text = format!("{}{flags}", VALID.strip_suffix("01").unwrap());
+            let context = TraceContext::parse(text.as_bytes()).unwrap();
+            assert_eq!((context.sampled, context.text()), (flags == "01", text));
+        }
+        assert_eq!(
+            TraceContext::parse(b"01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03-more").unwrap().text(),
+            VALID
+        );
+    }
+
+    #[test]
+    fn what_is_no_traceparent_is_not_taken_for_one() {
+        for value in [
+            "",
+            "00",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b71692033-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0g",
+        ] {
+            assert_eq!(TraceContext::parse(value.as_bytes()), None, "{value}");
+        }
+        assert!(TraceContext::parse(VALID.as_bytes()).is_some(), "control");
+    }
+
+    #[test]
+    fn a_new_place_is_valid_and_the_next_one_is_in_the_same_trace() {
+        let context = TraceContext::new(true).unwrap();
+        assert_eq!(TraceContext::parse(context.text().as_bytes()), Some(context));
+        let next = context.next().unwrap();
+        assert_eq!((next.trace, next.sampled), (context.trace, true));
+        assert_ne!(next.span, context.span);
+        let zeros = TraceContext::drawn(&[0; 24], false);
+        assert_eq!(TraceContext::parse(zeros.text().as_bytes()), Some(zeros), "all-zero ids would be invalid");
+    }
+}
