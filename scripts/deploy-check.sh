@@ -60,7 +60,7 @@ fi
 
 program=${1:-}
 if [ -z "$program" ]; then
-    cargo build --locked --quiet
+    cargo build --locked --quiet --features otlp
     program=target/debug/issuer-host
 fi
 [ -x "$program" ] || fail "$program is no program"

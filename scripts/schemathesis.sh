@@ -30,7 +30,7 @@ fi
 
 binary=${ISSUER_HOST_BINARY:-}
 if [ -z "$binary" ]; then
-    cargo build --locked --quiet
+    cargo build --locked --quiet --features otlp
     binary=target/debug/issuer-host
 fi
 

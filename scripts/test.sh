@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every test, after installing what they call. Arguments go to `cargo test`.
+# Runs every test, those of traces (feature otlp) too, after installing what they call. Arguments go to `cargo test`.
 #
 # Without arguments the ignored tests come after the others: those that need PostgreSQL, nats-server, promtool, HAProxy or time. The
 # first two are there in any case (scripts/services.sh), so that `./scripts/test.sh NAME -- --include-ignored` runs one of them.
@@ -39,8 +39,8 @@ if [ "${#missing[@]}" -gt 0 ]; then
 fi
 
 if [ "$#" -gt 0 ]; then
-    exec ./scripts/services.sh -- cargo test --locked "$@"
+    exec ./scripts/services.sh -- cargo test --locked --features otlp "$@"
 fi
 # One of the ignored uses up its process' descriptors: another test runs it, in a process of its own.
 exec ./scripts/services.sh -- \
-    bash -c 'cargo test --locked && cargo test --locked -- --ignored --skip failure::with_few_descriptors'
+    bash -c 'cargo test --locked --features otlp && cargo test --locked --features otlp -- --ignored --skip failure::with_few_descriptors'

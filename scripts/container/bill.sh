@@ -10,7 +10,7 @@ image=$1
 bill=issuer-host_bin.cdx.json
 
 CARGO_NET_OFFLINE=true SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-0}" \
-    cargo cyclonedx --quiet --describe binaries --target "$(uname -m)-unknown-linux-gnu" --format json --spec-version 1.5
+    cargo cyclonedx --quiet --describe binaries --features otlp --target "$(uname -m)-unknown-linux-gnu" --format json --spec-version 1.5
 sed -i "s|path+file://$PWD#|path+file:///source#|g" "$bill"
 install -D -m 0644 "$bill" "$image/sbom.cdx.json"
 rm "$bill"

@@ -5,7 +5,7 @@
 #
 # The program is linked statically, and its bytes depend on the source, the toolchain and the C library alone: not on where the source
 # lies, where cargo keeps its packages, or how many cores there are. It carries the list of its packages (cargo auditable), for
-# scanners that see nothing but the file.
+# scanners that see nothing but the file. It can send traces (feature otlp).
 set -euo pipefail
 
 image=$1
@@ -32,7 +32,7 @@ done
 export CARGO_ENCODED_RUSTFLAGS=$flags CFLAGS="${CFLAGS:-}$c_flags"
 
 # The target is named, so that the flags reach the program alone and not the procedural macros of the build.
-cargo auditable build --profile image --locked --bin issuer-host --target "$target"
+cargo auditable build --profile image --locked --features otlp --bin issuer-host --target "$target"
 program="target/$target/image/issuer-host"
 ldd "$program" 2>&1 | grep -q 'statically linked' || { echo "build.sh: $program is not linked statically" >&2; exit 1; }
 

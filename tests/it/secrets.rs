@@ -16,12 +16,12 @@ use run::Run;
 
 #[tokio::test]
 async fn no_secret_is_found_in_what_a_server_that_logs_json_prints_or_keeps() {
-    leaves_no_secret("json").await;
+    Box::pin(leaves_no_secret("json")).await;
 }
 
 #[tokio::test]
 async fn no_secret_is_found_in_what_a_server_that_logs_for_people_prints_or_keeps() {
-    leaves_no_secret("human").await;
+    Box::pin(leaves_no_secret("human")).await;
 }
 
 async fn leaves_no_secret(format: &str) {
