@@ -13,6 +13,8 @@ mod context;
 mod export;
 mod ratio;
 mod span;
+#[cfg(test)]
+pub(crate) mod testing;
 mod tracer;
 #[cfg(feature = "otlp")]
 mod wire;

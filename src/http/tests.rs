@@ -1,6 +1,7 @@
 //! The stack as a whole, before a router that says what it saw.
 
 mod holding_back;
+mod recording;
 
 use std::convert::Infallible;
 use std::pin::Pin;
