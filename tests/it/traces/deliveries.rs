@@ -5,18 +5,8 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 
 use super::calls::{CALLER, TRACE};
 use crate::support::collector::{attribute, place};
-use crate::support::token_door::with_products;
-use crate::support::{Answer, Collector, Door, Setup, eventually, request};
-
-const NOTIFICATION: &str = "/notifications/d1/v1/issuers/ISSUER0001/cards/card/notifications";
-
-async fn open(collector: &Collector) -> Door {
-    let log = format!(
-        "[inbox]\nurl = \"sqlite:inbox.db\"\n[inbox.delivery]\nfirst_backoff = \"20ms\"\nmax_backoff = \"50ms\"\n{}",
-        collector.table()
-    );
-    with_products(r#"["tsh", "d1"]"#, Setup { log: &log, ..Setup::default() }).await
-}
+use crate::support::notifications::{NOTIFICATION, door_with_inbox};
+use crate::support::{Answer, Collector, Door, eventually, request};
 
 async fn notify(door: &Door, traceparent: &str) {
     let body = "{\"operationId\":\"1\",\"operation\":\"SUSPEND\"}";
@@ -28,7 +18,7 @@ async fn notify(door: &Door, traceparent: &str) {
 #[tokio::test]
 async fn a_delivery_is_told_in_the_trace_of_the_call_and_so_is_each_attempt_before() {
     let collector = Collector::open().await;
-    let door = open(&collector).await;
+    let door = door_with_inbox(&collector.table()).await;
     door.backend.answer(NOTIFICATION, Answer::Broken);
     notify(&door, CALLER).await;
     eventually("an attempt that fails", async || door.backend.arrivals(NOTIFICATION) > 1).await;
@@ -63,7 +53,7 @@ async fn a_delivery_is_told_in_the_trace_of_the_call_and_so_is_each_attempt_befo
 #[tokio::test]
 async fn a_notification_that_is_not_recorded_is_delivered_unrecorded() {
     let collector = Collector::open().await;
-    let mut door = open(&collector).await;
+    let mut door = door_with_inbox(&collector.table()).await;
     notify(&door, &CALLER.replace("-01", "-00")).await;
     eventually("the delivery", async || door.backend.arrivals(NOTIFICATION) == 1).await;
     let received = door.backend.received(NOTIFICATION).headers["traceparent"].to_str().unwrap().to_owned();
