@@ -5,6 +5,7 @@
 //! the HTTP version by ALPN alone.
 
 mod accept;
+mod accept_errors;
 mod connection;
 pub mod deadline;
 pub mod drain;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 pub use accept::accept;
+pub(crate) use accept_errors::AcceptErrors;
 pub use deadline::Deadlines;
 pub use drain::{Drained, LAST_REQUEST, Shutdown};
 pub use listener::{BindError, Listener, bind};
