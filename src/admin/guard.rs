@@ -94,7 +94,7 @@ impl Guard {
     fn judge(&self, demand: Demand, request: &Request) -> Result<(), Refusal> {
         let (headers, in_force) = (request.headers(), self.access.now());
         let connection = Connection::of(request.extensions());
-        if self.loopback && !rebinding::is_known(headers, &in_force.rules.hosts) {
+        if self.loopback && !rebinding::is_known(request.uri(), headers, &in_force.rules.hosts) {
             return Err(Refusal::Host);
         }
         forgery::refuse(request.method(), headers, connection.tls).map_err(Refusal::Forged)?;

@@ -3,17 +3,20 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Uri, header};
 
-/// Whether a listener on a loopback address answers a request with these headers: for a loopback name, or for one of `hosts`.
-pub(super) fn is_known(headers: &HeaderMap, hosts: &[String]) -> bool {
+/// Whether a listener on a loopback address answers a request for `uri` with these headers: for a loopback name, or for one of
+/// `hosts`. A target in absolute form names a host as well (RFC 9112 section 3.2.2); each that is named has to be known.
+pub(super) fn is_known(uri: &Uri, headers: &HeaderMap, hosts: &[String]) -> bool {
+    let is_known = |host: &str| is_loopback(host) || is_one_of(hosts, host);
     let mut named = headers.get_all(header::HOST).iter();
-    match (named.next(), named.next()) {
+    let by_header = match (named.next(), named.next()) {
         // A browser always names a host; what names none is no page.
         (None, _) => true,
-        (Some(host), None) => host.to_str().is_ok_and(|host| is_loopback(host) || is_one_of(hosts, host)),
+        (Some(host), None) => host.to_str().is_ok_and(is_known),
         _ => false,
-    }
+    };
+    by_header && uri.authority().is_none_or(|authority| is_known(authority.as_str()))
 }
 
 fn is_one_of(hosts: &[String], host: &str) -> bool {
@@ -45,6 +48,31 @@ mod tests {
 
     fn headers(hosts: &[&str]) -> HeaderMap {
         hosts.iter().map(|host| (header::HOST, host.parse().unwrap())).collect()
+    }
+
+    fn is_known(headers: &HeaderMap, hosts: &[String]) -> bool {
+        super::is_known(&Uri::from_static("/status"), headers, hosts)
+    }
+
+    #[test]
+    fn a_target_that_names_a_host_is_judged_by_it_and_by_the_header() {
+        let hosts = ["admin.bank.example".to_owned()];
+        let known = |uri: &str, host: &[&str]| super::is_known(&uri.parse().unwrap(), &headers(host), &hosts);
+        for good in
+            ["http://localhost/status", "http://127.0.0.1:9090/", "https://[::1]:1/", "http://admin.bank.example/"]
+        {
+            assert!(known(good, &["localhost"]) && known(good, &[]), "{good}");
+            assert!(!known(good, &["evil.example"]), "{good} with another header");
+        }
+        for evil in [
+            "http://evil.example/status",
+            "http://localhost@evil.example/",
+            "http://evil@localhost/",
+            "evil.example:80",
+        ] {
+            assert!(!known(evil, &["localhost"]) && !known(evil, &[]), "{evil}");
+        }
+        assert!(known("/status", &["localhost"]), "control");
     }
 
     #[test]
