@@ -112,6 +112,12 @@ impl Metrics {
         self.families.slots.clone()
     }
 
+    /// What the places of connections to the admin listener show.
+    #[must_use]
+    pub fn admin_slots(&self) -> SlotMetrics {
+        self.families.admin_slots.clone()
+    }
+
     /// The counters of one environment, looked up once.
     #[must_use]
     pub fn for_environment(&self, name: &str) -> EnvironmentMetrics {

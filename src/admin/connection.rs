@@ -14,12 +14,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tower::ServiceExt as _;
 
+use super::place::Place;
+use super::turn::{Answer, Observed};
 use crate::tls::{AdminCertificate, AdminTls};
 
-/// A handshake that takes longer comes from nobody who is near.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-/// A head that takes longer comes from nobody who probes; it also ends kept connections that idle.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Age at which a connection says goodbye, and how much later it is cut: one whose answers nobody takes would hold its place.
 const AGE: Duration = Duration::from_secs(300);
 const GRACE: Duration = Duration::from_secs(10);
@@ -48,31 +46,43 @@ impl Connection {
     }
 }
 
-/// Answers until the other side ends, or the connection's time is up.
-pub(super) async fn serve(socket: TcpStream, peer: SocketAddr, tls: Option<AdminTls>, router: Router) {
+/// Answers until the other side ends, the connection's time is up, or it has to give way.
+pub(super) async fn serve(
+    socket: TcpStream,
+    peer: SocketAddr,
+    mut place: Place,
+    tls: Option<AdminTls>,
+    router: Router,
+) {
     let plain = Connection { peer: peer.ip(), ..Connection::default() };
-    let Some(tls) = tls else { return answer(socket, plain, router).await };
+    let Some(tls) = tls else { return answer(socket, plain, place, router).await };
     // What fails in a handshake tells the other side, and is nothing to report: it is no call of Thales.
-    let Ok(Ok((stream, certificate))) = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(socket)).await else {
-        return;
-    };
-    answer(stream, Connection { tls: true, certificate, ..plain }, router).await;
+    let Some(Ok((stream, certificate))) = place.handshake(tls.accept(socket)).await else { return };
+    answer(stream, Connection { tls: true, certificate, ..plain }, place, router).await;
 }
 
-async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin, known: Connection, router: Router) {
-    let service = service_fn(move |request: Request<Incoming>| {
+async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin, known: Connection, mut place: Place, router: Router) {
+    let turn = place.turn();
+    let service = service_fn(|request: Request<Incoming>| {
+        let exchange = turn.begin();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(known);
-        router.clone().oneshot(request)
+        request.extensions_mut().insert(turn.clone());
+        let answer = router.clone().oneshot(request);
+        async move { answer.await.map(|response| response.map(|body| Answer::new(body, exchange))) }
     });
+    // Its own timer of heads runs while a connection idles as well, so it is off: the turn knows when a head began.
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
+        .header_read_timeout(None)
+        .serve_connection(TokioIo::new(Observed::new(stream, turn.clone())), service);
     let mut connection = pin!(connection);
     // A prober that goes away is nothing to report.
-    if tokio::time::timeout(AGE, connection.as_mut()).await.is_err() {
+    if tokio::time::timeout(AGE, place.hold(&turn, connection.as_mut())).await.is_err() {
         connection.as_mut().graceful_shutdown();
-        let _ = tokio::time::timeout(GRACE, connection).await;
+        let _ = tokio::time::timeout(GRACE, place.hold(&turn, connection)).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

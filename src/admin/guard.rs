@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::access::{AdminAccess, AdminRules};
 use super::connection::Connection;
 use super::refusal::Refusal;
+use super::turn::Turn;
 use super::{forgery, rebinding, session, token};
 use crate::auth::{GuessLimit, LiveSecret, Throttle, sha256};
 use crate::tls::{self, AdminTls};
@@ -35,6 +36,17 @@ pub(super) enum Demand {
     Metrics,
     /// The credential of an administrator.
     Administrator,
+}
+
+impl Demand {
+    /// Whether a credential is asked for.
+    fn is_made(self, rules: &AdminRules) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Metrics => rules.protected_metrics,
+            Self::Administrator => true,
+        }
+    }
 }
 
 /// What all requests are judged by.
@@ -91,19 +103,14 @@ impl Guard {
         }
     }
 
-    fn judge(&self, demand: Demand, request: &Request) -> Result<(), Refusal> {
+    fn judge<B>(&self, demand: Demand, request: &Request<B>) -> Result<(), Refusal> {
         let (headers, in_force) = (request.headers(), self.access.now());
         let connection = Connection::of(request.extensions());
         if self.loopback && !rebinding::is_known(request.uri(), headers, &in_force.rules.hosts) {
             return Err(Refusal::Host);
         }
         forgery::refuse(request.method(), headers, connection.tls).map_err(Refusal::Forged)?;
-        let asked = match demand {
-            Demand::Nothing => false,
-            Demand::Metrics => in_force.rules.protected_metrics,
-            Demand::Administrator => true,
-        };
-        if !asked {
+        if !demand.is_made(&in_force.rules) {
             return Ok(());
         }
         let Asked::Token(token) = self.asks(&in_force.rules, connection)? else { return Ok(()) };
@@ -154,13 +161,46 @@ fn source(peer: IpAddr) -> [u8; 32] {
 /// Lets a request through that may.
 pub(super) async fn pass(
     State((guard, demand)): State<(Arc<Guard>, Demand)>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     match guard.judge(demand, &request) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => {
+            if demand.is_made(&guard.access.now().rules) {
+                Turn::of_administrator(request.extensions());
+                let standing = Standing::of(Arc::clone(&guard), demand, &request);
+                request.extensions_mut().insert(standing);
+            }
+            next.run(request).await
+        }
         Err(Refusal::Credential) if is_a_person(&request) => (guard.login)(),
         Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Whether whoever was let in still may: asked by what is answered for long.
+#[derive(Clone)]
+pub(super) struct Standing(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl Standing {
+    /// One that says what `judge` says.
+    pub(super) fn new(judge: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(judge))
+    }
+
+    /// That of whoever made a request, by what it showed.
+    fn of(guard: Arc<Guard>, demand: Demand, request: &Request) -> Self {
+        let mut head = Request::new(());
+        request.method().clone_into(head.method_mut());
+        request.uri().clone_into(head.uri_mut());
+        request.headers().clone_into(head.headers_mut());
+        head.extensions_mut().insert(Connection::of(request.extensions()));
+        Self::new(move || guard.judge(demand, &head).is_ok())
+    }
+
+    /// Whether that is so now.
+    pub(super) fn holds(&self) -> bool {
+        (self.0)()
     }
 }
 

@@ -9,22 +9,22 @@ mod health;
 mod inbox;
 mod log_level;
 mod login;
+mod place;
 mod rebinding;
 mod refusal;
 mod routes;
 mod session;
 mod status;
 mod token;
+mod turn;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use access::{AdminAccess, AdminOptions, AdminRules};
@@ -36,12 +36,9 @@ pub use status::{
 };
 
 use crate::metrics::Metrics;
+use crate::server::AcceptErrors;
 use crate::telemetry::LogLevel;
-
-/// Probes, scrapers and administrators at once.
-const MAX_CONNECTIONS: usize = 64;
-/// After an error of accept.
-const PAUSE: Duration = Duration::from_millis(100);
+use place::Places;
 
 /// Tells what the server is doing, at each call.
 pub type StatusSource = Arc<dyn Fn() -> StatusReport + Send + Sync>;
@@ -90,6 +87,7 @@ pub struct Admin {
     listener: TcpListener,
     address: SocketAddr,
     access: AdminAccess,
+    metrics: Metrics,
     router: Router,
 }
 
@@ -115,8 +113,8 @@ impl Admin {
             Ok((listener, address))
         };
         let (listener, address) = bind.await.map_err(|source| AdminError { address, source })?;
-        let access = sources.access.clone();
-        Ok(Self { listener, address, access, router: routes::routes(sources, address) })
+        let (access, metrics) = (sources.access.clone(), sources.metrics.clone());
+        Ok(Self { listener, address, access, metrics, router: routes::routes(sources, address) })
     }
 
     /// Where it listens.
@@ -127,26 +125,35 @@ impl Admin {
 
     /// Answers until `end`.
     pub async fn run(self, end: CancellationToken) {
-        let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let places = Places::new(self.metrics.admin_slots());
+        let mut errors = AcceptErrors::new("admin", self.metrics.clone());
         loop {
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
                 () = end.cancelled() => return,
             };
-            let Ok((socket, peer)) = accepted else {
-                tokio::time::sleep(PAUSE).await;
-                continue;
+            let (socket, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    let Some(pause) = errors.met(&error) else { continue };
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => continue,
+                        () = end.cancelled() => return,
+                    }
+                }
             };
+            errors.over();
+            let place = places.take(peer.ip());
             let (router, end) = (self.router.clone(), end.clone());
             let tls = self.access.now().rules.tls.clone();
             tokio::spawn(async move {
                 tokio::select! {
-                    () = connection::serve(socket, peer, tls, router) => {}
+                    () = connection::serve(socket, peer, place, tls, router) => {}
                     () = end.cancelled() => {}
                 }
-                drop(permit);
             });
+            // Whoever has come is heard before the next one is taken, so that a burst displaces nobody who had no chance to ask.
+            tokio::task::yield_now().await;
         }
     }
 }

@@ -1,6 +1,11 @@
 use std::io::{Read, Write};
 
+use std::time::Duration;
+
 use super::*;
+
+mod crowd;
+mod streams;
 
 pub(super) fn report() -> StatusReport {
     StatusReport {
@@ -15,8 +20,8 @@ pub(super) fn report() -> StatusReport {
     }
 }
 
-async fn bound(readiness: &Readiness) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
-    let sources = AdminSources {
+fn sources(readiness: &Readiness) -> AdminSources {
+    AdminSources {
         readiness: readiness.clone(),
         metrics: Metrics::new(),
         status: Arc::new(report),
@@ -24,7 +29,14 @@ async fn bound(readiness: &Readiness) -> (SocketAddr, CancellationToken, tokio::
         log_level: None,
         inbox: None,
         access: AdminAccess::new(AdminRules::default()),
-    };
+    }
+}
+
+async fn bound(readiness: &Readiness) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
+    opened(sources(readiness)).await
+}
+
+async fn opened(sources: AdminSources) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
     let admin = Admin::bind(([127, 0, 0, 1], 0).into(), None, sources).await.unwrap();
     let (address, end) = (admin.local_addr(), CancellationToken::new());
     (address, end.clone(), tokio::spawn(admin.run(end)))

@@ -14,7 +14,7 @@ pub struct PermitMetrics {
     pub exhausted: Counter,
 }
 
-/// Unfinished handshakes. Cheap to clone; clones share the counts.
+/// Unfinished handshakes, or what else gives way to newer ones. Cheap to clone; clones share the counts.
 #[derive(Clone, Debug, Default)]
 pub struct SlotMetrics {
     /// How many there are.

@@ -32,6 +32,7 @@ pub(super) struct Families {
     pub(super) retired: Series<EnvironmentLabels, Counter>,
     pub(super) permits: PermitMetrics,
     pub(super) accept_errors: Counter,
+    pub(super) admin_slots: SlotMetrics,
     pub(super) certificate_expiry: Series<CertificateLabels, Gauge>,
     pub(super) crl_expiry: Series<FileLabels, Gauge>,
     pub(super) second_key_expiry: Series<KeyLabels, Gauge>,
@@ -66,6 +67,7 @@ impl Families {
         told.tell(table::PERMITS_LIMIT, self.permits.limit.clone());
         told.tell(table::PERMITS_EXHAUSTED, self.permits.exhausted.clone());
         told.tell(table::ACCEPT_ERRORS, self.accept_errors.clone());
+        told.tell(table::ADMIN_CONNECTIONS_DISPLACED, self.admin_slots.displaced.clone());
         told.tell(table::CERTIFICATE_EXPIRY, self.certificate_expiry.clone());
         told.tell(table::CRL_NEXT_UPDATE, self.crl_expiry.clone());
         told.tell(table::SECOND_KEY_EXPIRY, self.second_key_expiry.clone());

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -15,12 +16,13 @@ use tokio::time::Instant;
 
 use super::look::Looks;
 use super::page::Regions;
+use crate::admin::guard::Standing;
 
 /// Streams at once: pages that are open.
 const MOST: usize = 8;
 /// Between two looks.
 const PACE: Duration = Duration::from_secs(2);
-/// Age at which a stream ends; the browser begins another, and is asked again who it is.
+/// Age at which a stream ends; the browser begins another.
 const AGE: Duration = Duration::from_secs(120);
 
 /// What streams share. Cheap to clone.
@@ -39,20 +41,25 @@ impl Streams {
 /// A stream: where it is, and its place among all.
 struct Watching {
     looks: Looks,
+    standing: Standing,
     sent: Regions,
     began: Instant,
     first: bool,
     _place: OwnedSemaphorePermit,
 }
 
-/// 503 when as many pages are open as may be.
-pub(super) async fn stream_events(State(streams): State<Streams>) -> Response {
+/// 503 when as many pages are open as may be. A stream ends with the standing of who watches: a logout, another token or CA.
+pub(super) async fn stream_events(
+    State(streams): State<Streams>,
+    Extension(standing): Extension<Standing>,
+) -> Response {
     let Ok(place) = Arc::clone(&streams.places).try_acquire_owned() else {
         let full = "as many pages watch as may: close one, or refresh this one now and then\n";
         return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "30")], full).into_response();
     };
     let sent = Regions::default();
-    let watching = Watching { looks: streams.looks, sent, began: Instant::now(), first: true, _place: place };
+    let (looks, began) = (streams.looks, Instant::now());
+    let watching = Watching { looks, standing, sent, began, first: true, _place: place };
     Sse::new(events(watching)).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response()
 }
 
@@ -61,6 +68,9 @@ fn events(watching: Watching) -> impl Stream<Item = Result<Event, Infallible>> {
         while watching.began.elapsed() < AGE {
             if !std::mem::take(&mut watching.first) {
                 tokio::time::sleep(PACE).await;
+                if !watching.standing.holds() {
+                    return None;
+                }
             }
             let Ok(regions) = Regions::render(&*watching.looks.shared().await) else { return None };
             let event = regions.event(&watching.sent);
@@ -110,7 +120,7 @@ mod tests {
     use crate::admin::console::testing::{quiet, refusal, sources};
 
     async fn opened(console: &Router) -> (StatusCode, BodyDataStream) {
-        let request = Request::get("/events").body(Body::empty()).unwrap();
+        let request = Request::get("/events").extension(Standing::new(|| true)).body(Body::empty()).unwrap();
         let response = console.clone().oneshot(request).await.unwrap();
         (response.status(), response.into_body().into_data_stream())
     }
@@ -135,7 +145,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_stream_ends_after_two_minutes_so_that_who_watches_is_asked_again() {
+    async fn a_stream_ends_after_two_minutes_whoever_watches() {
         let seen = Arc::new(std::sync::Mutex::new(quiet()));
         let (_, stream) = opened(&crate::admin::console::routes(sources(&seen))).await;
         let began = Instant::now();

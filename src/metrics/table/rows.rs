@@ -81,6 +81,9 @@ metrics! {
     ACCEPT_ERRORS = "issuer_host_accept_errors", Counter []
         "Connections that could not be accepted for want of something of ours, such as file descriptors"
         => "The log says of what; most often the limit of open files is too low.";
+    ADMIN_CONNECTIONS_DISPLACED = "issuer_host_admin_connections_displaced", Counter []
+        "Connections to the admin listener that gave way to newer ones while no administrator waited for an answer on them"
+        => "It grows in a flood of connections; probes get in meanwhile. Look at who can reach the admin listener.";
 
     CERTIFICATE_EXPIRY = "issuer_host_certificate_expiry_timestamp_seconds", Gauge [
             ENVIRONMENT,

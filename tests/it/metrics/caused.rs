@@ -51,6 +51,7 @@ const RELOADED: &[&str] =
 const REFUSED: &[&str] = &["issuer_host_configuration_refused", "issuer_host_reload_failing"];
 const EXHAUSTED: &[&str] = &["issuer_host_connection_permits_exhausted", "issuer_host_handshakes_displaced"];
 const NO_FILES: &[&str] = &["issuer_host_accept_errors"];
+const CROWDED: &[&str] = &["issuer_host_admin_connections_displaced"];
 const OF_AN_IDENTITY_PROVIDER: &[&str] =
     &["issuer_host_jwks_last_success_timestamp_seconds", "issuer_host_jwks_refreshes"];
 const INBOX: &[&str] = &[
@@ -83,6 +84,7 @@ fn every_metric_is_caused_by_one_of_these_tests() {
         REFUSED,
         EXHAUSTED,
         NO_FILES,
+        CROWDED,
         OF_AN_IDENTITY_PROVIDER,
         INBOX,
         UNDELIVERED,
@@ -251,6 +253,17 @@ async fn accept_errors_are_told() {
     let silent = descriptors::exhaust(&door).await;
     drop(silent);
     expect(&door.server, NO_FILES).await;
+}
+
+#[tokio::test]
+async fn a_crowd_at_the_admin_listener_is_told() {
+    let door = Door::with(Setup { log: QUIET, ..Setup::default() }).await;
+    expect_none(&door.server, CROWDED).await;
+    let mut silent = Vec::new();
+    for _ in 0..200 {
+        silent.push(tokio::net::TcpStream::connect(door.server.admin()).await.unwrap());
+    }
+    expect(&door.server, CROWDED).await;
 }
 
 #[tokio::test]
