@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::everything::{KEY_ENDS, SECRET_ENDS, door_with_everything};
-use crate::support::{Door, Server, raw};
+use crate::support::{Door, Server, descriptors, eventually, raw};
 
 #[tokio::test]
 async fn probes_and_metrics_are_served_on_the_admin_listener_alone() {
@@ -86,4 +86,40 @@ async fn garbage_on_the_admin_listener_does_not_harm() {
     }
     assert_eq!(door.server.admin_fetch("/livez").await.0, 200);
     door.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn a_target_in_absolute_form_is_judged_by_the_host_in_it_as_well() {
+    let door = Door::open().await;
+    let port = door.server.admin().port();
+    for (target, status) in [
+        ("/status".to_owned(), "200"),
+        (format!("http://localhost:{port}/status"), "200"),
+        ("http://evil.example/status".to_owned(), "421"),
+    ] {
+        let mut socket = tokio::net::TcpStream::connect(door.server.admin()).await.unwrap();
+        let request = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        let answer = String::from_utf8(raw::exchange(&mut socket, request.as_bytes()).await).unwrap();
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{target}");
+    }
+}
+
+#[tokio::test]
+async fn without_file_descriptors_the_admin_listener_says_so_and_recovers() {
+    let door = Door::open().await;
+    let failures = || door.server.events("accept_failed");
+    assert_eq!(door.server.admin_fetch("/livez").await.0, 200);
+    assert!(failures().is_empty(), "control");
+    descriptors::limit(&door, 48).await;
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(tokio::net::TcpStream::connect(door.server.admin()).await.unwrap());
+    }
+    eventually("accept to fail", async || !failures().is_empty()).await;
+    drop(silent);
+    assert_eq!(door.server.admin_fetch("/livez").await.0, 200);
+    assert!(failures().iter().all(|event| event["listener"] == "admin"), "{:?}", failures());
+    assert_ne!(door.server.counted("issuer_host_accept_errors_total", &[]).await, 0);
+    // A line a pause, not a line a connection: pauses double up to a second.
+    assert!(failures().len() < 30, "{} lines", failures().len());
 }
