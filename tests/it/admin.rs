@@ -119,7 +119,7 @@ async fn without_file_descriptors_the_admin_listener_says_so_and_recovers() {
     drop(silent);
     assert_eq!(door.server.admin_fetch("/livez").await.0, 200);
     assert!(failures().iter().all(|event| event["listener"] == "admin"), "{:?}", failures());
-    assert_ne!(door.server.counted("issuer_host_accept_errors_total", &[]).await, 0);
+    assert!(door.server.metric("issuer_host_accept_errors_total").await >= 1.0);
     // A line a pause, not a line a connection: pauses double up to a second.
     assert!(failures().len() < 30, "{} lines", failures().len());
 }
