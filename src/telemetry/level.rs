@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use tokio::task::AbortHandle;
 use tracing::{info, warn};
 
 use super::events;
@@ -106,6 +107,8 @@ struct State {
     set: Option<(Level, SystemTime)>,
     /// How often something was set by hand: an end that was meant for an earlier one comes to nothing.
     times: u64,
+    /// What waits for that end. There is one at most, however often somebody sets a level.
+    end: Option<AbortHandle>,
 }
 
 /// What is told at the moment.
@@ -121,7 +124,7 @@ pub struct LevelReport {
 
 impl LogLevel {
     pub(super) fn new(configured: Verbosity, apply: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        let state = Mutex::new(State { configured, set: None, times: 0 });
+        let state = Mutex::new(State { configured, set: None, times: 0, end: None });
         Self(Arc::new(Shared { state, apply: Box::new(apply) }))
     }
 
@@ -140,26 +143,27 @@ impl LogLevel {
     /// before. Needs a tokio runtime.
     pub fn set(&self, level: Level, stay: Duration) {
         let stay = stay.min(MAX_STAY);
-        let times = {
-            let mut state = self.state();
-            let before = state.in_force();
-            state.times += 1;
-            state.set = (state.configured != level.into()).then(|| (level, SystemTime::now() + stay));
-            let (name, configured, for_s) = (level.name(), state.configured.name.clone(), stay.as_secs());
-            let for_s = state.set.is_some().then_some(for_s);
-            self.switch(&before, &level.into(), || {
-                warn!(event = events::LOG_LEVEL_CHANGED, level = name, configured, for_s, "the log's level was set");
-            });
-            if state.set.is_none() {
-                return;
-            }
-            state.times
-        };
-        let this = self.clone();
-        tokio::spawn(async move {
+        let mut state = self.state();
+        let before = state.in_force();
+        state.times += 1;
+        if let Some(earlier) = state.end.take() {
+            earlier.abort();
+        }
+        state.set = (state.configured != level.into()).then(|| (level, SystemTime::now() + stay));
+        let (name, configured, for_s) = (level.name(), state.configured.name.clone(), stay.as_secs());
+        let for_s = state.set.is_some().then_some(for_s);
+        self.switch(&before, &level.into(), || {
+            warn!(event = events::LOG_LEVEL_CHANGED, level = name, configured, for_s, "the log's level was set");
+        });
+        if state.set.is_none() {
+            return;
+        }
+        let (this, times) = (self.clone(), state.times);
+        let waiting = tokio::spawn(async move {
             tokio::time::sleep(stay).await;
             this.restore(times);
         });
+        state.end = Some(waiting.abort_handle());
     }
 
     /// The configuration says another level. What was set by hand stays until its end.
@@ -186,6 +190,7 @@ impl LogLevel {
         }
         let before = state.in_force();
         state.set = None;
+        state.end = None;
         let after = state.in_force();
         self.switch(&before, &after, || {
             let level = after.name.as_str();

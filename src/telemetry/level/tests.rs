@@ -75,6 +75,35 @@ async fn what_is_set_last_counts_and_no_earlier_end_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn however_often_a_level_is_set_one_end_waits_and_none_once_the_configured_one_is_back() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let (_, level, _) = logger("info");
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    // What is ended is gone once the runtime has looked at it.
+    let settled = async |wanted: usize| {
+        for _ in 0..10_000 {
+            if tasks() == wanted {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("{} tasks, and not {wanted}", tasks());
+    };
+    for _ in 0..100 {
+        level.set(Level::Debug, MAX_STAY);
+        level.set(Level::Trace, MAX_STAY);
+    }
+    settled(before + 1).await;
+    level.set(Level::Info, MAX_STAY);
+    settled(before).await;
+    level.set(Level::Debug, Duration::from_secs(10));
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert_eq!(level.report().level, "info", "control: an end that is not ended comes");
+    settled(before).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_configuration_counts_at_once_or_after_what_was_set_by_hand() {
     let _alone = ONE_AT_A_TIME.lock().await;
     let (lines, level, kept) = logger("info");
