@@ -177,3 +177,18 @@ fn who_has_no_token_is_told_nothing() {
     assert!(form.headers().contains_key("content-security-policy"));
     assert!(!login().unwrap().contains(env!("CARGO_PKG_VERSION")));
 }
+
+#[test]
+fn without_scripts_no_browser_puts_the_token_into_an_address() {
+    let written = login().unwrap();
+    // A form without a method asks for `?name=value`; an input without a name is not sent at all.
+    let puts = |page: &str| {
+        !page.contains("<form id=\"login\" class=\"scripted\" method=\"post\"") || page.contains(" name=\"token\"")
+    };
+    assert!(!puts(&written), "{written}");
+    for careless in
+        [written.replace(" method=\"post\"", ""), written.replace("id=\"token\"", "id=\"token\" name=\"token\"")]
+    {
+        assert!(puts(&careless), "control");
+    }
+}
