@@ -34,6 +34,7 @@ pub use status::{
     CertificateStatus, ConfigurationStatus, DestinationStatus, EnvironmentStatus, InboxStatus, ReloadStatus,
     RevocationListStatus, SecondKeyStatus, StatusReport,
 };
+pub use token::{AdminTokenError, SHORTEST_TOKEN, admin_token};
 
 use crate::metrics::Metrics;
 use crate::server::AcceptErrors;

@@ -3,7 +3,7 @@
 use super::SettingProblem;
 use super::inbox::text;
 use super::texts::texts;
-use crate::admin::{AdminOptions, AdminRules};
+use crate::admin::{AdminOptions, AdminRules, AdminTokenError, admin_token};
 use crate::auth::LiveSecret;
 use crate::settings::{AdminSettings, AdminTlsSettings, PemSource, SecretSource};
 use crate::tls::{AdminTls, AdminTlsProblem, AdminTlsTexts, now};
@@ -25,10 +25,12 @@ pub(super) fn options(settings: &AdminSettings, problems: &mut Vec<SettingProble
 fn token(source: &SecretSource, problems: &mut Vec<SettingProblem>) -> Option<LiveSecret> {
     let key = "admin.token";
     let secret = match source {
-        SecretSource::Sha256(digest) => LiveSecret::from_digest("admin", *digest),
-        SecretSource::Text(_) | SecretSource::File(_) => LiveSecret::from_text("admin", &text(key, source, problems)?),
+        SecretSource::Sha256(digest) => LiveSecret::from_digest("admin", *digest).map_err(AdminTokenError::from),
+        SecretSource::Text(_) | SecretSource::File(_) => admin_token(&text(key, source, problems)?),
     };
-    secret.map_err(|error| problems.push(SettingProblem { key: key.into(), problem: error.to_string() })).ok()
+    let file = source.path().map(|path| format!("{}: ", path.display())).unwrap_or_default();
+    let told = |error| SettingProblem { key: key.into(), problem: format!("{file}{error}") };
+    secret.map_err(|error| problems.push(told(error))).ok()
 }
 
 /// What `[admin.tls]` describes, its files read together.
