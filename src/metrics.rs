@@ -1,5 +1,6 @@
 //! Counters and gauges. Labels are names from the configuration and closed lists, never anything that a peer sends.
 
+mod admin;
 mod backend;
 mod door;
 mod environment;
@@ -26,6 +27,7 @@ use std::time::SystemTime;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 
+pub use admin::AdminMetrics;
 pub use backend::{BackendFailure, BackendMetrics, ConnectOutcome};
 pub use door::{PermitMetrics, SlotMetrics};
 pub use environment::EnvironmentMetrics;
@@ -98,6 +100,12 @@ impl Metrics {
     #[must_use]
     pub fn ready(&self) -> Gauge {
         self.families.ready.clone()
+    }
+
+    /// What is counted of requests that are for administrators.
+    #[must_use]
+    pub fn admin(&self) -> AdminMetrics {
+        self.families.admin.clone()
     }
 
     /// What the permits of connections show.

@@ -259,7 +259,21 @@ async function signIn() {
   assert.match(await page.textContent("#environments"), /production/);
   await page.locator("#reload").click();
   await page.locator("#report").waitFor({ state: "visible" });
+  // Another tab of the same browser is signed in as well, and can change something.
+  const tab = await page.context().newPage();
+  await tab.goto(server.origin);
+  await live(tab);
+  await tab.locator("#reload").click();
+  await tab.locator("#report").waitFor({ state: "visible" });
+  // With its cookie alone, which every port of this host is shown, it cannot.
+  await tab.evaluate(() => { window.kept = localStorage.getItem("issuer-host-admin"); localStorage.clear(); });
+  await tab.locator("#reload").click();
+  await tab.getByText(/Nothing was reloaded: .*sign in again/).waitFor();
+  await tab.evaluate(() => localStorage.setItem("issuer-host-admin", window.kept));
+  await tab.close();
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.locator("#login").waitFor();
+  assert.equal(await page.evaluate(() => localStorage.length), 0, "what the session was opened with is forgotten");
+  assert.deepEqual(await page.context().cookies(), [], "and so is its cookie");
   await closed(page);
 }

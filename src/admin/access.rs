@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tracing::warn;
 
+use super::audit;
 use super::session::Sessions;
 use crate::auth::LiveSecret;
 use crate::telemetry::events;
@@ -32,7 +33,7 @@ impl AdminOptions {
 /// Who may do what over the admin listener.
 #[derive(Clone, Debug, Default)]
 pub struct AdminRules {
-    /// What administrators show; `None` = there is no token.
+    /// What administrators show, made by [`admin_token`](super::admin_token); `None` = there is no token.
     pub token: Option<LiveSecret>,
     /// What is spoken; `None` = plain HTTP.
     pub tls: Option<AdminTls>,
@@ -69,6 +70,9 @@ impl AdminAccess {
         let same = digest(&before.rules) == digest(&rules);
         let sessions = if same { Arc::clone(&before.sessions) } else { Arc::default() };
         self.0.store(Arc::new(InForce { rules, sessions }));
+        if !same {
+            audit::closed_all(&before);
+        }
     }
 
     pub(super) fn now(&self) -> Arc<InForce> {

@@ -23,7 +23,7 @@ const AGE: Duration = Duration::from_secs(300);
 const GRACE: Duration = Duration::from_secs(10);
 
 /// What is known of the connection that a request came on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Connection {
     /// Where it seems to come from: whose guesses are counted together, and nothing else.
     pub(super) peer: IpAddr,
@@ -42,7 +42,7 @@ impl Default for Connection {
 impl Connection {
     /// That of a request with these extensions; of one that names none nothing good is known.
     pub(super) fn of(extensions: &Extensions) -> Self {
-        extensions.get().copied().unwrap_or_default()
+        extensions.get().cloned().unwrap_or_default()
     }
 }
 
@@ -66,7 +66,7 @@ async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin, known: Connection, 
     let service = service_fn(|request: Request<Incoming>| {
         let exchange = turn.begin();
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(known);
+        request.extensions_mut().insert(known.clone());
         request.extensions_mut().insert(turn.clone());
         let answer = router.clone().oneshot(request);
         async move { answer.await.map(|response| response.map(|body| Answer::new(body, exchange))) }

@@ -3,8 +3,9 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
-/// Says that a request is meant. Any value will do. No page of another origin can set it, since nothing here allows it to
-/// (Fetch standard, CORS-preflight).
+/// Says that a request is meant. No page of another origin can set it, since nothing here allows it to (Fetch standard, CORS-preflight).
+/// Any value will do, but with a session: a cookie is shown by the browser itself, and to every port of this host, so that its session's
+/// second secret has to be the value.
 const INTENT: HeaderName = HeaderName::from_static("issuer-host-admin");
 
 /// Why a request is taken for a forged one, and what to do.
@@ -24,6 +25,11 @@ pub(super) fn refuse(method: &Method, headers: &HeaderMap, tls: bool) -> Result<
         (Some(origin), None) if is_own(origin.as_bytes(), headers, tls) => Ok(()),
         _ => Err("this changes something, and comes from a page that is not of this server\n"),
     }
+}
+
+/// What the request says that it is meant by.
+pub(super) fn intent(headers: &HeaderMap) -> &[u8] {
+    headers.get(INTENT).map(HeaderValue::as_bytes).unwrap_or_default()
 }
 
 /// Whether `origin` (RFC 6454 section 6.2) is the one that the request itself was sent to.

@@ -14,12 +14,16 @@ use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
 
 use super::access::{AdminAccess, AdminRules};
+use super::audit::{Audit, By, Who, Why};
 use super::connection::Connection;
 use super::refusal::Refusal;
+use super::session::{Found, Label, Opened, Sessions};
 use super::turn::Turn;
-use super::{forgery, rebinding, session, token};
+use super::{audit, forgery, rebinding, session, token};
 use crate::auth::{GuessLimit, LiveSecret, Throttle, sha256};
-use crate::tls::{self, AdminTls};
+use crate::metrics::AdminMetrics;
+use crate::pki::ClientIdentity;
+use crate::tls::{self, AdminCertificate};
 
 /// A page that asks a browser's user for the token.
 pub(super) type LoginPage = fn() -> Response;
@@ -57,6 +61,7 @@ pub(super) struct Guard {
     loopback: bool,
     login: LoginPage,
     guesses: Throttle,
+    audit: Audit,
 }
 
 /// What somebody is asked for on a connection.
@@ -64,72 +69,99 @@ enum Asked<'r> {
     /// Nothing: whoever reaches the listener may.
     Nothing,
     /// Nothing more than what was shown in the handshake.
-    Certificate,
+    Certificate(Arc<ClientIdentity>),
     /// This, or a session that was opened with it.
     Token(&'r LiveSecret),
 }
 
 impl Guard {
     /// A guard for the listener that is bound to `bound`.
-    pub(super) fn new(access: AdminAccess, bound: SocketAddr, login: LoginPage) -> Self {
+    pub(super) fn new(access: AdminAccess, bound: SocketAddr, login: LoginPage, metrics: AdminMetrics) -> Self {
         Self {
             access,
             loopback: bound.ip().to_canonical().is_loopback(),
             login,
             guesses: Throttle::new(GuessLimit::default()),
+            audit: Audit::new(metrics),
         }
     }
 
-    /// Opens a session for who shows the token, in a header or as `body`; `None` where no token is asked for.
+    /// Opens a session for who shows the token, in a header or as `body`, in the place of the one that its browser may have; `None` where
+    /// no token is asked for.
     ///
     /// # Errors
     /// Why there is none.
     pub(super) fn log_in(
         &self,
         headers: &HeaderMap,
-        connection: Connection,
+        connection: &Connection,
         body: &[u8],
-    ) -> Result<Option<String>, Refusal> {
+    ) -> Result<Option<Opened>, Refusal> {
         let in_force = self.access.now();
-        let Asked::Token(token) = self.asks(&in_force.rules, connection)? else { return Ok(None) };
-        self.guessed(token, token::shown(headers).unwrap_or(body.trim_ascii()), connection)?;
-        in_force.sessions.open(Instant::now()).map(Some).ok_or(Refusal::NoRandomness)
-    }
-
-    /// Ends the session that the request shows.
-    pub(super) fn log_out(&self, headers: &HeaderMap, connection: Connection) {
-        if let Some(id) = session::shown(headers, connection.tls) {
-            self.access.now().sessions.close(id);
+        let opened = self.asks(&in_force.rules, connection).and_then(|asked| {
+            let Asked::Token(token) = asked else { return Ok(None) };
+            self.guessed(token, token::shown(headers).unwrap_or(body.trim_ascii()), connection)?;
+            in_force.sessions.open(Instant::now()).map(Some).ok_or(Refusal::NoRandomness)
+        });
+        let opened = opened.inspect_err(|refusal| self.audit.refused(*refusal, connection.peer))?;
+        self.audit.let_in();
+        let Some(opened) = opened else { return Ok(None) };
+        for before in session::shown(headers, connection.tls).filter_map(|id| in_force.sessions.close(id)) {
+            audit::closed(before, Why::SignedInAgain, Some(connection.peer));
         }
+        audit::opened(&opened, connection.peer);
+        Ok(Some(opened))
     }
 
-    fn judge<B>(&self, demand: Demand, request: &Request<B>) -> Result<(), Refusal> {
+    /// Ends the session that the request shows, where there is one.
+    ///
+    /// # Errors
+    /// It is shown by its cookie alone.
+    pub(super) fn log_out(&self, headers: &HeaderMap, connection: &Connection) -> Result<(), Refusal> {
+        let in_force = self.access.now();
+        let meant = |found: &Found| found.is_meant(forgery::intent(headers));
+        for id in session::shown(headers, connection.tls) {
+            let Some(found) = in_force.sessions.find(id, Instant::now(), false) else { continue };
+            if !meant(&found) {
+                self.audit.refused(Refusal::Unmeant, connection.peer);
+                return Err(Refusal::Unmeant);
+            }
+            if let Some(label) = in_force.sessions.close(id) {
+                audit::closed(label, Why::Logout, Some(connection.peer));
+            }
+        }
+        Ok(())
+    }
+
+    /// Who asks, where that is asked for.
+    fn judge<B>(&self, demand: Demand, request: &Request<B>, connection: &Connection) -> Result<Option<Who>, Refusal> {
         let (headers, in_force) = (request.headers(), self.access.now());
-        let connection = Connection::of(request.extensions());
         if self.loopback && !rebinding::is_known(request.uri(), headers, &in_force.rules.hosts) {
             return Err(Refusal::Host);
         }
         forgery::refuse(request.method(), headers, connection.tls).map_err(Refusal::Forged)?;
         if !demand.is_made(&in_force.rules) {
-            return Ok(());
+            return Ok(None);
         }
-        let Asked::Token(token) = self.asks(&in_force.rules, connection)? else { return Ok(()) };
-        if let Some(shown) = token::shown(headers) {
-            return self.guessed(token, shown, connection);
-        }
-        let used = request.uri().path() != EVENTS;
-        match session::shown(headers, connection.tls) {
-            Some(id) if in_force.sessions.lives(id, Instant::now(), used) => Ok(()),
-            _ => Err(Refusal::Credential),
-        }
+        let by = match self.asks(&in_force.rules, connection)? {
+            Asked::Nothing => By::Loopback,
+            Asked::Certificate(identity) => By::Certificate(identity),
+            Asked::Token(token) => match token::shown(headers) {
+                Some(shown) => self.guessed(token, shown, connection).map(|()| By::Token)?,
+                None => By::Session(signed_in(&in_force.sessions, request, connection)?),
+            },
+        };
+        Ok(Some(Who { peer: connection.peer, by }))
     }
 
     /// What is asked for, beside what the connection says of itself.
-    fn asks<'r>(&self, rules: &'r AdminRules, connection: Connection) -> Result<Asked<'r>, Refusal> {
+    fn asks<'r>(&self, rules: &'r AdminRules, connection: &Connection) -> Result<Asked<'r>, Refusal> {
         let certificates = rules.tls.as_ref().filter(|tls| tls.knows_certificates());
-        let is_taken = |tls: &AdminTls| connection.certificate.is_some_and(|shown| tls.takes(&shown, tls::now()));
+        let is_taken = |shown: &&AdminCertificate| certificates.is_some_and(|tls| tls.takes(shown, tls::now()));
+        if let Some(certificate) = connection.certificate.as_ref().filter(is_taken) {
+            return Ok(Asked::Certificate(Arc::clone(certificate.identity())));
+        }
         match (&rules.token, certificates) {
-            (_, Some(tls)) if is_taken(tls) => Ok(Asked::Certificate),
             (Some(token), _) if self.loopback || connection.tls => Ok(Asked::Token(token)),
             (_, Some(_)) => Err(Refusal::Certificate),
             // It would be shown to everybody on the way.
@@ -139,13 +171,17 @@ impl Guard {
         }
     }
 
-    /// Whether `shown` is the token. Wrong ones use up the allowance of where they come from.
-    fn guessed(&self, token: &LiveSecret, shown: &[u8], connection: Connection) -> Result<(), Refusal> {
+    /// Whether `shown` is the token. The right one is let in, whatever came from there before: many administrators can have one address,
+    /// and share it with whoever guesses. Wrong ones use up the allowance of where they come from.
+    fn guessed(&self, token: &LiveSecret, shown: &[u8], connection: &Connection) -> Result<(), Refusal> {
+        if token::is(token, shown) {
+            return Ok(());
+        }
         // All of them are one caller to the throttle, so that many addresses give nobody more than the few of one caller.
         let (caller, source) = ([0; 32], source(connection.peer));
-        let guess = || if token::is(token, shown) { Ok(()) } else { Err(Refusal::Credential) };
+        let wrong = || Err(Refusal::Wrong);
         self.guesses
-            .attempt(&caller, &[source], SystemTime::now(), guess)
+            .attempt(&caller, &[source], SystemTime::now(), wrong)
             .unwrap_or_else(|wait| Err(Refusal::Slow(wait)))
     }
 }
@@ -158,23 +194,43 @@ fn source(peer: IpAddr) -> [u8; 32] {
     }
 }
 
+/// Whose session is shown. To look, any that lives will do; whoever changes something has to show its second secret as well.
+fn signed_in<B>(sessions: &Sessions, request: &Request<B>, connection: &Connection) -> Result<Label, Refusal> {
+    let (headers, now) = (request.headers(), Instant::now());
+    let used = request.uri().path() != EVENTS;
+    let mut shown = session::shown(headers, connection.tls).filter_map(|id| sessions.find(id, now, used)).peekable();
+    if shown.peek().is_none() {
+        return Err(Refusal::Credential);
+    }
+    let will_do = |found: &Found| request.method().is_safe() || found.is_meant(forgery::intent(headers));
+    shown.find(will_do).map(|found| found.label).ok_or(Refusal::Unmeant)
+}
+
 /// Lets a request through that may.
 pub(super) async fn pass(
     State((guard, demand)): State<(Arc<Guard>, Demand)>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    match guard.judge(demand, &request) {
-        Ok(()) => {
-            if demand.is_made(&guard.access.now().rules) {
+    let connection = Connection::of(request.extensions());
+    match guard.judge(demand, &request, &connection) {
+        Ok(who) => {
+            if let Some(who) = who {
+                guard.audit.let_in();
                 Turn::of_administrator(request.extensions());
                 let standing = Standing::of(Arc::clone(&guard), demand, &request);
                 request.extensions_mut().insert(standing);
+                request.extensions_mut().insert(who);
             }
             next.run(request).await
         }
-        Err(Refusal::Credential) if is_a_person(&request) => (guard.login)(),
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => {
+            guard.audit.refused(refusal, connection.peer);
+            match refusal {
+                Refusal::Credential | Refusal::Wrong if is_a_person(&request) => (guard.login)(),
+                refusal => refusal.into_response(),
+            }
+        }
     }
 }
 
@@ -194,8 +250,8 @@ impl Standing {
         request.method().clone_into(head.method_mut());
         request.uri().clone_into(head.uri_mut());
         request.headers().clone_into(head.headers_mut());
-        head.extensions_mut().insert(Connection::of(request.extensions()));
-        Self::new(move || guard.judge(demand, &head).is_ok())
+        let connection = Connection::of(request.extensions());
+        Self::new(move || guard.judge(demand, &head, &connection).is_ok())
     }
 
     /// Whether that is so now.

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use serde::Serialize;
 
+use super::audit::{Action, Who};
 use crate::inbox::entry::{EntryId, State as EntryState};
 use crate::inbox::report::EntryReport;
 use crate::inbox::store::{Decided, Decision, Filter, Store, StoreError};
@@ -92,21 +93,30 @@ async fn find(State(inbox): State<Inbox>, Path(id): Path<String>) -> Result<axum
     Ok(axum::Json(EntryReport::from(&row)))
 }
 
-async fn replay(State(inbox): State<Inbox>, Path(id): Path<String>) -> Result<Response, Refused> {
-    decide(inbox, &id, Decision::Replay).await
+async fn replay(
+    State(inbox): State<Inbox>,
+    Path(id): Path<String>,
+    Extension(who): Extension<Who>,
+) -> Result<Response, Refused> {
+    decide(inbox, &id, Decision::Replay, &who).await
 }
 
-async fn discard(State(inbox): State<Inbox>, Path(id): Path<String>) -> Result<Response, Refused> {
-    decide(inbox, &id, Decision::Discard).await
+async fn discard(
+    State(inbox): State<Inbox>,
+    Path(id): Path<String>,
+    Extension(who): Extension<Who>,
+) -> Result<Response, Refused> {
+    decide(inbox, &id, Decision::Discard, &who).await
 }
 
-async fn decide(inbox: Inbox, id: &str, decision: Decision) -> Result<Response, Refused> {
+async fn decide(inbox: Inbox, id: &str, decision: Decision, who: &Who) -> Result<Response, Refused> {
     let inbox = inbox.ok_or(Refused::NoInbox)?;
     let id = entry_id(id)?;
-    let state = match decision {
-        Decision::Replay => EntryState::Pending,
-        Decision::Discard => EntryState::Discarded,
+    let (state, action) = match decision {
+        Decision::Replay => (EntryState::Pending, Action::Replay(id)),
+        Decision::Discard => (EntryState::Discarded, Action::Discard(id)),
     };
+    who.does(action);
     match inbox.decide(id, decision).await? {
         Decided::Done => {
             let told = serde_json::json!({"id": id.to_string(), "state": state.name()});

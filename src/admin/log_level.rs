@@ -6,9 +6,10 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
 
+use super::audit::{Action, Who};
 use crate::telemetry::{DEFAULT_STAY, Level, LogLevel, MAX_STAY};
 
 const USAGE: &str =
@@ -23,7 +24,8 @@ pub(super) fn routes(level: Option<LogLevel>) -> Router {
     let asked = level.clone();
     Router::new().route(
         "/log-level",
-        get(async move || Json(Shown::from(&asked))).put(async move |body: Bytes| set(&level, &body)),
+        get(async move || Json(Shown::from(&asked)))
+            .put(async move |Extension(who): Extension<Who>, body: Bytes| set(&level, &body, &who)),
     )
 }
 
@@ -53,9 +55,10 @@ impl From<&LogLevel> for Shown {
     }
 }
 
-fn set(level: &LogLevel, body: &[u8]) -> Response {
+fn set(level: &LogLevel, body: &[u8], who: &Who) -> Response {
     match parsed(body) {
         Some((wanted, stay)) => {
+            who.does(Action::LogLevel(wanted));
             level.set(wanted, stay);
             Json(Shown::from(level)).into_response()
         }

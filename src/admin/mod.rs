@@ -1,6 +1,7 @@
 //! The admin listener: probes, metrics and what administrators ask for; never on the port that Thales calls.
 
 mod access;
+mod audit;
 mod connection;
 mod console;
 mod forgery;

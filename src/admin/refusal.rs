@@ -14,14 +14,33 @@ pub(super) enum Refusal {
     NoCredential,
     /// The same, and a token could be read on the way.
     NoTls,
-    /// The credential is missing, or is another one. Which of the two is not told.
+    /// Nothing is shown that is known, nor anything that is a guess.
     Credential,
+    /// A token is shown, and it is another one. Whoever asks is not told that it is this and not the one before.
+    Wrong,
+    /// A session is shown by its cookie, and its second secret, without which nothing can be changed, is not.
+    Unmeant,
     /// So many that were shown from there were wrong that the next one has to wait: seconds.
     Slow(u32),
     /// The same for a client certificate, where nothing else will do.
     Certificate,
     /// The system has no random numbers for a session.
     NoRandomness,
+}
+
+impl Refusal {
+    /// A stable name of a closed list: of metrics (`outcome`) and of the log (`reason`).
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Host => "unknown_host",
+            Self::Forged(_) | Self::Unmeant => "forged",
+            Self::NoCredential | Self::NoTls => "forbidden",
+            Self::Credential | Self::Certificate => "unauthenticated",
+            Self::Wrong => "wrong_token",
+            Self::Slow(_) => "throttled",
+            Self::NoRandomness => "failed",
+        }
+    }
 }
 
 impl IntoResponse for Refusal {
@@ -44,11 +63,16 @@ impl IntoResponse for Refusal {
                 "other machines can reach this listener, so a token is taken over TLS alone: set [admin.tls], or listen on loopback\n",
             )
                 .into_response(),
-            Self::Credential => {
+            Self::Credential | Self::Wrong => {
                 let challenge = [(header::WWW_AUTHENTICATE, CHALLENGE)];
                 (StatusCode::UNAUTHORIZED, challenge, "show the token of [admin]: authorization: Bearer TOKEN\n")
                     .into_response()
             }
+            Self::Unmeant => (
+                StatusCode::FORBIDDEN,
+                "this changes something, and a cookie alone does not do: send the secret that the session was opened with as issuer-host-admin, or sign in again\n",
+            )
+                .into_response(),
             Self::Slow(seconds) => {
                 let wait = [(header::RETRY_AFTER, HeaderValue::from(seconds))];
                 (StatusCode::TOO_MANY_REQUESTS, wait, "too many wrong tokens came from there: wait\n").into_response()

@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 
+use super::audit::{Action, Who};
 use super::guard::{self, Demand, Guard, LoginPage};
 use super::{AdminSources, ReloadSource, StatusSource, console, inbox, log_level, login};
 use crate::metrics::Metrics;
@@ -27,7 +28,7 @@ struct Pages {
 pub(super) fn routes(sources: AdminSources, bound: SocketAddr) -> Router {
     let Pages { protected: pages, assets, login } = pages(&sources);
     let AdminSources { readiness, metrics, status, reload, log_level, inbox, access } = sources;
-    let guard = Arc::new(Guard::new(access, bound, login));
+    let guard = Arc::new(Guard::new(access, bound, login, metrics.admin()));
     let demand = |demand| from_fn_with_state((Arc::clone(&guard), demand), guard::pass);
 
     let probes =
@@ -58,11 +59,12 @@ fn facts(status: StatusSource) -> Router {
 }
 
 fn reloading(reload: ReloadSource) -> Router {
-    Router::new().route("/reload", post(async move || reloaded(&reload).await))
+    Router::new().route("/reload", post(async move |Extension(who): Extension<Who>| reloaded(&reload, &who).await))
 }
 
 /// 200 when all that was found is good; 422, with the same report, when something is not and what was before stays.
-async fn reloaded(reload: &ReloadSource) -> Response {
+async fn reloaded(reload: &ReloadSource, who: &Who) -> Response {
+    who.does(Action::Reload);
     match reload().await {
         Some((true, report)) => axum::Json(report).into_response(),
         Some((false, report)) => (StatusCode::UNPROCESSABLE_ENTITY, axum::Json(report)).into_response(),

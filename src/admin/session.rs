@@ -1,9 +1,12 @@
-//! Sessions of browsers: a token that was shown once stands behind a random id in a cookie, so that no page has to keep the token.
+//! Sessions of browsers: a token that was shown once stands behind a random id in a cookie, so that no page has to keep the token. The id
+//! alone lets somebody look; whoever changes something shows the session's second secret, which is in no cookie.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,21 +20,24 @@ const IDLE: Duration = Duration::from_secs(30 * 60);
 const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
 /// Sessions at once: more than a server has administrators. The one that was not used for longest gives way.
 const MOST: usize = 64;
-/// Bytes of an id.
-const ID: usize = 32;
+/// Bytes of an id, and of a secret.
+const RANDOM: usize = 32;
 
 /// Behind TLS the name says that the cookie came from this very host over TLS (RFC 6265bis section 4.1.3.2).
 const SECURE_NAME: &str = "__Host-issuer-host-session";
 const PLAIN_NAME: &str = "issuer-host-session";
 
-/// The sessions that live. Of an id its SHA-256 alone is kept, so that neither memory nor the time of a look tells one.
+type Digest = [u8; 32];
+
+/// The sessions that live. Of ids and secrets their SHA-256 alone is kept, so that neither memory nor the time of a look tells one.
 #[derive(Debug, Default)]
-pub(super) struct Sessions(Mutex<HashMap<[u8; 32], Session>>);
+pub(super) struct Sessions(Mutex<HashMap<Digest, Session>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Session {
     opened: Instant,
     used: Instant,
+    secret: Digest,
 }
 
 impl Session {
@@ -40,50 +46,114 @@ impl Session {
     }
 }
 
+/// What lines of the log call a session by: a part of its id's SHA-256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Label([u8; 4]);
+
+impl Label {
+    fn of(digest: &Digest) -> Self {
+        let [a, b, c, d, ..] = *digest;
+        Self([a, b, c, d])
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", u32::from_be_bytes(self.0))
+    }
+}
+
+/// A session that was opened.
+pub(super) struct Opened {
+    /// What the cookie holds.
+    pub(super) id: String,
+    /// What a page of this very origin holds, and shows with each change.
+    pub(super) secret: String,
+    pub(super) label: Label,
+    /// Those that are no more, since it was looked for them: out of time, or too many.
+    pub(super) over: Vec<Label>,
+    pub(super) displaced: Option<Label>,
+}
+
+/// A session that lives.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) label: Label,
+    secret: Digest,
+}
+
+impl Found {
+    /// Whether `shown` is its second secret, in a time that tells nothing of it.
+    pub(super) fn is_meant(&self, shown: &[u8]) -> bool {
+        verify_slices_are_equal(&sha256(shown), &self.secret).is_ok()
+    }
+}
+
 impl Sessions {
-    /// Opens one, and tells its id; `None` where the system has no random numbers.
-    pub(super) fn open(&self, now: Instant) -> Option<String> {
-        let mut id = [0; ID];
-        aws_lc_rs::rand::fill(&mut id).ok()?;
-        let id = URL_SAFE_NO_PAD.encode(id);
-        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.retain(|_, session| session.lives(now));
-        if sessions.len() >= MOST {
-            let stalest = sessions.iter().min_by_key(|(_, session)| session.used).map(|(digest, _)| *digest);
-            stalest.and_then(|stalest| sessions.remove(&stalest));
+    /// Opens one; `None` where the system has no random numbers.
+    pub(super) fn open(&self, now: Instant) -> Option<Opened> {
+        let (id, secret) = (random()?, random()?);
+        let mut sessions = self.all();
+        let over: Vec<_> = sessions.iter().filter(|(_, session)| !session.lives(now)).map(|(id, _)| *id).collect();
+        for id in &over {
+            sessions.remove(id);
         }
-        sessions.insert(sha256(id.as_bytes()), Session { opened: now, used: now });
-        Some(id)
+        let mut displaced = None;
+        if sessions.len() >= MOST {
+            displaced = sessions.iter().min_by_key(|(_, session)| session.used).map(|(digest, _)| *digest);
+            displaced.and_then(|stalest| sessions.remove(&stalest));
+        }
+        let digest = sha256(id.as_bytes());
+        sessions.insert(digest, Session { opened: now, used: now, secret: sha256(secret.as_bytes()) });
+        let (over, displaced) = (over.iter().map(Label::of).collect(), displaced.as_ref().map(Label::of));
+        Some(Opened { id, secret, label: Label::of(&digest), over, displaced })
     }
 
-    /// Whether the session with this id lives. One that is `used` lives on from now.
-    pub(super) fn lives(&self, id: &str, now: Instant, used: bool) -> bool {
-        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(session) = sessions.get_mut(&sha256(id.as_bytes())).filter(|session| session.lives(now)) else {
-            return false;
-        };
+    /// The session with this id, where it lives. One that is `used` lives on from now.
+    pub(super) fn find(&self, id: &str, now: Instant, used: bool) -> Option<Found> {
+        let digest = sha256(id.as_bytes());
+        let mut sessions = self.all();
+        let session = sessions.get_mut(&digest).filter(|session| session.lives(now))?;
         if used {
             session.used = now;
         }
-        true
+        Some(Found { label: Label::of(&digest), secret: session.secret })
     }
 
     /// Ends the session with this id, where there is one.
-    pub(super) fn close(&self, id: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&sha256(id.as_bytes()));
+    pub(super) fn close(&self, id: &str) -> Option<Label> {
+        let digest = sha256(id.as_bytes());
+        self.all().remove(&digest).map(|_| Label::of(&digest))
+    }
+
+    /// Ends all of them.
+    pub(super) fn close_all(&self) -> Vec<Label> {
+        self.all().drain().map(|(digest, _)| Label::of(&digest)).collect()
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<Digest, Session>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The id in the cookie of a request.
-pub(super) fn shown(headers: &HeaderMap, tls: bool) -> Option<&str> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == cookie_name(tls)).map(|(_, id)| id)
+fn random() -> Option<String> {
+    let mut bytes = [0; RANDOM];
+    aws_lc_rs::rand::fill(&mut bytes).ok()?;
+    Some(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// The cookie that has a browser show `id`, and show it to nobody else; without an id, the one that has it forget.
-pub(super) fn cookie(id: Option<&str>, tls: bool) -> Option<HeaderValue> {
-    let (name, secure) = (cookie_name(tls), if tls { "; Secure" } else { "" });
+/// The ids in the cookies of a request. There can be several of one name: whatever else runs on this host may have the browser keep some,
+/// and ours is none the less there.
+pub(super) fn shown(headers: &HeaderMap, tls: bool) -> impl Iterator<Item = &str> {
+    let wanted = cookie_name(headers, tls);
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(move |(name, _)| *name == wanted).map(|(_, id)| id)
+}
+
+/// The cookie that has the browser of a request show `id`, and show it to no other host; without an id, the one that has it forget.
+pub(super) fn cookie(id: Option<&str>, headers: &HeaderMap, tls: bool) -> Option<HeaderValue> {
+    let (name, secure) = (cookie_name(headers, tls), if tls { "; Secure" } else { "" });
     let (id, age) = (id.unwrap_or_default(), if id.is_some() { "" } else { "; Max-Age=0" });
     let text = format!("{name}={id}; Path=/; HttpOnly; SameSite=Strict{secure}{age}");
     let mut value = HeaderValue::try_from(text).ok()?;
@@ -91,70 +161,16 @@ pub(super) fn cookie(id: Option<&str>, tls: bool) -> Option<HeaderValue> {
     Some(value)
 }
 
-fn cookie_name(tls: bool) -> &'static str {
-    if tls { SECURE_NAME } else { PLAIN_NAME }
+/// Cookies know no port (RFC 6265 section 8.5), so that the name says by which port the browser calls: servers on one host, or forwarded
+/// to it, have one each. It is the browser's port, which need not be the one that is bound here.
+fn cookie_name(headers: &HeaderMap, tls: bool) -> String {
+    let name = if tls { SECURE_NAME } else { PLAIN_NAME };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    match host.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok()) {
+        Some(port) => format!("{name}-{port}"),
+        None => name.to_owned(),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MINUTE: Duration = Duration::from_secs(60);
-
-    #[test]
-    fn a_session_ends_when_nobody_uses_it_and_after_half_a_day_all_the_same() {
-        let (sessions, start) = (Sessions::default(), Instant::now());
-        let (used, idle, watched) =
-            (sessions.open(start).unwrap(), sessions.open(start).unwrap(), sessions.open(start).unwrap());
-        assert!(used != idle && used.len() == 43);
-        for minutes in (0..720).step_by(29) {
-            assert!(sessions.lives(&used, start + minutes * MINUTE, true), "{minutes}");
-            // A page that is left open is no use of it.
-            assert_eq!(sessions.lives(&watched, start + minutes * MINUTE, false), minutes < 30, "{minutes}");
-        }
-        assert!(!sessions.lives(&idle, start + 30 * MINUTE, true));
-        assert!(!sessions.lives(&used, start + 720 * MINUTE, true));
-        for unknown in ["", "x", &used[1..]] {
-            assert!(!sessions.lives(unknown, start, true), "{unknown}");
-        }
-    }
-
-    #[test]
-    fn a_session_that_was_closed_is_gone_and_others_are_not() {
-        let (sessions, now) = (Sessions::default(), Instant::now());
-        let (one, other) = (sessions.open(now).unwrap(), sessions.open(now).unwrap());
-        sessions.close(&one);
-        assert!(!sessions.lives(&one, now, true) && sessions.lives(&other, now, true));
-    }
-
-    #[test]
-    fn sessions_are_bounded_and_the_stalest_gives_way() {
-        let (sessions, start) = (Sessions::default(), Instant::now());
-        let ids: Vec<_> = (0..).zip(0..MOST).map(|(at, _)| sessions.open(start + at * MINUTE / 60).unwrap()).collect();
-        let later = start + 2 * MINUTE;
-        assert!(sessions.lives(&ids[0], later, true));
-        sessions.open(later).unwrap();
-        assert!(sessions.lives(&ids[0], later, true) && !sessions.lives(&ids[1], later, true));
-        assert_eq!(sessions.0.lock().unwrap().len(), MOST);
-    }
-
-    #[test]
-    fn what_is_kept_is_no_id() {
-        let sessions = Sessions::default();
-        let id = sessions.open(Instant::now()).unwrap();
-        assert!(!format!("{sessions:?}").contains(&id));
-    }
-
-    #[test]
-    fn a_cookie_is_for_this_host_alone_and_behind_tls_it_says_so() {
-        let text = |id, tls| cookie(id, tls).unwrap().to_str().unwrap().to_owned();
-        assert_eq!(text(Some("id"), false), "issuer-host-session=id; Path=/; HttpOnly; SameSite=Strict");
-        assert_eq!(text(Some("id"), true), "__Host-issuer-host-session=id; Path=/; HttpOnly; SameSite=Strict; Secure");
-        assert!(text(None, false).ends_with("; Max-Age=0"));
-        let mut headers = HeaderMap::new();
-        headers.append("cookie", HeaderValue::from_static("a=b; issuer-host-session=one"));
-        headers.append("cookie", HeaderValue::from_static("__Host-issuer-host-session=two"));
-        assert_eq!((shown(&headers, false), shown(&headers, true)), (Some("one"), Some("two")));
-        assert_eq!(shown(&HeaderMap::new(), false), None);
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
+use super::admin::AdminMetrics;
 use super::backend::BackendSeries;
 use super::door::{PermitMetrics, SlotMetrics};
 use super::histogram::Durations;
@@ -48,6 +49,7 @@ pub(super) struct Families {
     pub(super) second_keys: Series<SecondKeyLabels, Counter>,
     pub(super) backends: BackendSeries,
     pub(super) tokens: TokenSeries,
+    pub(super) admin: AdminMetrics,
     pub(super) inbox: InboxMetrics,
     pub(super) spans: Series<SpanLabels, Counter>,
     /// The requests of each environment that there is.
@@ -88,6 +90,7 @@ impl Families {
         told.tell(table::TOKEN_REQUESTS, self.tokens.requests.clone());
         told.tell(table::JWKS_REFRESHES, self.tokens.refreshes.clone());
         told.tell(table::JWKS_LAST_SUCCESS, self.tokens.last_refresh.clone());
+        told.tell(table::ADMIN_REQUESTS, self.admin.requests.clone());
         self.inbox.tell(told);
         told.tell(table::TRACE_SPANS, self.spans.clone());
     }

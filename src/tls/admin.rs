@@ -16,7 +16,7 @@ use super::judge::{ClientRules, Judge};
 use super::server_config;
 use crate::pki::pem;
 use crate::pki::trust_anchors::{Anchor, AnchorRules, TrustAnchors, TrustAnchorsError};
-use crate::pki::{CertificateFacts, Revocation, ServerCredential};
+use crate::pki::{CertificateFacts, ClientIdentity, Revocation, ServerCredential};
 
 /// What the admin listener shows, and whose certificates it takes. Nobody has to have one: probes come without.
 #[derive(Clone)]
@@ -48,12 +48,22 @@ pub struct AdminTlsTexts<'a> {
 }
 
 /// A certificate that was shown in a handshake, and that one of the authorities vouched for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdminCertificate {
+    /// Whose it is.
+    identity: Arc<ClientIdentity>,
     /// Of the [`AdminTls`] that judged it.
     authorities: [u8; 32],
     /// The last second at which that holds.
     deadline: UnixTime,
+}
+
+impl AdminCertificate {
+    /// Whose it is.
+    #[must_use]
+    pub fn identity(&self) -> &Arc<ClientIdentity> {
+        &self.identity
+    }
 }
 
 /// What is wrong with one of the texts.
@@ -133,7 +143,11 @@ impl Administrators {
     /// Whom a chain is of; `None` for one that is empty. The handshake has judged it, so that this is remembered.
     fn know(&self, chain: &[CertificateDer<'_>]) -> Option<AdminCertificate> {
         let verdict = self.judge.judge(chain, super::now()).ok()?;
-        Some(AdminCertificate { authorities: self.authorities, deadline: verdict.deadline })
+        Some(AdminCertificate {
+            identity: Arc::clone(&verdict.identity),
+            authorities: self.authorities,
+            deadline: verdict.deadline,
+        })
     }
 }
 

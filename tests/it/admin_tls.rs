@@ -87,6 +87,15 @@ async fn probes_need_nothing_and_administrators_a_token_or_a_certificate() {
         assert_eq!(ask(&mut administrator, "GET", "/status", None).await, 200);
         assert_eq!(ask(&mut administrator, "POST", "/reload", None).await, 200);
     }
+    let by = |by: &str| {
+        let lines = place.door.server.events("admin_action").into_iter();
+        lines.filter(|line| line["by"] == by).collect::<Vec<_>>()
+    };
+    eventually("who reloaded", async || by("certificate").len() == 2 && by("token").len() == 2).await;
+    for line in by("certificate") {
+        assert!(line["subject"].as_str().unwrap().contains("CN=somebody"), "{line}");
+        assert_eq!(line["sha256"].as_str().map(str::len), Some(64), "{line}");
+    }
     // Nothing is told in clear.
     let mut plain = TcpStream::connect(place.address()).await.unwrap();
     let answer =

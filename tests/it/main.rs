@@ -15,6 +15,7 @@ mod access_events;
 mod activation;
 mod admin;
 mod admin_access;
+mod admin_audit;
 mod admin_tls;
 mod alerts;
 mod backend_failures;

@@ -82,7 +82,7 @@ pub(super) fn login_page() -> Response {
 }
 
 async fn show(State(looks): State<Looks>, request: Request) -> Response {
-    let signed_in = session::shown(request.headers(), Connection::of(request.extensions()).tls).is_some();
+    let signed_in = session::shown(request.headers(), Connection::of(request.extensions()).tls).next().is_some();
     document(StatusCode::OK, page::page(&*looks.anew().await, signed_in))
 }
 

@@ -8,6 +8,7 @@ use axum::routing::any;
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::metrics::Metrics;
 use crate::tls::testing::{Place, authority, issued_by};
 
 const TOKEN: &str = "a-token-of-administrators";
@@ -23,7 +24,7 @@ fn rules(token: Option<&str>) -> AdminRules {
 
 fn guarding(bound: &str, rules: AdminRules) -> Arc<Guard> {
     let login = || (StatusCode::UNAUTHORIZED, "a page").into_response();
-    Arc::new(Guard::new(AdminAccess::new(rules), bound.parse().unwrap(), login))
+    Arc::new(Guard::new(AdminAccess::new(rules), bound.parse().unwrap(), login, AdminMetrics::default()))
 }
 
 fn request(method: &str, tls: bool, headers: &[(&str, &str)]) -> Request {
@@ -93,18 +94,23 @@ async fn a_client_certificate_stands_for_the_token_until_its_authority_is_anothe
     let (place, known) = (Place::new(), authority("administrators"));
     let tls = place.tls(Some(&known));
     let certificate = place.shown(&tls, &issued_by(&known)).await;
+    let certificate = certificate.as_ref();
     assert!(certificate.is_some());
     let (right, wrong) = (format!("Bearer {TOKEN}"), format!("Bearer {OTHER}"));
-    let show = |certificate, token: Option<&str>| {
+    let show = |certificate: Option<&AdminCertificate>, token: Option<&str>| {
         let headers: Vec<_> = token.iter().map(|token| ("authorization", *token)).collect();
         let mut request = request("GET", true, &headers);
-        request.extensions_mut().insert(Connection { tls: true, certificate, ..Connection::default() });
+        request.extensions_mut().insert(Connection {
+            tls: true,
+            certificate: certificate.cloned(),
+            ..Connection::default()
+        });
         request
     };
     for bound in LOOPBACK.iter().chain(&REACHABLE) {
         let access = AdminAccess::new(AdminRules { tls: Some(tls.clone()), ..rules(NOTHING) });
         let login = || StatusCode::UNAUTHORIZED.into_response();
-        let guard = Arc::new(Guard::new(access.clone(), bound.parse().unwrap(), login));
+        let guard = Arc::new(Guard::new(access.clone(), bound.parse().unwrap(), login, AdminMetrics::default()));
         let shown = async |certificate, token: Option<&str>| {
             ask(&guard, Demand::Administrator, show(certificate, token)).await.as_u16()
         };
@@ -133,31 +139,37 @@ async fn whoever_guesses_waits_and_nobody_else_does() {
     let login = || StatusCode::UNAUTHORIZED.into_response();
     // No allowance comes back while the test runs.
     let limit = GuessLimit { period: Duration::from_secs(3600), ..GuessLimit::default() };
-    let guard = Guard { guesses: Throttle::new(limit), ..Guard::new(access, LOOPBACK[0].parse().unwrap(), login) };
-    let guard = Arc::new(guard);
+    let guard = Guard::new(access, LOOPBACK[0].parse().unwrap(), login, AdminMetrics::default());
+    let guard = Arc::new(Guard { guesses: Throttle::new(limit), ..guard });
     let from = |peer: &str| Connection { peer: peer.parse().unwrap(), tls: true, certificate: None };
-    let show = async |connection: Connection, headers: &[(&str, &str)]| {
+    let show = async |connection: &Connection, headers: &[(&str, &str)]| {
         let mut request = request("GET", true, headers);
-        request.extensions_mut().insert(connection);
+        request.extensions_mut().insert(connection.clone());
         ask(&guard, Demand::Administrator, request).await.as_u16()
     };
     let (right, wrong) = (format!("Bearer {TOKEN}"), format!("Bearer {OTHER}"));
     let (right, wrong) = ([("authorization", right.as_str())], [("authorization", wrong.as_str())]);
     let none = HeaderMap::new();
-    let (guesser, other) = (from("2001:db8::1"), from("2001:db8:0:1::1"));
-    let id = guard.log_in(&none, guesser, TOKEN.as_bytes()).unwrap().unwrap();
+    let guesser = from("2001:db8::1");
     for _ in 0..limit.burst.get() {
-        assert_eq!((show(guesser, &right).await, show(guesser, &wrong).await), (200, 401));
-        assert_eq!(show(guesser, &[]).await, 401, "nothing shown is no guess");
+        assert_eq!((show(&guesser, &right).await, show(&guesser, &wrong).await), (200, 401));
+        assert_eq!(show(&guesser, &[]).await, 401, "nothing shown is no guess");
     }
-    for guesser in [guesser, from("2001:db8::2")] {
-        assert_eq!((show(guesser, &right).await, show(guesser, &wrong).await), (429, 429), "{guesser:?}");
-        assert!(matches!(guard.log_in(&none, guesser, TOKEN.as_bytes()), Err(Refusal::Slow(1..))));
+    // An administrator behind the same address, which everybody has behind a forwarded port, is let in all the same.
+    for guesser in [&guesser, &from("2001:db8::2")] {
+        assert_eq!((show(guesser, &wrong).await, show(guesser, &right).await), (429, 200), "{guesser:?}");
+        assert!(matches!(guard.log_in(&none, guesser, OTHER.as_bytes()), Err(Refusal::Slow(1..))));
+        assert_eq!(show(&Connection { certificate: certificate.clone(), ..guesser.clone() }, &[]).await, 200);
     }
-    assert_eq!((show(other, &right).await, show(from("10.0.0.7"), &right).await), (200, 200), "another source");
-    assert_eq!(show(Connection { certificate, ..guesser }, &[]).await, 200, "a certificate");
+    let id = guard.log_in(&none, &guesser, TOKEN.as_bytes()).unwrap().unwrap().id;
     let cookie = format!("__Host-issuer-host-session={id}");
-    assert_eq!(show(guesser, &[("cookie", &cookie)]).await, 200, "a session");
+    assert_eq!(show(&guesser, &[("cookie", &cookie)]).await, 200, "a session");
+    // Nor do more sources than are kept apart lock anybody out.
+    for source in 0..300_u32 {
+        show(&from(&format!("10.0.{}.{}", source >> 8, source & 255)), &wrong).await;
+    }
+    let fresh = from("192.0.2.1");
+    assert_eq!((show(&fresh, &wrong).await, show(&fresh, &right).await), (429, 200), "one of too many");
 }
 
 #[tokio::test]
@@ -207,31 +219,47 @@ async fn a_rebound_name_and_a_forged_request_are_refused_before_anything_is_aske
     assert_eq!(ask(&named, Demand::Administrator, request("GET", false, &[evil, shown])).await, 200, "a name of ours");
 }
 
-#[tokio::test]
-async fn a_session_stands_for_the_token_until_it_ends_or_the_token_changes() {
+/// A guard and its rules, which can be changed.
+fn guarded() -> (AdminAccess, Arc<Guard>) {
     let access = AdminAccess::new(rules(RIGHT));
     let login = || StatusCode::UNAUTHORIZED.into_response();
-    let guard = Arc::new(Guard::new(access.clone(), LOOPBACK[0].parse().unwrap(), login));
-    let plain = Connection::default();
-    let none = HeaderMap::new();
+    let guard = Guard::new(access.clone(), LOOPBACK[0].parse().unwrap(), login, AdminMetrics::default());
+    (access, Arc::new(guard))
+}
+
+/// A session that somebody opened: cookie and second secret.
+fn signed_in(guard: &Guard, headers: &HeaderMap) -> (String, String) {
+    let Opened { id, secret, .. } = guard.log_in(headers, &Connection::default(), TOKEN.as_bytes()).unwrap().unwrap();
+    (format!("issuer-host-session={id}"), secret)
+}
+
+fn cookies(cookie: &str) -> HeaderMap {
+    HeaderMap::from_iter([(header::COOKIE, cookie.parse().unwrap())])
+}
+
+#[tokio::test]
+async fn a_session_stands_for_the_token_until_it_ends_or_the_token_changes() {
+    let (access, guard) = guarded();
+    let (plain, none) = (Connection::default(), HeaderMap::new());
     for wrong in [&b""[..], OTHER.as_bytes(), b"x"] {
-        assert_eq!(guard.log_in(&none, plain, wrong), Err(Refusal::Credential));
+        assert_eq!(guard.log_in(&none, &plain, wrong).err(), Some(Refusal::Wrong));
     }
-    let open = || format!("issuer-host-session={}", guard.log_in(&none, plain, TOKEN.as_bytes()).unwrap().unwrap());
     let with = async |cookie: &str, more: &[(&str, &str)]| {
         let headers: Vec<_> = [("cookie", cookie)].iter().chain(more).copied().collect();
-        ask(&guard, Demand::Administrator, request("GET", false, &headers)).await
+        ask(&guard, Demand::Administrator, request("GET", false, &headers)).await.as_u16()
     };
-    let (one, other) = (open(), open());
+    let ((one, secret), (other, _)) = (signed_in(&guard, &none), signed_in(&guard, &none));
+    assert_eq!((with(&one, &[]).await, with("issuer-host-session=x", &[]).await), (200, 401));
     assert_eq!(
-        (with(&one, &[]).await, with("issuer-host-session=x", &[]).await),
-        (StatusCode::OK, StatusCode::UNAUTHORIZED)
+        with(&format!("issuer-host-session=x; {one}"), &[]).await,
+        200,
+        "another cookie of that name hides nothing"
     );
     assert_eq!(with(&one, &[("authorization", "Bearer wrong")]).await, 401, "whoever shows a token is judged by it");
-    let mut headers = HeaderMap::new();
-    headers.insert("cookie", one.parse().unwrap());
-    guard.log_out(&headers, plain);
-    assert_eq!((with(&one, &[]).await, with(&other, &[]).await), (StatusCode::UNAUTHORIZED, StatusCode::OK));
+    let mut headers = cookies(&one);
+    headers.insert("issuer-host-admin", secret.parse().unwrap());
+    assert_eq!(guard.log_out(&headers, &plain), Ok(()));
+    assert_eq!((with(&one, &[]).await, with(&other, &[]).await), (401, 200));
     // Rules may change without the token.
     access.change(AdminRules { protected_metrics: true, ..rules(RIGHT) });
     assert_eq!(with(&other, &[]).await, 200);
@@ -239,13 +267,79 @@ async fn a_session_stands_for_the_token_until_it_ends_or_the_token_changes() {
         access.change(rules(next));
         assert_eq!(with(&other, &[]).await, 401, "{next:?}");
     }
-    assert_eq!(with(&open(), &[]).await, 200, "control");
+    let (again, _) = signed_in(&guard, &none);
+    assert_eq!(with(&again, &[]).await, 200, "control");
+    // Whoever signs in again has one session.
+    let (last, _) = signed_in(&guard, &cookies(&again));
+    assert_eq!((with(&again, &[]).await, with(&last, &[]).await), (401, 200));
     // Where nothing is asked for there is nothing to log in to, and elsewhere nothing to be had.
     access.change(rules(NOTHING));
-    assert_eq!(guard.log_in(&none, plain, b""), Ok(None));
+    assert!(matches!(guard.log_in(&none, &plain, b""), Ok(None)));
     let reachable = guarding("0.0.0.0:9090", rules(RIGHT));
-    assert_eq!(reachable.log_in(&none, plain, TOKEN.as_bytes()), Err(Refusal::NoTls));
-    assert!(reachable.log_in(&none, Connection { tls: true, ..plain }, TOKEN.as_bytes()).is_ok());
+    assert_eq!(reachable.log_in(&none, &plain, TOKEN.as_bytes()).err(), Some(Refusal::NoTls));
+    assert!(reachable.log_in(&none, &Connection { tls: true, ..plain }, TOKEN.as_bytes()).is_ok());
+}
+
+#[tokio::test]
+async fn whoever_has_the_cookie_alone_can_look_and_change_nothing() {
+    let (_, guard) = guarded();
+    let none = HeaderMap::new();
+    let ((cookie, secret), (_, of_another)) = (signed_in(&guard, &none), signed_in(&guard, &none));
+    let with = async |method: &str, value: &str, bearer: Option<&str>| {
+        let mut headers = vec![("cookie", cookie.as_str()), ("issuer-host-admin", value)];
+        headers.extend(bearer.map(|bearer| ("authorization", bearer)));
+        ask(&guard, Demand::Administrator, request(method, false, &headers)).await.as_u16()
+    };
+    let id = cookie.split_once('=').unwrap().1;
+    for wrong in ["1", id, &of_another, &secret[1..]] {
+        assert_eq!((with("GET", wrong, None).await, with("POST", wrong, None).await), (200, 403), "{wrong}");
+        for method in ["PUT", "DELETE", "PATCH"] {
+            assert_eq!(with(method, wrong, None).await, 403, "{method}");
+        }
+        let mut headers = cookies(&cookie);
+        headers.insert("issuer-host-admin", wrong.parse().unwrap());
+        assert_eq!(guard.log_out(&headers, &Connection::default()), Err(Refusal::Unmeant), "{wrong}");
+        assert_eq!(with("GET", "1", None).await, 200, "nor is the session ended");
+    }
+    assert_eq!(with("POST", &secret, None).await, 200, "control");
+    let right = format!("Bearer {TOKEN}");
+    assert_eq!(with("POST", "1", Some(&right)).await, 200, "a browser shows no token by itself");
+}
+
+#[tokio::test]
+async fn each_request_for_what_is_protected_is_counted_by_what_came_of_it() {
+    let metrics = Metrics::new();
+    let login = || StatusCode::UNAUTHORIZED.into_response();
+    let guard = Guard::new(AdminAccess::new(rules(RIGHT)), LOOPBACK[0].parse().unwrap(), login, metrics.admin());
+    let guard = Arc::new(guard);
+    let (right, wrong) = (format!("Bearer {TOKEN}"), format!("Bearer {OTHER}"));
+    let count = |outcome: &str| {
+        let (text, name) = (metrics.encode(), format!("issuer_host_admin_requests_total{{outcome=\"{outcome}\"}} "));
+        text.lines().find_map(|line| line.strip_prefix(&name)).unwrap().parse::<u64>().unwrap()
+    };
+    let cases = [
+        ("allowed", "GET", &[("authorization", right.as_str())][..]),
+        ("unauthenticated", "GET", &[]),
+        ("wrong_token", "GET", &[("authorization", &wrong)]),
+        ("forged", "POST", &[("authorization", &right)]),
+        ("unknown_host", "GET", &[("host", "evil.example")]),
+    ];
+    for (outcome, method, headers) in cases {
+        assert_eq!(count(outcome), 0, "{outcome}");
+        ask(&guard, Demand::Administrator, request(method, false, headers)).await;
+        assert_eq!(count(outcome), 1, "{outcome}");
+    }
+    for _ in 0..20 {
+        let _ = guard.log_in(&HeaderMap::new(), &Connection::default(), OTHER.as_bytes());
+    }
+    assert!(count("throttled") > 0 && count("wrong_token") + count("throttled") == 21, "{}", count("throttled"));
+    ask(&guard, Demand::Nothing, request("GET", false, &[])).await;
+    assert_eq!(count("allowed"), 1, "what is for everybody is not counted");
+    signed_in(&guard, &HeaderMap::new());
+    assert_eq!(count("allowed"), 2);
+    let reachable = Guard::new(AdminAccess::new(rules(RIGHT)), REACHABLE[0].parse().unwrap(), login, metrics.admin());
+    ask(&Arc::new(reachable), Demand::Administrator, request("GET", false, &[])).await;
+    assert_eq!(count("forbidden"), 1);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::admin::audit::By;
 use crate::inbox::Sealing;
 use crate::inbox::testing::{Memory, stored};
 
@@ -34,7 +35,8 @@ impl Served {
 
 async fn ask(routes: &Router, method: &str, path: &str) -> (StatusCode, String) {
     let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
-    let (head, body) = routes.clone().oneshot(request).await.unwrap().into_parts();
+    let who = Who { peer: [127, 0, 0, 1].into(), by: By::Loopback };
+    let (head, body) = routes.clone().layer(Extension(who)).oneshot(request).await.unwrap().into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     (head.status, String::from_utf8(body.to_vec()).unwrap())
 }

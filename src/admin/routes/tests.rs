@@ -22,6 +22,8 @@ struct Served {
     /// A dead letter.
     entry: String,
     session: String,
+    /// The session's second secret.
+    secret: String,
 }
 
 impl Served {
@@ -47,10 +49,14 @@ impl Served {
             access: AdminAccess::new(AdminRules { token: Some(token), ..AdminRules::default() }),
         };
         let routes = routes(sources, "127.0.0.1:9090".parse().unwrap());
-        let mut served = Self { routes, reloads, store, entry: id.to_string(), session: String::new() };
+        let mut served =
+            Self { routes, reloads, store, entry: id.to_string(), session: String::new(), secret: "1".into() };
         let opened = served.ask("POST", "/session", TOKEN).await;
         let cookie = opened.headers()["set-cookie"].to_str().unwrap();
         served.session = cookie.split(';').next().unwrap().to_owned();
+        let told = to_bytes(opened.into_body(), 1 << 20).await.unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&told).unwrap();
+        served.secret = told["secret"].as_str().unwrap().to_owned();
         served
     }
 
@@ -61,7 +67,7 @@ impl Served {
             .uri(path.replace("{id}", &self.entry))
             .header("authorization", format!("Bearer {TOKEN}"))
             .header("cookie", &self.session)
-            .header("issuer-host-admin", "1")
+            .header("issuer-host-admin", &self.secret)
             .body(Body::from(body))
             .unwrap();
         self.routes.clone().oneshot(request).await.unwrap()
@@ -116,4 +122,22 @@ async fn no_get_changes_anything() {
     assert_eq!(served.ask("DELETE", "/session", "").await.status(), StatusCode::NO_CONTENT);
     let after = served.state().await;
     assert_eq!((after.0, after.1, after.3), (1, EntryState::Pending, false));
+}
+
+#[tokio::test]
+async fn what_changes_something_is_out_of_reach_where_nobody_has_said_who_asks() {
+    let served = Served::new().await;
+    let reload: ReloadSource = Arc::new(|| Box::pin(async { Some((true, serde_json::Value::Null)) }));
+    let unguarded = reloading(reload).merge(inbox::routes(Some(Arc::clone(&served.store) as _)));
+    let post = |path: &str| Request::post(path).body(Body::empty()).unwrap();
+    for path in ["/reload".to_owned(), format!("/inbox/{}/discard", served.entry)] {
+        let ask = |routes: Router| routes.oneshot(post(&path));
+        assert_eq!(ask(unguarded.clone()).await.unwrap().status(), StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+        let who = Who { peer: [127, 0, 0, 1].into(), by: crate::admin::audit::By::Loopback };
+        assert_eq!(
+            ask(unguarded.clone().layer(Extension(who))).await.unwrap().status(),
+            StatusCode::OK,
+            "control: {path}"
+        );
+    }
 }

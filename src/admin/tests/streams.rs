@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream};
+use axum::body::{Body, BodyDataStream, to_bytes};
 use axum::http::Request;
 use axum::http::header::SET_COOKIE;
 use futures_util::StreamExt as _;
@@ -31,10 +31,14 @@ fn request(method: &str, path: &str, shown: (&str, &str)) -> Request<Body> {
     request.body(Body::empty()).unwrap()
 }
 
-async fn session(routes: &Router) -> String {
+/// A session's cookie and its second secret.
+async fn session(routes: &Router) -> (String, String) {
     let bearer = format!("Bearer {TOKEN}");
     let answer = routes.clone().oneshot(request("POST", "/session", ("authorization", &bearer))).await.unwrap();
-    answer.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned()
+    let cookie = answer.headers()[SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let told: serde_json::Value =
+        serde_json::from_slice(&to_bytes(answer.into_body(), 1 << 20).await.unwrap()).unwrap();
+    (cookie, told["secret"].as_str().unwrap().to_owned())
 }
 
 async fn watch(routes: &Router, request: Request<Body>) -> BodyDataStream {
@@ -58,10 +62,12 @@ const SOON: Duration = Duration::from_secs(4);
 #[tokio::test(start_paused = true)]
 async fn a_page_that_is_open_ends_with_the_session_that_opened_it_and_with_no_other() {
     let (routes, _) = served(with_token(TOKEN));
-    let (one, other) = (session(&routes).await, session(&routes).await);
+    let ((one, secret), (other, _)) = (session(&routes).await, session(&routes).await);
     let watching = async |cookie: &str| watch(&routes, request("GET", "/events", ("cookie", cookie))).await;
     let (ended, goes_on) = (watching(&one).await, watching(&other).await);
-    let logout = routes.clone().oneshot(request("DELETE", "/session", ("cookie", &one))).await.unwrap();
+    let mut logout = request("DELETE", "/session", ("cookie", &one));
+    logout.headers_mut().insert("issuer-host-admin", secret.parse().unwrap());
+    let logout = routes.clone().oneshot(logout).await.unwrap();
     assert_eq!(logout.status(), 204);
     let (ended, goes_on) = tokio::join!(lasts(ended), lasts(goes_on));
     assert!(ended <= SOON, "{ended:?}");
@@ -73,7 +79,7 @@ async fn a_page_that_is_open_ends_with_the_token_that_opened_it() {
     let bearer = format!("Bearer {TOKEN}");
     for (next, expires) in [(TOKEN, false), ("another-token-of-administrators", true)] {
         let (routes, access) = served(with_token(TOKEN));
-        let cookie = session(&routes).await;
+        let (cookie, _) = session(&routes).await;
         let by_session = watch(&routes, request("GET", "/events", ("cookie", &cookie))).await;
         let by_token = watch(&routes, request("GET", "/events", ("authorization", &bearer))).await;
         access.change(with_token(next));
@@ -93,7 +99,11 @@ async fn a_page_that_is_open_ends_with_the_ca_of_who_watches() {
         let rules = AdminRules { tls: Some(tls.clone()), ..with_token(TOKEN) };
         let (routes, access) = served(rules.clone());
         let mut request = request("GET", "/events", ("accept", "text/event-stream"));
-        request.extensions_mut().insert(Connection { tls: true, certificate, ..Connection::default() });
+        request.extensions_mut().insert(Connection {
+            tls: true,
+            certificate: certificate.clone(),
+            ..Connection::default()
+        });
         let stream = watch(&routes, request).await;
         access.change(AdminRules { tls: Some(next), ..rules });
         let lasted = lasts(stream).await;

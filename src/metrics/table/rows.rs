@@ -179,6 +179,10 @@ metrics! {
         "When an identity provider's keys were fetched last, in seconds since 1970"
         => "Keys are used for a day or so without a fetch; mend the way to the provider before.";
 
+    ADMIN_REQUESTS = "issuer_host_admin_requests", Counter [Label::closed("outcome", of::ADMIN_OUTCOMES)]
+        "Requests for what is for administrators alone, and attempts to sign in: allowed, or refused; `unauthenticated` shows no credential, `wrong_token` and `throttled` show one that is wrong"
+        => "Wrong tokens that go on: a script with an old token, or somebody who guesses; `admin_refused` in the log says where from.";
+
     INBOX_RECEIVED = "issuer_host_inbox_received", Counter [ENVIRONMENT, PRODUCT, OPERATION]
         "Notifications that were stored, durably, before they were acknowledged"
         => "What Thales sent; compare it with what was delivered.";

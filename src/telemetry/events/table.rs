@@ -45,6 +45,18 @@ events! {
         "Cut connections: raise `[server] drain_timeout`, or look for a backend that is slower than it.";
     INBOX_CLOSED = "inbox_closed", ["info"], ["app"], "Deliveries have stopped; what was not delivered is kept.", NOTHING;
 
+    // Administrators.
+    ADMIN_SESSION_OPENED = "admin_session_opened", ["info"], ["admin"],
+        "Somebody at `peer` has signed in with the token. Lines of what it does name the `session`.", NOTHING;
+    ADMIN_SESSION_CLOSED = "admin_session_closed", ["info"], ["admin"],
+        "A session has ended, `why`: `logout`, `signed_in_again`, `too_many`, `out_of_time` (told when the next one is opened), `other_token`.", NOTHING;
+    ADMIN_REFUSED = "admin_refused", ["info"], ["admin"],
+        "A request to the admin listener was refused for the `reason`, the `outcome` of `issuer_host_admin_requests_total`.",
+        "`wrong_token`, `throttled`: find out who is at `peer`. A browser that has not signed in yet is `unauthenticated`.";
+    ADMIN_ACTION = "admin_action", ["warn"], ["admin"],
+        "An administrator asked for the `action`: `reload`, `log_level`, `replay` or `discard`. Told before it is done, with `peer` and `by` what it was known: `loopback`, `token`, `session` or `certificate`.",
+        "Where nobody knows of it: replace the token, or the CA of administrators, and see what was done.";
+
     // Callers.
     CLIENT_ADMITTED = "client_admitted", ["debug"], ["server"], "A handshake was completed.", NOTHING;
     CLIENT_REFUSED = "client_refused", ["info"], ["server"],

@@ -46,8 +46,12 @@ const CALLED: &[&str] = &[
     "issuer_host_token_requests",
 ];
 const BROKEN: &[&str] = &["issuer_host_backend_failures"];
-const RELOADED: &[&str] =
-    &["issuer_host_configuration_needs_restart", "issuer_host_reloads", "issuer_host_retired_connections"];
+const RELOADED: &[&str] = &[
+    "issuer_host_admin_requests",
+    "issuer_host_configuration_needs_restart",
+    "issuer_host_reloads",
+    "issuer_host_retired_connections",
+];
 const REFUSED: &[&str] = &["issuer_host_configuration_refused", "issuer_host_reload_failing"];
 const EXHAUSTED: &[&str] = &["issuer_host_connection_permits_exhausted", "issuer_host_handshakes_displaced"];
 const NO_FILES: &[&str] = &["issuer_host_accept_errors"];

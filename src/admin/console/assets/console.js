@@ -7,9 +7,24 @@ document.documentElement.classList.add("script");
 
 // --- asking the server ------------------------------------------------------------------------------------------------------------
 
+// What the session was opened with beside its cookie. A browser shows cookies to every port of this host, and what is stored here to pages
+// of this very origin, in whichever tab. Where nothing can be stored the page can be read, and the server says why it changes nothing.
+const SECRET = "issuer-host-admin";
+const stored = (does) => {
+  try {
+    return does(localStorage);
+  } catch {
+    return null;
+  }
+};
+const keep = (secret) => stored((store) => store.setItem(SECRET, secret));
+const forget = () => stored((store) => store.removeItem(SECRET));
+
 // No page of another origin can send this header.
-const ask = (method, path, body) =>
-  fetch(path, { method, body, headers: { "issuer-host-admin": "1" }, credentials: "same-origin", redirect: "error" });
+const ask = (method, path, body) => {
+  const headers = { "issuer-host-admin": stored((store) => store.getItem(SECRET)) || "1" };
+  return fetch(path, { method, body, headers, credentials: "same-origin", redirect: "error" });
+};
 
 // What went wrong, in the server's words where it has some.
 const problemOf = async (answer) => (await answer.text()).trim() || `the server answered ${answer.status}`;
@@ -26,6 +41,8 @@ if (login) {
     said.textContent = "";
     try {
       const answer = await ask("POST", "/session", element("token").value);
+      // Without content: no token is asked for any more.
+      if (answer.status === 200) keep((await answer.json()).secret);
       if (answer.ok) return location.reload();
       said.textContent = answer.status === 401 ? "This is not the token." : await problemOf(answer);
     } catch {
@@ -236,5 +253,6 @@ function confirmed(name, id) {
 
 async function leave() {
   await ask("DELETE", "/session").catch(() => null);
+  forget();
   location.reload();
 }

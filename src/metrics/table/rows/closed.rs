@@ -83,6 +83,10 @@ pub(super) const TOKEN_REASONS: &[&str] = &[
     "unsupported_grant_type",
 ];
 
+/// What came of a request for what is for administrators.
+pub(super) const ADMIN_OUTCOMES: &[&str] =
+    &["allowed", "failed", "forbidden", "forged", "throttled", "unauthenticated", "unknown_host", "wrong_token"];
+
 /// What was wrong with the inbox' store.
 pub(super) const STORE_ERRORS: &[&str] =
     &["busy", "corrupt", "foreign", "full", "newer", "outdated", "read-only", "rejected", "unavailable"];
