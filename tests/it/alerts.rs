@@ -1,5 +1,6 @@
 //! The alerts of `deploy/prometheus/rules.yaml`, what causes them, their pages, and the dashboard.
 
+mod admin;
 mod availability;
 mod calls;
 mod dashboard;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::history::History;
-use super::{availability, calls, door, expiry, inbox, process, promtool, reloads, rules, tokens, well};
+use super::{admin, availability, calls, door, expiry, inbox, process, promtool, reloads, rules, tokens, well};
 
 /// An alert of a severity, as it fires.
 struct Fired {
@@ -89,6 +89,8 @@ fire! {
     door::more_handshakes_are_begun_than_may_be => [ticket IssuerHostHandshakesDisplaced()];
     door::no_descriptor_is_left_for_a_connection => [page IssuerHostAcceptFailing()];
     process::nearly_all_descriptors_are_in_use => [ticket IssuerHostFileDescriptorsLow()];
+
+    admin::wrong_tokens_are_shown_to_the_admin_listener => [ticket IssuerHostAdminGuessed()];
 
     calls::a_backend_answers_500_to_every_tenth_call => [
         page IssuerHostErrorsHigh(environment = "preprod", product = "d1", operation = "getConsumerInformation"),
