@@ -83,8 +83,23 @@ FURNISHED = merged(POSTGRESQL, {
     "topologySpreadConstraints": [{"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}],
 })
 
+# What is secret is named here, and stands somewhere else.
+SECRETIVE = merged(with_file(FORWARDING, "keys"), {
+    **in_preprod({
+        "product": "cof",
+        "api_keys": {"spring.2026": {"key_file": "/etc/issuer-host/keys/token"}},
+        "backend": {"url": "http://cards.payments.svc:8080/a@b"},
+    }),
+    "env": [
+        {"name": "ISSUER_HOST__LOG__LEVEL", "value": "debug"},
+        {"name": "ISSUER_HOST__ENVIRONMENTS__PREPROD__PRIVATE_KEY_FILE", "value": "/etc/issuer-host/tls/tls.key"},
+        {"name": "BACKEND_URL", "valueFrom": {"secretKeyRef": {"name": "backend", "key": "url"}}},
+    ],
+})
+
 GOOD = {
     "forwarding": FORWARDING,
+    "secrets that stand elsewhere": SECRETIVE,
     "sqlite": SQLITE,
     "sqlite, one replica in so many words": merged(SQLITE, {"replicas": 1}),
     "postgresql": POSTGRESQL,
@@ -134,6 +149,24 @@ BAD = {
         (PROXIED, {"config": {"server": {"proxy_protocol": {"from": ["10.0.0.0/8"]}}}}, "are both set"),
     "a private key in a ConfigMap": (FORWARDING, in_preprod({"private_key_file": None, "private_key": INVALID_KEY}), "is a private key"),
     "an API key in a ConfigMap": (FORWARDING, in_preprod({"api_keys": {"main": {"key": "k"}}}), "main.key is a secret"),
+    "an API key whose name has a dot in a ConfigMap":
+        (SECRETIVE, in_preprod({"api_keys": {"spring.2026": {"key_file": None, "key": "k"}}}), "spring.2026.key is a secret"),
+    "a password in a URL in a ConfigMap":
+        (SECRETIVE, in_preprod({"backend": {"url": "http://user:pw@cards.payments.svc:8080"}}), "backend.url has a user, a password"),
+    "a password of NATS in a ConfigMap":
+        (FORWARDING, {"config": {"backends": {"events": {"url": "nats://svc:hunter2@nats:4222"}}}}, "events.url has a user, a password"),
+    **{
+        f"a variable {name} in the description of a pod": (SECRETIVE, {"env": [{"name": name, "value": value}]}, f"the value of {name}")
+        for name, value in [
+            ("ISSUER_HOST__ADMIN__TOKEN", "t"),
+            ("ISSUER_HOST__ENVIRONMENTS__PREPROD__API_KEYS__MAIN__KEY", "k"),
+            ("ISSUER_HOST__BACKENDS__OTHER__SIGNING_SECRET", "whsec_"),
+            ("PGPASSWORD", "p"),
+            ("ISSUER_HOST__INBOX__URL", "postgres://u:p@h/d"),
+            ("ANYTHING", "http://u:p@h"),
+            ("ANYTHING_ELSE", INVALID_KEY),
+        ]
+    },
     "an admin token in a ConfigMap": (GUARDED, {"config": {"admin": {"token": "t"}}}, "config.admin.token is a secret"),
     "a file that nothing mounts": (FORWARDING, {"files": FORWARDING["files"][:1]}, "nothing is mounted at /etc/issuer-host/tls"),
     "two mounts of one name": (FORWARDING, {"files": [*FORWARDING["files"], {"name": "tls", "secret": "a"}]}, "the name tls is taken"),

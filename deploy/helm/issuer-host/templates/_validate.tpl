@@ -109,8 +109,11 @@
 {{- $key := regexFind "^[^\t]*" $line }}
 {{- if contains "PRIVATE KEY-----" $line }}
 {{- $problems = append $problems (printf "config.%s is a private key, and would stand in a ConfigMap: put it into a Secret, and its path here" $key) }}
-{{- else if regexMatch "^(admin\\.token|.*\\.api_keys\\.[^.]+\\.key|.*\\.secrets\\.[^.]+\\.secret|.*\\.signing_secret)$" $key }}
+{{- /* The name of a key may have dots of its own. */}}
+{{- else if regexMatch "^(admin\\.token|.*\\.api_keys\\..+\\.key|.*\\.secrets\\..+\\.secret|.*\\.signing_secret)$" $key }}
 {{- $problems = append $problems (printf "config.%s is a secret, and would stand in a ConfigMap: put it into a Secret, and its path into config.%s_file" $key $key) }}
+{{- else if and (regexMatch "://[^/\"]*@" (trimPrefix $key $line)) (ne $key "inbox.url") }}
+{{- $problems = append $problems (printf "config.%s has a user, a password or a token in its URL, and would stand in a ConfigMap: take them out, or give the whole URL by a variable of the container that comes from a Secret (env, valueFrom.secretKeyRef)" $key) }}
 {{- end }}
 {{- range $path := regexFindAll "\"/etc/issuer-host/[^\"]*\"" $line -1 }}
 {{- $mount := index (splitList "/" (trimAll "\"" $path)) 3 }}
@@ -118,6 +121,17 @@
 {{- $problems = append $problems (printf "config.%s: nothing is mounted at /etc/issuer-host/%s, add an element of this name to files" $key $mount) }}
 {{- end }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Variables: whoever may look at pods reads them. */}}
+{{- range $variable := .Values.env }}
+{{- $name := get $variable "name" | default "" | toString }}
+{{- $value := get $variable "value" | default "" | toString }}
+{{- if and (regexMatch "(?i)(TOKEN|KEY|SECRET|PASSWORD|URL)$" $name) $value (not (hasPrefix "/etc/issuer-host/" $value)) }}
+{{- $problems = append $problems (printf "env: the value of %s would stand in the description of the pod, for whoever may look at it: put it into a Secret, and name that in valueFrom.secretKeyRef" $name) }}
+{{- else if or (contains "PRIVATE KEY-----" $value) (regexMatch "://[^/\"]*@" $value) }}
+{{- $problems = append $problems (printf "env: the value of %s has a secret in it, which would stand in the description of the pod: put it into a Secret, and name that in valueFrom.secretKeyRef" $name) }}
 {{- end }}
 {{- end }}
 
