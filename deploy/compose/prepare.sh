@@ -6,6 +6,14 @@
 #   ./compose/prepare.sh PROGRAM [DIR]   with this issuer-host, which makes no container, into DIR instead of run
 set -euo pipefail
 
+# Whom the files belong to, and whom the containers run as: whoever runs this. For root that is the image's own user, since a server that
+# is root in its container is one step from being root on the machine.
+if [ "$(id -u)" -eq 0 ]; then
+    owner=65532:65532
+else
+    owner=$(id -u):$(id -g)
+fi
+
 here=$(cd "$(dirname "$0")" && pwd)
 program=${1:-}
 run=${2:-$here/run}
@@ -16,13 +24,14 @@ if [ -e "$run" ]; then
     exit 1
 fi
 mkdir -p "$run/database" "$run/issuer-host/secrets"
+[ "$(id -u)" -ne 0 ] || chown -R "$owner" "$run/issuer-host"
 
 issuer_host() {
     if [ -n "$program" ]; then
         "$program" "$@"
     else
         docker run --rm --network none --read-only --cap-drop ALL --security-opt no-new-privileges \
-            --user "$(id -u):$(id -g)" --volume "$run/issuer-host:$run/issuer-host" issuer-host "$@"
+            --user "$owner" --volume "$run/issuer-host:$run/issuer-host" issuer-host "$@"
     fi
 }
 
@@ -43,7 +52,8 @@ random 32 >"$run/issuer-host/secrets/admin-token"
 issuer_host inbox new-key >"$run/issuer-host/secrets/inbox-keys"
 cp "$here/issuer-host.toml" "$run/issuer-host/issuer-host.toml"
 
+[ "$(id -u)" -ne 0 ] || chown -R "$owner" "$run/issuer-host"
 if [ -z "$program" ]; then
-    printf 'OWNER=%s:%s\n' "$(id -u)" "$(id -g)" >"$here/../.env"
+    printf 'OWNER=%s\n' "$owner" >"$here/../.env"
 fi
 echo "prepare.sh: $run is ready"

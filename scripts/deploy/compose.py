@@ -7,6 +7,7 @@ ISSUER_HOST_TEST_POSTGRES is a database for the inbox, as scripts/services.sh ma
 """
 
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -49,7 +50,45 @@ def described(validator):
             source = volume["source"] if isinstance(volume, dict) else volume.partition(":")[0]
             made = source.startswith("./compose/run/") or source in whole["volumes"]
             assert made or (COMPOSE.parent / source).exists(), f"{name}: there is no {source}"
+    caller = whole["services"]["thales"]
+    named = {part.partition("=")[2] for part in caller["command"] if "=/" in part}
+    sees = {volume["target"] for volume in caller["volumes"]}
+    assert named and sees == named, f"thales sees {sees ^ named}, or does not see it"
+    for volume in caller["volumes"]:
+        assert volume["source"].endswith(volume["target"].removeprefix("/etc")), volume
     return whole
+
+
+# Runs the program in the place of a container, and writes down how it would have been started.
+DOCKER = """#!/bin/sh
+echo "$@" >>{log}
+while [ "$1" != issuer-host ]; do shift; done
+shift
+exec {program} "$@"
+"""
+
+
+def owned(program, folder):
+    """Whom prepare.sh makes the files for and has the containers run as: whoever runs it, and never root."""
+    root = os.geteuid() == 0
+    owner = (65532, 65532) if root else (os.geteuid(), os.getegid())
+    compose, log, docker = folder / "deploy/compose", folder / "docker.log", folder / "bin/docker"
+    shutil.copytree("deploy/compose", compose, ignore=shutil.ignore_patterns("run"))
+    docker.parent.mkdir()
+    docker.write_text(DOCKER.format(log=log, program=program))
+    docker.chmod(0o755)
+    path = f"{docker.parent}:{os.environ['PATH']}"
+    subprocess.run([compose / "prepare.sh"], env={**os.environ, "PATH": path}, check=True, stdout=subprocess.DEVNULL)
+    written = "%d:%d" % owner
+    assert (folder / "deploy/.env").read_text() == f"OWNER={written}\n"
+    started = log.read_text().splitlines()
+    assert started and all(f"--user {written} " in line for line in started), started
+    made = [compose / "run/issuer-host", *(compose / "run/issuer-host").rglob("*")]
+    assert len(made) > 10, "control: files were made"
+    for file in made:
+        whose = file.stat()
+        assert (whose.st_uid, whose.st_gid) == owner, f"{file} belongs to {whose.st_uid}:{whose.st_gid}"
+        assert whose.st_mode & 0o077 == 0 or file.suffix == ".pem" or file.name == "README.md", f"others may read {file}"
 
 
 def free_port():
@@ -133,7 +172,9 @@ def walked(whole, program, folder):
 def main():
     whole = described(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
-        walked(whole, str(Path(sys.argv[2]).resolve()), Path(folder))
+        program = str(Path(sys.argv[2]).resolve())
+        owned(program, Path(folder))
+        walked(whole, program, Path(folder))
     print("compose.yaml is good, and what it describes answers every call")
 
 
