@@ -16,6 +16,15 @@ pub enum PassedSocketError {
     #[error(
         "the socket for {address} that was passed is a connection and does not listen: a socket unit of systemd needs Accept=no"
     )]
+    Connection {
+        /// Where it is bound to.
+        address: SocketAddr,
+    },
+    /// It is bound, and nobody has called listen(2): no connection would ever arrive.
+    #[error(
+        "the socket for {address} that was passed is bound, but does not listen: whoever passes it has to call listen(2) first; a socket \
+         unit of systemd needs ListenStream="
+    )]
     NotListening {
         /// Where it is bound to.
         address: SocketAddr,
@@ -42,12 +51,16 @@ impl PassedSockets {
     /// Takes sockets over.
     ///
     /// # Errors
-    /// [`PassedSocketError`]: a connection.
+    /// [`PassedSocketError`]: one that takes no connections.
     pub fn new(sockets: impl IntoIterator<Item = TcpListener>) -> Result<Self, PassedSocketError> {
         let mut passed = Vec::new();
         for socket in sockets {
             let address = socket.local_addr()?;
-            if SockRef::from(&socket).peer_addr().is_ok() {
+            let asked = SockRef::from(&socket);
+            if asked.peer_addr().is_ok() {
+                return Err(PassedSocketError::Connection { address });
+            }
+            if !asked.is_listener()? {
                 return Err(PassedSocketError::NotListening { address });
             }
             passed.push((address, socket));
@@ -81,6 +94,8 @@ fn list(addresses: &[SocketAddr]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use socket2::{Domain, Socket, Type};
+
     use super::*;
 
     #[test]
@@ -111,7 +126,18 @@ mod tests {
         // What a socket unit with Accept=yes passes.
         let connected = TcpListener::from(std::os::fd::OwnedFd::from(connected));
         let error = PassedSockets::new([connected]).unwrap_err();
-        assert!(matches!(error, PassedSocketError::NotListening { .. }), "{error}");
+        assert!(matches!(error, PassedSocketError::Connection { .. }), "{error}");
         assert!(PassedSockets::new([listening]).is_ok(), "control");
+    }
+
+    #[test]
+    fn a_socket_that_is_bound_and_does_not_listen_is_refused() {
+        let bound = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        bound.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        let listening = bound.try_clone().unwrap();
+        let error = PassedSockets::new([TcpListener::from(bound)]).unwrap_err();
+        assert!(matches!(error, PassedSocketError::NotListening { .. }), "{error}");
+        listening.listen(1).unwrap();
+        assert!(PassedSockets::new([TcpListener::from(listening)]).is_ok(), "control");
     }
 }
