@@ -6,6 +6,7 @@
 # loading anything at run time (the old objection to static glibc), its allocator is several times faster than musl's under
 # many connections, and it is the C library that the tests run against.
 
+# By tag: pin it by digest where the build counts (docs/container.md, "What it is made of").
 FROM rust:1.95.0-bookworm AS tools
 # They run once for a second: a quick build is worth more than a quick program.
 RUN CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
