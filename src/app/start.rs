@@ -209,7 +209,7 @@ async fn bind_around(
     passed.check(&configured)?;
 
     let (readiness, shutdown) = (Readiness::shown_by(serving.metrics.ready()), Shutdown::default());
-    let (refusals, retirements) = (Arc::default(), Arc::default());
+    let (refusals, refusals_of_client_ca, retirements) = (Arc::default(), Arc::default(), Arc::default());
     let mut doors = Vec::new();
     for address in addresses {
         let door = Arc::new(Door {
@@ -219,6 +219,7 @@ async fn bind_around(
             rules: Arc::clone(&serving.rules),
             metrics: serving.metrics.clone(),
             refusals: Arc::clone(&refusals),
+            refusals_of_client_ca: Arc::clone(&refusals_of_client_ca),
             retirements: Arc::clone(&retirements),
             shutdown: shutdown.clone(),
         });

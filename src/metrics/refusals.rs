@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-/// How many are remembered of those that showed a certificate, and as many of those that did not: no stranger without one puts those
-/// with one out of sight.
+/// How many are remembered of those whose certificate a client CA has issued, of those with a certificate that anybody can make, and of
+/// those without one: no stranger puts those out of sight that an operator has to do something about.
 pub const REMEMBERED: usize = 100;
 /// Longest part of a subject that is kept, in bytes; it is printable ASCII.
 const LONGEST_SUBJECT: usize = 512;
@@ -28,8 +28,10 @@ pub struct RefusedCaller {
     pub subject: Option<String>,
     /// SHA-256 of that certificate.
     pub sha256: Option<[u8; 32]>,
-    /// Where it came from: of the socket, or from the PROXY header.
+    /// Where it came from the last time: of the socket, or from the PROXY header.
     pub address: IpAddr,
+    /// Whether a client CA has issued its certificate, so that not anybody can be refused like that. Whether it holds the key is not known.
+    pub of_client_ca: bool,
     /// Whether it had been admitted before, so that a connection of its was retired; else it was refused by the handshake.
     pub retired: bool,
 }
@@ -45,6 +47,8 @@ pub struct Refused<'a> {
     pub certificate: Option<(&'a str, &'a [u8; 32])>,
     /// See [`RefusedCaller::address`].
     pub address: IpAddr,
+    /// See [`RefusedCaller::of_client_ca`].
+    pub of_client_ca: bool,
     /// See [`RefusedCaller::retired`].
     pub retired: bool,
 }
@@ -55,20 +59,28 @@ pub struct Refusals(Arc<Mutex<Remembered>>);
 
 #[derive(Debug, Default)]
 struct Remembered {
-    /// Newest last, both.
+    /// Newest last, all of them.
+    of_client_ca: VecDeque<RefusedCaller>,
     with_certificate: VecDeque<RefusedCaller>,
     without: VecDeque<RefusedCaller>,
 }
 
 impl Refusals {
-    /// A caller was refused at `now`. One that is known with the same reason, certificate and address is counted again.
+    /// A caller was refused at `now`. One that is known with the same reason, certificate and address is counted again; of those of a
+    /// client CA whatever the address, since one certificate that somebody got hold of can be shown from a million.
     pub fn remember(&self, refused: &Refused<'_>, now: SystemTime) {
         let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Remembered { with_certificate, without } = &mut *remembered;
-        let ring = if refused.certificate.is_some() { with_certificate } else { without };
+        let Remembered { of_client_ca, with_certificate, without } = &mut *remembered;
+        let ring = match refused.certificate {
+            Some(_) if refused.of_client_ca => of_client_ca,
+            Some(_) => with_certificate,
+            None => without,
+        };
         let known = ring.iter().position(|caller| refused.is_of(caller)).and_then(|place| ring.remove(place));
         let caller = match known {
-            Some(caller) => RefusedCaller { last: now, times: caller.times.saturating_add(1), ..caller },
+            Some(caller) => {
+                RefusedCaller { last: now, times: caller.times.saturating_add(1), address: refused.address, ..caller }
+            }
             None => refused.begin(now),
         };
         ring.push_back(caller);
@@ -77,14 +89,15 @@ impl Refusals {
         }
     }
 
-    /// All that are remembered, the one that was refused last first.
+    /// All that are remembered: those of a client CA, then the others; of either, the one that was refused last first.
     #[must_use]
     pub fn snapshot(&self) -> Vec<RefusedCaller> {
         let mut callers: Vec<_> = {
             let remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            remembered.with_certificate.iter().chain(&remembered.without).cloned().collect()
+            let Remembered { of_client_ca, with_certificate, without } = &*remembered;
+            of_client_ca.iter().chain(with_certificate).chain(without).cloned().collect()
         };
-        callers.sort_by_key(|caller| std::cmp::Reverse(caller.last));
+        callers.sort_by_key(|caller| std::cmp::Reverse((caller.of_client_ca, caller.last)));
         callers
     }
 }
@@ -92,7 +105,8 @@ impl Refusals {
 impl Refused<'_> {
     fn is_of(&self, caller: &RefusedCaller) -> bool {
         self.reason == caller.reason
-            && self.address == caller.address
+            && (self.of_client_ca || self.address == caller.address)
+            && self.of_client_ca == caller.of_client_ca
             && self.retired == caller.retired
             && self.environment == caller.environment.as_ref()
             && self.certificate.map(|(_, sha256)| sha256) == caller.sha256.as_ref()
@@ -110,6 +124,7 @@ impl Refused<'_> {
             subject: self.certificate.map(|(text, _)| subject(text)),
             sha256: self.certificate.map(|(_, sha256)| *sha256),
             address: self.address,
+            of_client_ca: self.of_client_ca,
             retired: self.retired,
         }
     }
@@ -131,6 +146,7 @@ mod tests {
             reason: "expired",
             certificate,
             address: IpAddr::V4(address.into()),
+            of_client_ca: false,
             retired: false,
         }
     }
@@ -167,6 +183,35 @@ mod tests {
         }
         assert!(refusals.snapshot().iter().all(|caller| caller.last != at(0)));
         assert_eq!(refusals.snapshot().len(), 2 * REMEMBERED);
+    }
+
+    #[test]
+    fn strangers_with_certificates_of_their_own_do_not_displace_callers_of_the_client_ca() {
+        let refusals = Refusals::default();
+        let of_client_ca = |certificate, address| Refused { of_client_ca: true, ..refused(certificate, address) };
+        refusals.remember(&of_client_ca(ONE, 0), at(0));
+        refusals.remember(&refused(ONE, 0), at(0));
+        for address in 1..=1000 {
+            // The same reason, which anybody can have who makes his own certificate.
+            refusals.remember(&refused(ONE, address), at(address.into()));
+        }
+        let callers = refusals.snapshot();
+        assert_eq!(callers.len(), REMEMBERED + 1, "control: the first stranger is gone");
+        assert_eq!((callers[0].of_client_ca, callers[0].last), (true, at(0)), "first, although it is the oldest");
+        assert!(callers[1..].iter().all(|caller| !caller.of_client_ca));
+    }
+
+    #[test]
+    fn one_certificate_of_the_client_ca_has_one_place_wherever_it_is_shown_from() {
+        let refusals = Refusals::default();
+        for address in 0..1000 {
+            refusals.remember(&Refused { of_client_ca: true, ..refused(ONE, address) }, at(address.into()));
+        }
+        let callers = refusals.snapshot();
+        let told: Vec<_> = callers.iter().map(|caller| (caller.times, caller.address)).collect();
+        assert_eq!(told, [(1000, IpAddr::V4(999.into()))]);
+        refusals.remember(&Refused { of_client_ca: true, ..refused(Some(("CN=two", &[2; 32])), 0) }, at(0));
+        assert_eq!(refusals.snapshot().len(), 2, "control: another certificate");
     }
 
     #[test]

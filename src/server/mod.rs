@@ -74,6 +74,8 @@ pub struct Door {
     pub metrics: Metrics,
     /// Lines about those who were not let in, by the reason.
     pub(crate) refusals: Arc<OncePerSecond>,
+    /// Lines about those whose certificate a trust anchor has issued, by the reason: no stranger takes their turn.
+    pub(crate) refusals_of_client_ca: Arc<OncePerSecond>,
     /// Lines about connections that were retired: no stranger takes their turn.
     pub(crate) retirements: Arc<OncePerSecond>,
     /// The end of it all.

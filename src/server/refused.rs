@@ -18,7 +18,9 @@ pub(super) fn refused(failed: &FailedHandshake<TcpStream>, peer: SocketAddr, doo
     let environment = failed.environment.as_deref();
     door.metrics.handshake_failed(environment, reason);
     remember(failed, peer, door);
-    let Some(unsaid) = door.refusals.turn(reason) else { return };
+    // No stranger takes the turn of a caller whose certificate the client CA has issued, for what he makes himself has any fault.
+    let turns = if is_of_client_ca(&failed.failure) { &door.refusals_of_client_ca } else { &door.refusals };
+    let Some(unsaid) = turns.turn(reason) else { return };
     match &failed.failure {
         // Whoever holds a certificate is worth a line, even one that it made itself, but not a flood of them.
         HandshakeFailure::Refused(client) => info!(
@@ -28,11 +30,16 @@ pub(super) fn refused(failed: &FailedHandshake<TcpStream>, peer: SocketAddr, doo
             %peer,
             subject = client.identity.as_ref().map(|identity| identity.subject.as_str()),
             sha256 = client.identity.as_ref().map(|identity| tracing::field::display(identity.sha256)),
+            of_client_ca = client.of_client_ca,
             unsaid,
             "client refused: {}", client.refusal
         ),
         failure => debug!(event = events::HANDSHAKE_FAILED, environment, reason, %peer, unsaid, "{failure}"),
     }
+}
+
+fn is_of_client_ca(failure: &HandshakeFailure) -> bool {
+    matches!(failure, HandshakeFailure::Refused(client) if client.of_client_ca)
 }
 
 /// Keeps for the console who was refused, where that may be an honest caller: garbage is not.
@@ -54,6 +61,7 @@ fn remember(failed: &FailedHandshake<TcpStream>, peer: SocketAddr, door: &Door) 
         reason: failed.failure.reason(),
         certificate: identity.map(|identity| (identity.subject.as_str(), identity.sha256.as_bytes())),
         address: peer.ip(),
+        of_client_ca: is_of_client_ca(&failed.failure),
         retired: false,
     };
     door.metrics.refusals().remember(&refused, SystemTime::now());
@@ -68,6 +76,8 @@ pub(super) fn retired(environment: &Environment, client: &VerifiedClient, refusa
         reason: refusal.reason(),
         certificate: Some((&identity.subject, identity.sha256.as_bytes())),
         address: peer.ip(),
+        // It was let in by what was trusted then.
+        of_client_ca: true,
         retired: true,
     };
     door.metrics.refusals().remember(&refused, SystemTime::now());

@@ -11,7 +11,6 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use super::findings::{self, Accepted};
 use super::judge::{ChainDigest, Judge};
 use super::refusal::{Refusal, RefusedClient};
-use crate::pki::ClientIdentity;
 
 /// Asks for a client certificate, and has it judged. Possession of the key is proven by CertificateVerify on every full
 /// handshake, remembered verdict or not.
@@ -43,6 +42,11 @@ impl ClientVerifier {
         }
         Self { judge, hints, mandatory }
     }
+
+    /// Whoever shows a certificate and cannot sign with its key.
+    fn possession_not_proven(&self, leaf: &CertificateDer<'_>) -> RefusedClient {
+        self.judge.refused(Refusal::BadSignature, std::slice::from_ref(leaf))
+    }
 }
 
 impl ClientCertVerifier for ClientVerifier {
@@ -71,7 +75,7 @@ impl ClientCertVerifier for ClientVerifier {
                 Ok(ClientCertVerified::assertion())
             }
             Err(refusal) => {
-                findings::judged(Err(refused(refusal, end_entity)));
+                findings::judged(Err(self.judge.refused(refusal, &chain)));
                 Err(refusal.into())
             }
         }
@@ -84,7 +88,7 @@ impl ClientCertVerifier for ClientVerifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         verify_tls12_signature(message, certificate, signature, self.judge.algorithms())
-            .inspect_err(|_| findings::judged(Err(refused(Refusal::BadSignature, certificate))))
+            .inspect_err(|_| findings::judged(Err(self.possession_not_proven(certificate))))
     }
 
     fn verify_tls13_signature(
@@ -94,14 +98,10 @@ impl ClientCertVerifier for ClientVerifier {
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         verify_tls13_signature(message, certificate, signature, self.judge.algorithms())
-            .inspect_err(|_| findings::judged(Err(refused(Refusal::BadSignature, certificate))))
+            .inspect_err(|_| findings::judged(Err(self.possession_not_proven(certificate))))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.judge.algorithms().supported_schemes()
     }
-}
-
-fn refused(refusal: Refusal, leaf: &CertificateDer<'_>) -> RefusedClient {
-    RefusedClient { refusal, identity: ClientIdentity::from_der(leaf).ok().map(Arc::new) }
 }

@@ -17,9 +17,8 @@ use super::findings::{self, Accepted, Judgement};
 use super::hosts::{HostRefusal, Hosts};
 use super::judge::ChainDigest;
 use super::live::LiveStanding;
-use super::refusal::{Refusal, RefusedClient};
+use super::refusal::RefusedClient;
 use super::verified_client::{TlsFacts, VerifiedClient};
-use crate::pki::ClientIdentity;
 
 /// `unrecognized_name` (RFC 6066 section 3) as a fatal alert record. rustls cannot be made to send it from a resolver; before
 /// any key exchange an alert is these seven plain bytes.
@@ -188,11 +187,11 @@ where
         let digest = ChainDigest::of(&chain);
         let verdict = epoch.judge().judge_or_recall(&digest, &chain, super::now());
         let accepted = |(verdict, remembered)| Accepted { digest, verdict, remembered };
-        verdict.map(accepted).map_err(|refusal| refused(refusal, &chain))
+        verdict.map(accepted).map_err(|refusal| epoch.judge().refused(refusal, &chain))
     });
     let admitted = judgement.and_then(|accepted| {
         let standing = environment.tls().admit(&chain, epoch.number(), &accepted);
-        standing.map(|standing| (accepted, standing)).map_err(|refusal| refused(refusal, &chain))
+        standing.map(|standing| (accepted, standing)).map_err(|refusal| epoch.judge().refused(refusal, &chain))
     });
     let name = environment.tls().name();
     let (accepted, standing) = match admitted {
@@ -223,11 +222,6 @@ where
         facts,
     );
     Ok(Admitted { stream, environment, client, standing, protocol })
-}
-
-fn refused(refusal: Refusal, chain: &[CertificateDer<'_>]) -> RefusedClient {
-    let identity = chain.first().and_then(|leaf| ClientIdentity::from_der(leaf).ok()).map(Arc::new);
-    RefusedClient { refusal, identity }
 }
 
 fn classify(error: io::Error, refused: Option<RefusedClient>) -> HandshakeFailure {

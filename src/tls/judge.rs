@@ -13,6 +13,7 @@ use crate::pki::facts::CertificateFacts;
 use crate::pki::trust_anchors::Anchor;
 use crate::pki::{ClientIdentity, Revocation, TrustAnchors};
 
+mod issued;
 mod remembered;
 mod trust;
 

@@ -185,6 +185,8 @@ pub struct RefusedClient {
     pub refusal: Refusal,
     /// The subject and SHA-256 of the leaf, where it could be read.
     pub identity: Option<std::sync::Arc<crate::pki::ClientIdentity>>,
+    /// Whether a trust anchor has issued the leaf, whatever else is wrong with it. Else anybody may have made it.
+    pub of_client_ca: bool,
 }
 
 impl fmt::Display for RefusedClient {

@@ -62,6 +62,7 @@ mod secrets;
 mod service_manager;
 mod starvation;
 mod status;
+mod strangers;
 mod subjects;
 mod tls_garbage;
 mod tls_names;

@@ -30,7 +30,7 @@ pub(super) struct Seen {
     /// As `/readyz` says it.
     pub(super) readiness: &'static str,
     pub(super) status: StatusReport,
-    /// Newest first.
+    /// Those of a client CA first, then the others; the newest first.
     pub(super) refusals: Vec<RefusalSeen>,
     pub(super) calls: Vec<CallsSeen>,
     /// `None` = there is no inbox.

@@ -11,9 +11,10 @@ const fn reason(meaning: &'static str, to_do: &'static str) -> Reason {
     Reason { meaning, to_do }
 }
 
-const CLIENT_CA: &str =
-    "Was it Thales? Then put the CA that issued it into client_ca. Else nothing is to be done: strangers are kept out.";
-const OTHER_CERTIFICATE: &str = "Was it Thales? Then tell Thales, and show the SHA-256: another certificate is needed.";
+/// Whoever calls has written the subject himself: it is no reason to trust whoever has issued it.
+const CLIENT_CA: &str = "Nothing, as a rule: strangers are kept out, and any name can stand in a certificate of theirs. A new Client CA \
+    comes from Thales' portal or contact, whose SHA-256 is compared with that of the file, and never from a connection.";
+const OTHER_CERTIFICATE: &str = "Ask Thales whether a certificate with this SHA-256 is theirs: then another one is needed. The name alone proves nothing.";
 const PROBE: &str =
     "Nothing, if it is a scanner. Has Thales called? Then look at what stands between Thales and this server.";
 
@@ -70,7 +71,8 @@ pub(super) fn of(name: &str) -> Reason {
         ),
         "bad_signature" => reason(
             "A signature of the chain does not verify.",
-            "A CA of the same name with another key may have issued it: compare the CA's SHA-256 with client_ca.",
+            "A CA of the same name with another key may have issued it. Compare the SHA-256 of client_ca with what Thales' portal or contact \
+             says; never take a CA from a connection.",
         ),
         "environment_closed" => reason(
             "The environment was taken out of the configuration.",
@@ -125,6 +127,15 @@ mod tests {
         let other = of(Refusal::Other.reason());
         for refusal in refusals {
             assert_ne!(of(refusal.reason()), other, "{}", refusal.reason());
+        }
+    }
+
+    #[test]
+    fn nothing_invites_to_trust_the_authority_of_whoever_called() {
+        for name in ["unknown_issuer", "bad_signature"] {
+            let to_do = of(name).to_do;
+            assert!(to_do.contains("from a connection") && to_do.contains("SHA-256"), "{name}: {to_do}");
+            assert!(!to_do.contains("Was it Thales?"), "{name}: {to_do}");
         }
     }
 

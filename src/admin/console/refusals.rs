@@ -17,10 +17,11 @@ pub(super) struct RefusalView {
     pub(super) subject: String,
     pub(super) sha256: String,
     pub(super) address: String,
+    pub(super) of_client_ca: bool,
     pub(super) retired: bool,
 }
 
-/// Newest first.
+/// Those of a client CA first, then the others; the newest first.
 pub(super) fn refusals(seen: &Seen) -> Vec<RefusalView> {
     let view = |refusal: &RefusalSeen| {
         let reason = reasons::of(refusal.reason);
@@ -34,6 +35,7 @@ pub(super) fn refusals(seen: &Seen) -> Vec<RefusalView> {
             subject: refusal.subject.clone().unwrap_or_default(),
             sha256: refusal.sha256.clone().unwrap_or_default(),
             address: refusal.address.clone(),
+            of_client_ca: refusal.of_client_ca,
             retired: refusal.retired,
         }
     };

@@ -24,6 +24,8 @@ pub(super) struct RefusalSeen {
     pub(super) sha256: Option<String>,
     /// Where it called from.
     pub(super) address: String,
+    /// Whether a client CA has issued its certificate; else anybody may have made it, and has written what stands in it.
+    pub(super) of_client_ca: bool,
     /// Whether it had been let in before, so that its connection was ended.
     pub(super) retired: bool,
 }
@@ -92,6 +94,7 @@ impl From<RefusedCaller> for RefusalSeen {
             subject: caller.subject,
             sha256: caller.sha256.map(|digest| hexadecimal(&digest)),
             address: caller.address.to_string(),
+            of_client_ca: caller.of_client_ca,
             retired: caller.retired,
         }
     }

@@ -119,18 +119,24 @@ pub(super) fn with_inbox(held: InboxSeen) -> Seen {
     seen
 }
 
-/// A caller that was refused so many minutes ago.
+/// A caller with a certificate of the client CA that was refused so many minutes ago.
 pub(super) fn refusal(minutes: i64, subject: &str) -> RefusalSeen {
     RefusalSeen {
         at: NOW - time::Duration::minutes(minutes),
         times: 1,
         environment: "preprod".into(),
-        reason: "unknown_issuer",
+        reason: "expired",
         subject: Some(subject.to_owned()),
         sha256: Some("ef".repeat(32)),
         address: "192.0.2.7".into(),
+        of_client_ca: true,
         retired: false,
     }
+}
+
+/// The same of a stranger, with a certificate of his own.
+pub(super) fn stranger(minutes: i64, subject: &str) -> RefusalSeen {
+    RefusalSeen { reason: "unknown_issuer", of_client_ca: false, ..refusal(minutes, subject) }
 }
 
 /// Calls of one operation within the last minute.

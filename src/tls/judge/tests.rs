@@ -5,6 +5,7 @@ use crate::pki::minting::{Minted, ca, client, now, valid};
 use crate::pki::trust_anchors::AnchorRules;
 use crate::tls::provider;
 
+mod issued;
 mod remembering;
 mod revoking;
 
