@@ -7,6 +7,7 @@ mod measure;
 mod member;
 mod options;
 mod reload;
+mod report;
 mod serving;
 mod start;
 mod status;
@@ -17,10 +18,8 @@ pub(crate) use from_settings::{material_problem, material_sources, problems_of, 
 pub use inbox::{InboxError, InboxSetup, StoreOptions};
 pub use life::{Observer, Phase};
 pub use options::{AppOptions, EnvironmentOptions, ServerOptions};
-pub use reload::{
-    ConfigurationReload, ConfigurationSource, Configured, EnvironmentReload, Membership, Refused, Reload, Reloader,
-    ServerEnded,
-};
+pub use reload::{ConfigurationSource, Configured, Reloader, ServerEnded};
+pub use report::{ConfigurationReload, EnvironmentReload, Membership, Refused, Reload};
 pub use start::{EnvironmentProblem, StartError};
 
 use std::net::SocketAddr;

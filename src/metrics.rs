@@ -145,15 +145,13 @@ impl Metrics {
         self.families.accept_errors.inc();
     }
 
-    /// The configuration that was read is not good.
-    pub fn configuration_refused(&self) {
-        self.families.configuration_refused.set(1);
-    }
-
-    /// The configuration that was read is in force, but for settings that wait for a restart, where there are any.
-    pub fn configuration_applied(&self, needs_restart: bool) {
-        self.families.configuration_refused.set(0);
-        self.families.configuration_needs_restart.set(needs_restart.into());
+    /// The configuration was read: whether something of it is refused, and whether settings wait for a restart; `None` where it is
+    /// refused as a whole, so that nobody knows.
+    pub fn configuration_read(&self, refused: bool, needs_restart: Option<bool>) {
+        self.families.configuration_refused.set(refused.into());
+        if let Some(needs_restart) = needs_restart {
+            self.families.configuration_needs_restart.set(needs_restart.into());
+        }
     }
 
     /// What happened to each operation in the last hour, of the environments that there are; in the order of their names.

@@ -62,8 +62,10 @@ pub struct DestinationStatus {
 pub struct ConfigurationStatus {
     /// When, RFC 3339.
     pub at: String,
-    /// Why the configuration before stays in force; `null` when all is good.
+    /// Why the configuration before stays in force, or a part of it; `null` when all is good.
     pub problem: Option<String>,
+    /// Whether it is in force, but for what `problem` names (`[admin]`, `[inbox]`, `products_dir`). `false` = the one before is, as a whole.
+    pub applied: bool,
     /// Keys whose value counts from the next start on.
     pub needs_restart: Vec<String>,
 }

@@ -50,19 +50,34 @@ impl fmt::Display for SettingProblems {
 
 impl std::error::Error for SettingProblems {}
 
+/// What is wrong with settings, by what it keeps from taking force.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// With the admin listener, the inbox, traces and the files of operations.
+    pub(crate) of_process: Vec<SettingProblem>,
+    /// With environments, by their names.
+    pub(crate) of_environments: BTreeMap<String, Vec<SettingProblem>>,
+}
+
+impl Found {
+    fn is_empty(&self) -> bool {
+        self.of_process.is_empty() && self.of_environments.is_empty()
+    }
+}
+
 impl AppOptions {
     /// The server that settings describe; each environment forwards to its backend.
     ///
     /// # Errors
     /// All settings that cannot be used. Certificates and keys of the environments are read later, by [`App::bind`](super::App::bind).
     pub fn from_settings(settings: &Settings) -> Result<Self, SettingProblems> {
-        let (options, refused) = Self::of_good_environments(settings);
-        if refused.is_empty() {
+        let (options, found) = Self::of_what_is_good(settings);
+        if found.is_empty() {
             return Ok(options);
         }
-        let mut problems = Vec::new();
-        for problem in refused.into_values().flatten() {
-            // What environments share is wrong for each of them.
+        let mut problems = found.of_process;
+        for problem in found.of_environments.into_values().flatten() {
+            // What is wrong with the files of operations is said once for all.
             if !problems.contains(&problem) {
                 problems.push(problem);
             }
@@ -70,24 +85,29 @@ impl AppOptions {
         Err(SettingProblems(problems))
     }
 
-    /// The server that settings describe without the environments that something is wrong with; and what that is, by their names.
-    pub(crate) fn of_good_environments(settings: &Settings) -> (Self, BTreeMap<String, Vec<SettingProblem>>) {
+    /// The server that settings describe, without what something is wrong with; and what that is. Neither the admin listener nor the
+    /// inbox is anything that an environment is made from: what is wrong with one of them, or with traces, is held against no environment.
+    pub(crate) fn of_what_is_good(settings: &Settings) -> (Self, Found) {
+        let mut of_process = Vec::new();
+        let inbox = inbox::setup(settings, &mut of_process);
+        let admin = admin::options(&settings.admin, &mut of_process);
+        let traces = traces::options(&settings.traces, &mut of_process);
         let mut shared = Vec::new();
-        let inbox = inbox::setup(settings, &mut shared);
-        let admin = admin::options(&settings.admin, &mut shared);
-        let traces = traces::options(&settings.traces, &mut shared);
         let known = Known::of(settings, &mut shared);
-        let (mut environments, mut refused) = (Vec::new(), BTreeMap::new());
+        // No environment can be made without them, and it is the fault of none.
+        of_process.extend(shared.iter().cloned());
+        let (mut environments, mut of_environments) = (Vec::new(), BTreeMap::new());
         for environment in &settings.environments {
             let mut problems = shared.clone();
             match EnvironmentOptions::from_settings(environment, known.as_ref(), &mut problems) {
                 Some(options) if problems.is_empty() => environments.push(options),
                 _ => {
-                    refused.insert(environment.name.clone(), problems);
+                    of_environments.insert(environment.name.clone(), problems);
                 }
             }
         }
-        (Self { server: settings.into(), admin, inbox, log: None, traces, environments }, refused)
+        let options = Self { server: settings.into(), admin, inbox, log: None, traces, environments };
+        (options, Found { of_process, of_environments })
     }
 
     /// Puts another handler in the place of an environment's backend: your own axum router, say. Notifications go to it as well, and

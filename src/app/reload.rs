@@ -8,114 +8,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::options::AppOptions;
+use super::report::{ConfigurationReload, Reload};
 use super::serving::{Reloaded, Serving};
 use super::status::{StatusBoard, rfc3339};
 use super::upkeep::Upkeep;
 use crate::inbox::Inbox;
 use crate::telemetry::events;
-use crate::tls::reload::ReloadReport;
 use crate::tls::trigger::{Trigger, Triggers};
 
 /// Requests that wait; a trigger that finds the queue full is told of by those before it.
 const QUEUE: usize = 16;
-
-/// What a reload did.
-#[derive(Debug, Serialize)]
-pub struct Reload {
-    /// What asked for it.
-    pub trigger: Trigger,
-    /// When it ended, RFC 3339.
-    pub at: String,
-    /// The configuration, where the server was told how to read it again.
-    pub configuration: Option<ConfigurationReload>,
-    /// Each environment, by name.
-    pub environments: BTreeMap<String, EnvironmentReload>,
-}
-
-impl Reload {
-    /// Whether anything was found that is not good, so that something old stays in force.
-    #[must_use]
-    pub fn has_problem(&self) -> bool {
-        matches!(self.configuration, Some(ConfigurationReload::Kept { .. }))
-            || self.environments.values().any(EnvironmentReload::is_kept)
-    }
-}
-
-/// What a reload did to the configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum ConfigurationReload {
-    /// It is in force, but for what needs a restart.
-    Applied {
-        /// Keys whose new value counts from the next start on.
-        needs_restart: BTreeSet<String>,
-    },
-    /// It is not good: the one before stays, as a whole.
-    Kept {
-        /// What is wrong, and what to do.
-        problem: String,
-    },
-}
-
-/// What a reload did to an environment.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub enum EnvironmentReload {
-    /// It was there before and is there now.
-    Material(ReloadReport),
-    /// It was there before, and what the configuration says of it now is not good.
-    Refused(Refused),
-    /// It came or left.
-    Membership(Membership),
-}
-
-impl EnvironmentReload {
-    /// Whether something old stays in force, since what was found is not good.
-    fn is_kept(&self) -> bool {
-        matches!(self, Self::Material(ReloadReport::Kept { .. }) | Self::Refused(_))
-    }
-}
-
-impl From<ReloadReport> for EnvironmentReload {
-    fn from(report: ReloadReport) -> Self {
-        Self::Material(report)
-    }
-}
-
-impl From<Membership> for EnvironmentReload {
-    fn from(membership: Membership) -> Self {
-        Self::Membership(membership)
-    }
-}
-
-/// What a reload did to an environment of which the configuration says what is not good: its options stay.
-#[derive(Debug, Serialize)]
-#[serde(tag = "outcome", rename = "kept")]
-pub struct Refused {
-    /// What is wrong, and what to do.
-    pub problem: String,
-    /// What became of its certificates, as the options say that stay.
-    pub material: ReloadReport,
-}
-
-/// How an environment came or left.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Membership {
-    /// It takes connections now.
-    Added,
-    /// It is gone from the configuration, and trusts nobody.
-    Removed {
-        /// Its live connections.
-        connections_retired: usize,
-    },
-}
 
 /// How the configuration is read again.
 pub struct ConfigurationSource {
@@ -126,8 +33,10 @@ pub struct ConfigurationSource {
 /// A configuration that was read again.
 #[derive(Debug)]
 pub struct Configured {
-    /// What the server shall be from now on.
+    /// What the server shall be from now on; the admin listener and the inbox stay as they are where they are missing.
     pub options: AppOptions,
+    /// What is wrong with what belongs to no environment.
+    pub problem: Option<String>,
     /// What is wrong with environments that are not among the options although they are configured, by their names: one that runs
     /// keeps its options.
     pub refused: BTreeMap<String, String>,
@@ -297,12 +206,8 @@ impl State {
     fn reload(&mut self, trigger: Trigger) -> Reload {
         let (configuration, Reloaded { environments, .. }) = self.read_and_reload(trigger);
         if let Some(configuration) = &configuration {
-            match configuration {
-                ConfigurationReload::Kept { .. } => self.serving.metrics.configuration_refused(),
-                ConfigurationReload::Applied { needs_restart } => {
-                    self.serving.metrics.configuration_applied(!needs_restart.is_empty());
-                }
-            }
+            let needs_restart = configuration.needs_restart().map(|keys| !keys.is_empty());
+            self.serving.metrics.configuration_read(configuration.problem().is_some(), needs_restart);
             self.tell(configuration, trigger);
         }
         let now = SystemTime::now();
@@ -316,8 +221,8 @@ impl State {
     fn read_and_reload(&mut self, trigger: Trigger) -> (Option<ConfigurationReload>, Reloaded) {
         let Some(source) = &mut self.source else { return (None, self.serving.reload_material(trigger)) };
         let problem = match (source.read)() {
-            Ok(Configured { options, refused, needs_restart, files }) => {
-                if refused.is_empty() {
+            Ok(Configured { options, problem, refused, needs_restart, files }) => {
+                if refused.is_empty() && problem.is_none() {
                     source.files = files;
                 } else {
                     // Files that were found before may be what is missing now.
@@ -329,9 +234,16 @@ impl State {
                     Ok(mut reloaded) => {
                         reloaded.restart.extend(needs_restart);
                         let needs_restart = std::mem::take(&mut reloaded.restart);
-                        return (Some(ConfigurationReload::Applied { needs_restart }), reloaded);
+                        let configuration = match problem {
+                            None => ConfigurationReload::Applied { needs_restart },
+                            Some(problem) => ConfigurationReload::PartlyApplied { problem, needs_restart },
+                        };
+                        return (Some(configuration), reloaded);
                     }
-                    Err(problems) => super::start::lines(&problems),
+                    Err(problems) => {
+                        let lines = super::start::lines(&problems);
+                        problem.map_or_else(|| lines.clone(), |problem| format!("{problem}\n{lines}"))
+                    }
                 }
             }
             Err(problem) => problem,

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use super::inbox::AppInbox;
 use super::member::Member;
 use super::options::{AppOptions, EnvironmentOptions, ServerOptions};
-use super::reload::{EnvironmentReload, Membership, Refused};
+use super::report::{EnvironmentReload, Membership, Refused};
 use super::start::EnvironmentProblem;
 use crate::admin::AdminAccess;
 use crate::metrics::Metrics;

@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::measure;
 use super::member::{LastReload, Member};
-use super::reload::ConfigurationReload;
+use super::report::ConfigurationReload;
 use super::serving::Serving;
 use crate::admin::{
     CertificateStatus, ConfigurationStatus, DestinationStatus, EnvironmentStatus, InboxStatus, Readiness, ReloadStatus,
@@ -70,13 +70,11 @@ impl StatusBoard {
     /// What a reload left.
     pub(super) fn show(&self, serving: &Serving, configuration: Option<&ConfigurationReload>) {
         let at = rfc3339(SystemTime::now());
-        let configuration = configuration.map(|reload| match reload {
-            ConfigurationReload::Applied { needs_restart } => {
-                ConfigurationStatus { at, problem: None, needs_restart: needs_restart.iter().cloned().collect() }
-            }
-            ConfigurationReload::Kept { problem } => {
-                ConfigurationStatus { at, problem: Some(problem.clone()), needs_restart: Vec::new() }
-            }
+        let configuration = configuration.map(|reload| ConfigurationStatus {
+            at,
+            problem: reload.problem().map(str::to_owned),
+            applied: reload.needs_restart().is_some(),
+            needs_restart: reload.needs_restart().into_iter().flatten().cloned().collect(),
         });
         self.shown.store(Arc::new(Shown { configuration, subjects: subjects(serving) }));
     }

@@ -85,7 +85,7 @@ pub(super) fn files(sources: &Sources, settings: &Settings) -> Vec<PathBuf> {
 }
 
 /// Reads the configuration again, from where it was read at the start; what differs from `started` and needs a restart is told by
-/// its key. What is wrong with an environment harms no other.
+/// its key. What is wrong with an environment harms no other, and what is wrong with the admin listener or the inbox harms none.
 pub(super) fn again(sources: Sources, started: Settings) -> impl FnMut() -> Result<Configured, String> + Send {
     let mut said_something = started.origins.name_a_file();
     let mut warned = started.warnings.clone();
@@ -104,13 +104,15 @@ pub(super) fn again(sources: Sources, started: Settings) -> impl FnMut() -> Resu
         warned.clone_from(&settings.warnings);
         let needs_restart = started.needs_restart(&settings);
         let files = files(&sources, &settings);
-        let (options, refused) = AppOptions::of_good_environments(&settings);
-        let refused = refused.into_iter().map(|(name, problems)| (name, told(&settings, problems))).collect();
-        Ok(Configured { options, refused, needs_restart, files })
+        let (options, found) = AppOptions::of_what_is_good(&settings);
+        let problem = (!found.of_process.is_empty()).then(|| told(&settings, found.of_process));
+        let of_environments = found.of_environments.into_iter();
+        let refused = of_environments.map(|(name, problems)| (name, told(&settings, problems))).collect();
+        Ok(Configured { options, problem, refused, needs_restart, files })
     }
 }
 
-/// What is wrong with an environment, as a report tells it.
+/// What is wrong with an environment, or with what belongs to none, as a report tells it.
 fn told(settings: &Settings, problems: Vec<SettingProblem>) -> String {
     let mut report = settings.report().with_warnings(Vec::new());
     for SettingProblem { key, problem } in problems {

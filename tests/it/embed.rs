@@ -229,6 +229,7 @@ async fn a_program_that_says_how_its_options_are_read_again_changes_them_while_i
         let options = read.lock().unwrap().clone()?;
         Ok(Configured {
             options,
+            problem: None,
             refused: BTreeMap::new(),
             needs_restart: vec!["their.key".to_owned()],
             files: Vec::new(),
@@ -272,6 +273,7 @@ async fn an_environment_that_is_kept_is_still_reached_although_the_server_is_to_
     let source = ConfigurationSource::new(Vec::new(), move || {
         Ok(Configured {
             options: elsewhere.clone(),
+            problem: None,
             refused: BTreeMap::new(),
             needs_restart: Vec::new(),
             files: Vec::new(),

@@ -3,6 +3,7 @@
 mod broken;
 mod environments;
 mod limits;
+mod of_process;
 
 use serde_json::{Value, json};
 

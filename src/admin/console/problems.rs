@@ -6,6 +6,7 @@ use super::endings::{Urgency, endings};
 use super::look::Seen;
 use super::moment::Moment;
 use super::reasons;
+use super::seen::RefusalSeen;
 use crate::admin::{EnvironmentStatus, InboxStatus, StatusReport};
 
 /// How long a refusal counts as one of now.
@@ -103,10 +104,12 @@ fn readiness(seen: &Seen, all: &mut Vec<Problem>) {
 fn configuration(status: &StatusReport, now: OffsetDateTime, all: &mut Vec<Problem>) {
     let Some(read) = &status.configuration else { return };
     if let Some(problem) = &read.problem {
-        let what = format!(
-            "The configuration was refused {}: the one before stays in force",
-            Moment::parse(&read.at, now).relative
-        );
+        let when = Moment::parse(&read.at, now).relative;
+        let what = if read.applied {
+            format!("A part of the configuration was refused {when}: it stays as it was")
+        } else {
+            format!("The configuration was refused {when}: the one before stays in force")
+        };
         let to_do = "Correct it, try it with issuer-host check, then reload. A restart would fail.";
         all.push(Problem::new(Severity::Critical, what, to_do, "overview").told(problem));
     }
@@ -170,21 +173,43 @@ fn of_inbox(status: &InboxStatus, seen: &Seen, all: &mut Vec<Problem>) {
     }
 }
 
-/// One line for all, with the reason that the newest has. Who shows no certificate is a scanner far more often than Thales, and would
-/// have something be wrong always.
+/// One line for all that a client CA has issued a certificate for, with the reason that the newest has. What strangers cause, with a
+/// certificate of their own or without one, would have something be wrong always: it is told of where nobody else calls any more.
 fn refusals(seen: &Seen, all: &mut Vec<Problem>) {
-    let recent: Vec<_> =
-        seen.refusals.iter().filter(|refusal| refusal.sha256.is_some() && seen.now - refusal.at < RECENT).collect();
-    let Some(newest) = recent.first() else { return };
-    let callers = if recent.len() == 1 {
-        "1 caller with a certificate was".to_owned()
-    } else {
-        format!("{} callers with certificates were", recent.len())
-    };
-    let what = format!("{callers} refused within the last {} minutes", RECENT.whole_minutes());
-    let reason = reasons::of(newest.reason);
-    let details = format!("The last one: {} {}", reason.meaning, newest.subject.as_deref().unwrap_or_default());
-    all.push(Problem::new(Severity::Warning, what, reason.to_do, "refusals").told(details.trim_end()));
+    let recent = |refusal: &&RefusalSeen| seen.now - refusal.at < RECENT;
+    let of_client_ca: Vec<_> = seen.refusals.iter().filter(|refusal| refusal.of_client_ca).filter(recent).collect();
+    let minutes = RECENT.whole_minutes();
+    if let Some(newest) = of_client_ca.first() {
+        let what = match of_client_ca.len() {
+            1 => format!("1 caller with a certificate of a Client CA was refused within the last {minutes} minutes"),
+            many => {
+                format!(
+                    "{many} callers with certificates of a Client CA were refused within the last {minutes} minutes"
+                )
+            }
+        };
+        let reason = reasons::of(newest.reason);
+        let details = format!("The last one: {} {}", reason.meaning, newest.subject.as_deref().unwrap_or_default());
+        all.push(Problem::new(Severity::Warning, what, reason.to_do, "refusals").told(details.trim_end()));
+    }
+    let strangers = || seen.refusals.iter().filter(|refusal| refusal.sha256.is_some() && !refusal.of_client_ca);
+    for environment in seen.status.environments.iter().filter(|environment| environment.live_connections == 0) {
+        let Some(newest) = strangers().filter(recent).find(|refusal| refusal.environment == environment.name) else {
+            continue;
+        };
+        let mut calls = seen.calls.iter().filter(|calls| calls.environment == environment.name);
+        if !calls.any(|calls| calls.slots.iter().any(|slot| slot.total() > 0)) {
+            continue;
+        }
+        let what = format!(
+            "{}: nobody is connected who called within the hour, and callers that no Client CA knows were refused",
+            environment.name
+        );
+        let claim = newest.subject.as_deref().unwrap_or_default();
+        let details = format!("The last one claims to be {claim}. Anybody can write that into a certificate.");
+        let to_do = reasons::of(newest.reason).to_do;
+        all.push(Problem::new(Severity::Warning, what, to_do, "refusals").told(details));
+    }
 }
 
 fn calls(seen: &Seen, all: &mut Vec<Problem>) {

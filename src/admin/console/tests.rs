@@ -8,7 +8,7 @@ use super::look::InboxSeen;
 use super::page::{Regions, login, page};
 use super::problems::{Severity, problems};
 use super::seen::RefusalSeen;
-use super::testing::{calls, environment, quiet, refusal, sources, with_inbox};
+use super::testing::{calls, environment, quiet, refusal, sources, stranger, with_inbox};
 use crate::inbox::report::EntryReport;
 
 /// What a stranger may write into a certificate, with what ends an attribute, an element, a line and an event.
@@ -88,8 +88,8 @@ fn where_nothing_is_wrong_the_first_screen_says_so() {
 fn what_is_wrong_is_told_the_worst_first() {
     let mut seen = with_inbox(InboxSeen { dead: vec![dead("notify", "refused")], more: true, ..InboxSeen::default() });
     seen.refusals = vec![refusal(1, "CN=stranger"), refusal(14, "CN=other"), refusal(16, "CN=before")];
-    let scanner = RefusalSeen { subject: None, sha256: None, ..refusal(0, "") };
-    seen.refusals.insert(0, scanner);
+    let scanner = RefusalSeen { subject: None, sha256: None, ..stranger(0, "") };
+    seen.refusals.extend([scanner, stranger(0, "CN=stranger")]);
     seen.calls = vec![calls("notify", 18, 1), calls("refund", 1, 0)];
     seen.status.environments = vec![environment("preprod")];
     seen.status.environments[0].last_reload.problem = Some("client_ca: not a CA".into());
@@ -106,12 +106,46 @@ fn what_is_wrong_is_told_the_worst_first() {
         (Severity::Warning, "preprod: the server certificate expires in 20 days"),
         (Severity::Warning, "preprod: a Client CA expires in 89 days"),
         (Severity::Warning, "More than 1 notifications could not be delivered"),
-        (Severity::Warning, "2 callers with certificates were refused within the last 15 minutes"),
+        (Severity::Warning, "2 callers with certificates of a Client CA were refused within the last 15 minutes"),
     ];
     assert_eq!(told, expected.map(|(severity, what)| (severity, what.to_owned())));
     seen.calls.push(calls("query", 1, 0));
     let control = problems(&seen);
     assert!(!control.iter().any(|problem| problem.what.contains("5xx")), "1 of 21 is no alarm");
+}
+
+#[test]
+fn strangers_alone_do_not_look_like_an_outage() {
+    let refused = |seen: &crate::admin::console::look::Seen| {
+        let found = problems(seen).into_iter().filter(|problem| problem.what.contains("refused"));
+        found.map(|problem| (problem.what, problem.details, problem.to_do)).collect::<Vec<_>>()
+    };
+    let mut seen = quiet();
+    seen.refusals = vec![stranger(1, "CN=TLSMA/0001")];
+    assert_eq!(refused(&seen), [], "others are connected");
+    seen.status.environments[0].live_connections = 0;
+    assert_eq!(refused(&seen), [], "nobody ever called");
+    // Whoever called is gone, and somebody with a certificate of another CA knocks: a stranger, or Thales with a new one.
+    seen.calls = vec![calls("notify", 18, 0)];
+    let told = refused(&seen);
+    assert_eq!(told.len(), 1, "{told:?}");
+    let (_, details, to_do) = &told[0];
+    assert!(details.contains("claims to be CN=TLSMA/0001") && details.contains("Anybody"), "{details}");
+    assert!(to_do.contains("never from a connection"), "{to_do}");
+    seen.status.environments[0].live_connections = 1;
+    assert_eq!(refused(&seen), []);
+    seen.refusals = vec![refusal(1, "CN=TLSMA/0001")];
+    assert_eq!(refused(&seen).len(), 1, "control: a certificate of the Client CA");
+}
+
+#[test]
+fn a_name_that_anybody_can_write_is_shown_as_a_claim() {
+    let mut seen = quiet();
+    let shown = |seen: &crate::admin::console::look::Seen| Regions::render(seen).unwrap().refusals;
+    seen.refusals = vec![stranger(1, "CN=TLSMA/0001")];
+    assert!(shown(&seen).contains("a claim: anybody can write this name"), "{}", shown(&seen));
+    seen.refusals = vec![refusal(1, "CN=TLSMA/0001")];
+    assert!(!shown(&seen).contains("a claim") && shown(&seen).contains("issued by client_ca"), "control");
 }
 
 #[test]
@@ -121,12 +155,17 @@ fn a_server_that_is_not_ready_and_a_configuration_that_was_refused_come_first() 
     seen.status.configuration = Some(crate::admin::ConfigurationStatus {
         at: "2026-11-23T09:58:00Z".into(),
         problem: Some("unknown key: lisen".into()),
+        applied: false,
         needs_restart: vec!["admin.listen".into()],
     });
     let told = problems(&seen);
     assert_eq!(told.len(), 3, "{told:?}");
     assert!(told[0].what.contains("not ready") && told[1].what.contains("refused 2 minutes ago"), "{told:?}");
     assert_eq!((told[1].details.as_str(), told[2].details.as_str()), ("unknown key: lisen", "admin.listen"));
+    assert!(told[1].what.ends_with("the one before stays in force"), "{told:?}");
+    seen.status.configuration.as_mut().unwrap().applied = true;
+    let told = problems(&seen);
+    assert!(told[1].what.starts_with("A part of the configuration was refused"), "{told:?}");
 }
 
 #[test]

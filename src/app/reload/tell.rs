@@ -2,7 +2,7 @@
 
 use tracing::{error, info, warn};
 
-use super::{ConfigurationReload, EnvironmentReload, Reload};
+use crate::app::report::{ConfigurationReload, EnvironmentReload, Reload};
 use crate::telemetry::events;
 use crate::tls::reload::ReloadReport;
 use crate::tls::trigger::Trigger;
@@ -14,13 +14,17 @@ pub(super) fn configuration(found: &ConfigurationReload, trigger: Trigger) {
         ConfigurationReload::Kept { problem } => {
             error!(event = events::CONFIGURATION_REFUSED, trigger, "the configuration in force stays: {problem}");
         }
+        ConfigurationReload::PartlyApplied { problem, .. } => {
+            error!(event = events::CONFIGURATION_REFUSED, trigger, "a part of the configuration stays: {problem}");
+        }
         ConfigurationReload::Applied { needs_restart } if needs_restart.is_empty() => {
             info!(event = events::CONFIGURATION_GOOD, trigger, "the configuration is good");
         }
-        ConfigurationReload::Applied { needs_restart } => {
-            let keys = needs_restart.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-            warn!(event = events::RESTART_NEEDED, trigger, keys, "these settings count from the next start on: {keys}");
-        }
+        ConfigurationReload::Applied { .. } => {}
+    }
+    if let Some(needs_restart) = found.needs_restart().filter(|keys| !keys.is_empty()) {
+        let keys = needs_restart.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        warn!(event = events::RESTART_NEEDED, trigger, keys, "these settings count from the next start on: {keys}");
     }
 }
 

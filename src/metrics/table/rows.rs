@@ -115,7 +115,7 @@ metrics! {
         "Whether the last look found something that is not good, so that what was in force before stays: 1, or 0"
         => "Mend the files that the log names; the next poll takes them up.";
     CONFIGURATION_REFUSED = "issuer_host_configuration_refused", Gauge []
-        "Whether the configuration that was read last is not good, so that the one before stays: 1, or 0"
+        "Whether the configuration that was read last is not good, so that the one before stays, or a part of it: 1, or 0"
         => "Mend it: the next start would fail. `issuer-host check` says what is wrong.";
     CONFIGURATION_NEEDS_RESTART = "issuer_host_configuration_needs_restart", Gauge []
         "Whether settings were changed that count from the next start on: 1, or 0"

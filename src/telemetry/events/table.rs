@@ -61,7 +61,7 @@ events! {
     CLIENT_ADMITTED = "client_admitted", ["debug"], ["server"], "A handshake was completed.", NOTHING;
     CLIENT_REFUSED = "client_refused", ["info"], ["server"],
         "Somebody showed a client certificate that is not let in, for the `reason`.",
-        "Where the subject is one of Thales': compare its issuer with `client_ca`; the words of the line say what does not hold.";
+        "`of_client_ca` says whether a CA of `client_ca` has issued it. Else the subject is what a stranger wrote, whatever it says: a new Client CA comes from Thales' portal or contact, never from a connection.";
     CLIENT_RETIRED = "client_retired", ["info"], ["server"],
         "A connection was closed whose certificate passed when it began and passes no longer.",
         "After a change of `client_ca` or of a revocation list this is what was wanted.";
@@ -111,7 +111,7 @@ events! {
     RELOAD_UNANSWERED = "reload_unanswered", ["error"], ["cli"],
         "SIGHUP was heard, and its reload did not end.", "Report it where `reload_failed` stands before it.";
     CONFIGURATION_REFUSED = "configuration_refused", ["error"], ["app"],
-        "The configuration was read again and is not good; the one in force stays.",
+        "The configuration was read again and is not good: the one in force stays, or a part of it.",
         "Do what the line says; `issuer-host check` says the same.";
     CONFIGURATION_GOOD = "configuration_good", ["info"], ["app"], "The configuration is in force, all of it.", NOTHING;
     RESTART_NEEDED = "restart_needed", ["warn"], ["app"],
