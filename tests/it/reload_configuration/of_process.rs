@@ -59,14 +59,16 @@ async fn a_fault_of_the_admin_listener_or_of_the_inbox_freezes_no_environment_an
 #[tokio::test]
 async fn a_fault_of_the_files_of_operations_is_told_of_the_configuration_too() {
     let door = Door::with(Setup { log: QUIET, ..Setup::default() }).await;
-    door.edit("[log]\n", "products_dir = \"nowhere\"\n[log]\n");
+    std::fs::create_dir(door.directory.path().join("products")).unwrap();
+    std::fs::write(door.directory.path().join("products/own.toml"), "not TOML").unwrap();
+    door.edit("[log]\n", "products_dir = \"products\"\n[log]\n");
     let (status, report) = door.server.try_reload().await;
     assert_eq!((status, &report["configuration"]["outcome"]), (422, &"partly_applied".into()), "{report}");
     for problem in [&report["configuration"]["problem"], &report["environments"]["preprod"]["problem"]] {
         assert!(problem.as_str().is_some_and(|problem| problem.contains("products_dir")), "{report}");
     }
     assert_eq!(door.server.events("configuration_good"), [Value::Null; 0]);
-    door.edit("products_dir = \"nowhere\"\n", "");
+    door.edit("products_dir = \"products\"\n", "");
     let (status, report) = door.server.try_reload().await;
     assert_eq!((status, &report["configuration"]), (200, &applied(&[])), "control: {report}");
 }
