@@ -54,15 +54,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Err(report) => return Ok(configuration::tell(&report)),
     };
     options.log = Some(crate::telemetry::init(settings.log.format.into(), settings.log.level.name())?);
-    info!(
-        event = events::STARTING,
-        version = env!("CARGO_PKG_VERSION"),
-        file = sources.file.as_deref().map(|file| tracing::field::display(file.display())),
-        environments = settings.environments.len(),
-        "issuer-host {} starts",
-        env!("CARGO_PKG_VERSION")
-    );
-    descriptors::raise(settings.server.max_connections);
     for warning in &settings.warnings {
         warn!(event = events::CONFIGURATION_WARNING, "{warning}");
     }
@@ -87,6 +78,7 @@ async fn serve(
     let hangup = signal(SignalKind::hangup())?;
     match App::bind_with(options, passed).await {
         Ok(app) => {
+            tell_of_start(&sources, &settings);
             if let Some(warning) = settings.inbox_warning() {
                 warn!(event = events::CONFIGURATION_WARNING, "{warning}");
             }
@@ -113,6 +105,19 @@ async fn serve(
         Err(error @ StartError::Passed(_)) => Ok(not_started(&error, EXIT_CONFIGURATION)),
         Err(error) => Ok(not_started(&error, 1)),
     }
+}
+
+/// What starts, once it is sure that it does.
+fn tell_of_start(sources: &Sources, settings: &Settings) {
+    info!(
+        event = events::STARTING,
+        version = env!("CARGO_PKG_VERSION"),
+        file = sources.file.as_deref().map(|file| tracing::field::display(file.display())),
+        environments = settings.environments.len(),
+        "issuer-host {} starts",
+        env!("CARGO_PKG_VERSION")
+    );
+    descriptors::raise(settings.server.max_connections);
 }
 
 fn not_started(error: &dyn Display, code: u8) -> ExitCode {

@@ -6,9 +6,6 @@ use tracing::warn;
 
 use crate::telemetry::events;
 
-/// What is open beside connections: listeners, files, databases, deliveries, probes.
-const BESIDE: u64 = 256;
-
 /// Takes as many as the system lets this process have, and warns where that is too few for so many connections.
 pub(super) fn raise(max_connections: usize) {
     let limit = getrlimit(Resource::Nofile);
@@ -26,7 +23,7 @@ pub(super) fn raise(max_connections: usize) {
 
 /// How many more it would take; `None` = it is enough.
 fn missing(max_connections: usize, limit: Option<u64>) -> Option<u64> {
-    let needed = u64::try_from(max_connections).ok()?.saturating_mul(2).saturating_add(BESIDE);
+    let needed = u64::try_from(max_connections).ok()?.saturating_mul(2);
     needed.checked_sub(limit?).filter(|missing| *missing > 0)
 }
 
@@ -35,9 +32,9 @@ mod tests {
     use super::missing;
 
     #[test]
-    fn each_connection_may_need_two_and_something_is_open_beside() {
+    fn each_connection_may_need_two() {
         assert_eq!(missing(10_000, None), None, "no limit");
-        assert_eq!(missing(10_000, Some(20_256)), None);
-        assert_eq!(missing(10_000, Some(1024)), Some(19_232));
+        assert_eq!(missing(10_000, Some(20_000)), None);
+        assert_eq!(missing(10_000, Some(1024)), Some(18_976));
     }
 }
