@@ -19,10 +19,11 @@ pub mod table;
 mod tests;
 mod tokens;
 mod traces;
+mod troubles;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
@@ -40,10 +41,11 @@ pub use requests::RequestEnd;
 pub(crate) use series::Series;
 pub use tokens::{JwksMetrics, TokenMetrics};
 pub use traces::TraceMetrics;
+pub use troubles::{RECENT, RecentTrouble, Trouble, TroubleKind, Troubles};
 
 use crate::inbox::InboxMetrics;
 use families::Families;
-use labels::HandshakeLabels;
+use labels::{EnvironmentLabels, HandshakeLabels};
 use process::Process;
 
 /// The label value where a connection ended before its environment was known.
@@ -70,7 +72,7 @@ impl Metrics {
     /// Everything at zero.
     #[must_use]
     pub fn new() -> Self {
-        let (families, process) = (Families::default(), Process::default());
+        let (families, process) = (Families::new(), Process::default());
         let mut told = Told::default();
         told.tell(table::BUILD, Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         families.tell(&mut told);
@@ -143,6 +145,7 @@ impl Metrics {
     /// A connection could not be accepted, for a reason that the next one would meet again.
     pub fn accept_failed(&self) {
         self.families.accept_errors.inc();
+        self.families.trouble(TroubleKind::Accept, "", String::new);
     }
 
     /// The configuration was read: whether something of it is refused, and whether settings wait for a restart; `None` where it is
@@ -158,6 +161,35 @@ impl Metrics {
     #[must_use]
     pub fn recent(&self) -> Vec<RecentOperation> {
         self.families.recent(SystemTime::now())
+    }
+
+    /// What failed within the last minutes.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<RecentTrouble> {
+        self.families.troubles.recent(SystemTime::now())
+    }
+
+    /// When the keys of an environment's identity provider were fetched last; `None` = never, or there is none.
+    #[must_use]
+    pub fn keys_fetched(&self, environment: &str) -> Option<SystemTime> {
+        let labels = EnvironmentLabels { environment: environment.to_owned() };
+        let seconds = u64::try_from(self.families.tokens.last_refresh.known(&labels)?.get()).ok()?;
+        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+    }
+
+    /// When a caller of an environment was admitted last; `None` = never.
+    #[must_use]
+    pub fn admitted(&self, environment: &str) -> Option<SystemTime> {
+        let labels = EnvironmentLabels { environment: environment.to_owned() };
+        let seconds = u64::try_from(self.families.admitted.known(&labels)?.get()).ok()?;
+        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+    }
+
+    /// Open file descriptors, and how many there may be; where the system tells.
+    #[must_use]
+    pub fn file_descriptors(&self) -> Option<(u64, u64)> {
+        self.process.look();
+        self.process.file_descriptors()
     }
 
     /// The callers that were refused last.

@@ -77,7 +77,7 @@ fn filled(metrics: &Metrics, name: &str) -> EnvironmentMetrics {
     for backend in ["", "cards", "customers", "payments"] {
         let backend = environment.backend(backend);
         backend.connect_ended(ConnectOutcome::Connected);
-        backend.failed(BackendFailure::Timeout);
+        backend.failed(BackendFailure::Timeout, String::new);
     }
     let later = UnixTime::since_unix_epoch(Duration::from_secs(4_000_000_000));
     let files = [CertificateKind::ClientCa, CertificateKind::ServerChain, CertificateKind::EndorsedChain];

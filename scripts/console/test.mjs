@@ -159,12 +159,17 @@ async function events() {
   await live(page);
   await page.evaluate(() => { window.same = true; });
   server.configure({ broken: true });
-  await page.getByText("preprod: new certificates were refused").waitFor({ timeout: 60_000 });
-  assert.match(await page.locator("#problems li").first().textContent(), /Critical/);
+  await page.getByText("preprod: new files were refused").first().waitFor({ timeout: 60_000 });
+  const problem = page.locator("#problems li", { hasText: "preprod: new files were refused" });
+  assert.match(await problem.textContent(), /Ticket.*docs\/runbook\/IssuerHostReloadFailing\.md/s);
+  assert.match(await page.locator("#problems li").first().textContent(), /Page/, "what pages comes first");
+  assert.equal(await problem.locator(".details").isVisible(), false, "details are folded");
+  await problem.locator("summary").click();
+  assert.equal(await problem.locator(".details").isVisible(), true);
   assert.deepEqual(await browser.examined(page), []);
   await shot(page, "refused-reload");
   server.configure();
-  await page.getByText("preprod: new certificates were refused").waitFor({ state: "detached", timeout: 60_000 });
+  await page.getByText("preprod: new files were refused").first().waitFor({ state: "detached", timeout: 60_000 });
   assert.equal(await page.evaluate(() => window.same), true, "the page was loaded again");
   await closed(page);
 }

@@ -32,8 +32,8 @@ pub use access::{AdminAccess, AdminOptions, AdminRules};
 pub use health::Readiness;
 pub use inbox::InboxSource;
 pub use status::{
-    CertificateStatus, ConfigurationStatus, DestinationStatus, EnvironmentStatus, InboxStatus, ReloadStatus,
-    RevocationListStatus, SecondKeyStatus, StatusReport,
+    BackendStatus, CertificateStatus, ConfigurationStatus, DestinationStatus, EnvironmentStatus, FailureStatus,
+    InboxStatus, ReloadStatus, RevocationListStatus, SecondKeyStatus, StatusReport,
 };
 pub use token::{AdminTokenError, SHORTEST_TOKEN, admin_token};
 

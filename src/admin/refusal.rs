@@ -55,12 +55,12 @@ impl IntoResponse for Refusal {
             Self::Forged(why) => (StatusCode::FORBIDDEN, why).into_response(),
             Self::NoCredential => (
                 StatusCode::FORBIDDEN,
-                "other machines can reach this listener, so nobody may: set [admin.tls] with client_ca or [admin] token_file, or listen on loopback\n",
+                "other machines can reach this listener, so nobody may: set both [admin.tls] and a credential, which is [admin] token_file or client_ca of [admin.tls]; or listen on loopback\n",
             )
                 .into_response(),
             Self::NoTls => (
                 StatusCode::FORBIDDEN,
-                "other machines can reach this listener, so a token is taken over TLS alone: set [admin.tls], or listen on loopback\n",
+                "other machines can reach this listener, so a token is taken over TLS alone: set [admin.tls] beside token_file, or listen on loopback\n",
             )
                 .into_response(),
             Self::Credential | Self::Wrong => {

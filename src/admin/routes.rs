@@ -11,7 +11,7 @@ use axum::{Extension, Router};
 
 use super::audit::{Action, Who};
 use super::guard::{self, Demand, Guard, LoginPage};
-use super::{AdminSources, ReloadSource, StatusSource, console, inbox, log_level, login};
+use super::{AdminSources, ReloadSource, console, inbox, log_level, login};
 use crate::metrics::Metrics;
 
 /// Pages for people.
@@ -27,18 +27,14 @@ struct Pages {
 /// Everything that a listener bound to `bound` answers to.
 pub(super) fn routes(sources: AdminSources, bound: SocketAddr) -> Router {
     let Pages { protected: pages, assets, login } = pages(&sources);
-    let AdminSources { readiness, metrics, status, reload, log_level, inbox, access } = sources;
+    let AdminSources { readiness, metrics, status: _, reload, log_level, inbox, access } = sources;
     let guard = Arc::new(Guard::new(access, bound, login, metrics.admin()));
     let demand = |demand| from_fn_with_state((Arc::clone(&guard), demand), guard::pass);
 
     let probes =
         Router::new().route("/livez", get(async || "ok\n")).route("/readyz", get(async move || readiness.answer()));
     let metrics = Router::new().route("/metrics", get(async move || openmetrics(&metrics)));
-    let protected = pages
-        .merge(facts(status))
-        .merge(reloading(reload))
-        .merge(log_level::routes(log_level))
-        .merge(inbox::routes(inbox));
+    let protected = pages.merge(reloading(reload)).merge(log_level::routes(log_level)).merge(inbox::routes(inbox));
     Router::new()
         .merge(probes)
         .merge(metrics.layer(demand(Demand::Metrics)))
@@ -52,10 +48,6 @@ pub(super) fn routes(sources: AdminSources, bound: SocketAddr) -> Router {
 
 fn pages(sources: &AdminSources) -> Pages {
     Pages { protected: console::routes(sources.into()), assets: console::assets(), login: console::login_page }
-}
-
-fn facts(status: StatusSource) -> Router {
-    Router::new().route("/status", get(async move || axum::Json(status())))
 }
 
 fn reloading(reload: ReloadSource) -> Router {

@@ -15,6 +15,8 @@ pub struct StatusReport {
     pub ready: bool,
     /// Connection permits in use.
     pub connections: usize,
+    /// How many there are.
+    pub connections_limit: usize,
     /// Handshakes that have not ended.
     pub handshakes_in_flight: usize,
     /// How the last reading of the configuration ended; `null` before the first reload, and where there is none to be read.
@@ -62,6 +64,8 @@ pub struct DestinationStatus {
 pub struct ConfigurationStatus {
     /// When, RFC 3339.
     pub at: String,
+    /// Since when no reading has been wholly good, RFC 3339; `null` when all is good.
+    pub since: Option<String>,
     /// Why the configuration before stays in force, or a part of it; `null` when all is good.
     pub problem: Option<String>,
     /// Whether it is in force, but for what `problem` names (`[admin]`, `[inbox]`, `products_dir`). `false` = the one before is, as a whole.
@@ -116,6 +120,8 @@ pub struct EnvironmentStatus {
     pub endorsed_chain: Vec<CertificateStatus>,
     /// Whether sessions may be resumed.
     pub resumption: bool,
+    /// Where calls are passed on to; empty = a router of the program answers them.
+    pub backends: Vec<BackendStatus>,
     /// How the last reload ended that found anything new.
     pub last_reload: ReloadStatus,
     /// Connections of verified clients.
@@ -126,11 +132,37 @@ pub struct EnvironmentStatus {
     pub retired_connections: u64,
 }
 
+/// Where calls are passed on to.
+#[derive(Clone, Debug, Serialize)]
+pub struct BackendStatus {
+    /// Its name; empty for the environment's own.
+    pub name: String,
+    /// Scheme, host and port.
+    pub address: String,
+    /// Calls that it has not answered yet.
+    pub in_flight: i64,
+    /// The last time that it did not answer; `null` = it always has.
+    pub last_failure: Option<FailureStatus>,
+}
+
+/// How a backend failed.
+#[derive(Clone, Debug, Serialize)]
+pub struct FailureStatus {
+    /// When, RFC 3339.
+    pub at: String,
+    /// `unavailable`, `timeout`, `broken` or `body`, as metrics have it.
+    pub reason: &'static str,
+    /// What happened, such as `Connection refused`.
+    pub words: String,
+}
+
 /// How a reload ended.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReloadStatus {
     /// When, RFC 3339.
     pub at: String,
+    /// Since when each has been refused, RFC 3339; `null` when all is good.
+    pub since: Option<String>,
     /// What asked for it: `start`, `watch`, `poll`, `signal`, `admin` or `call`.
     pub trigger: &'static str,
     /// `installed`, `unchanged` or `kept`.

@@ -13,6 +13,7 @@ pub(super) fn report() -> StatusReport {
         uptime_seconds: 4,
         ready: true,
         connections: 5,
+        connections_limit: 10_000,
         handshakes_in_flight: 0,
         configuration: None,
         environments: Vec::new(),

@@ -56,6 +56,8 @@ pub(super) struct LastReload {
     pub(super) outcome: ReloadOutcome,
     /// Why the epoch before stayed, or what was configured before.
     pub(super) problem: Option<String>,
+    /// Since when there has been a problem at each reload, be it another one meanwhile.
+    pub(super) failing_since: Option<SystemTime>,
 }
 
 type IsPresent = fn(&InterpreterOptions) -> bool;
@@ -91,8 +93,13 @@ impl Member {
             tls: Arc::new(TlsEnvironment::new(&name, epoch)),
             metrics,
         });
-        let last =
-            LastReload { at: SystemTime::now(), trigger: None, outcome: ReloadOutcome::Installed, problem: None };
+        let last = LastReload {
+            at: SystemTime::now(),
+            trigger: None,
+            outcome: ReloadOutcome::Installed,
+            problem: None,
+            failing_since: None,
+        };
         let (inbox, tracer) = (inbox.cloned(), tracer.cloned());
         Ok(Self { environment, options, tls, stack, inbox, tracer, last, warnings, unfinished: None })
     }
@@ -311,7 +318,9 @@ impl Member {
             _ => {}
         }
         if outcome != ReloadOutcome::Unchanged || self.last.problem.is_some() {
-            self.last = LastReload { at: SystemTime::now(), trigger: Some(trigger), outcome, problem };
+            let at = SystemTime::now();
+            let failing_since = problem.as_ref().map(|_| self.last.failing_since.unwrap_or(at));
+            self.last = LastReload { at, trigger: Some(trigger), outcome, problem, failing_since };
         }
     }
 

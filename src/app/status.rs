@@ -13,13 +13,15 @@ use super::member::{LastReload, Member};
 use super::report::ConfigurationReload;
 use super::serving::Serving;
 use crate::admin::{
-    CertificateStatus, ConfigurationStatus, DestinationStatus, EnvironmentStatus, InboxStatus, Readiness, ReloadStatus,
-    RevocationListStatus, SecondKeyStatus, StatusReport,
+    BackendStatus, CertificateStatus, ConfigurationStatus, DestinationStatus, EnvironmentStatus, FailureStatus,
+    InboxStatus, Readiness, ReloadStatus, RevocationListStatus, SecondKeyStatus, StatusReport,
 };
 use crate::auth::ApiKeys;
 use crate::auth::token_endpoint::TokenEndpoint;
+use crate::handler::Handler;
 use crate::http::Interpreter;
 use crate::inbox::{Inbox, delivery};
+use crate::metrics::{BackendMetrics, RecentTrouble};
 use crate::pki::facts::CertificateFacts;
 use crate::pki::{EndorsedChain, RevocationList};
 use crate::server::Environment;
@@ -49,6 +51,8 @@ struct Subject {
     products: Vec<String>,
     interpreter: Option<Arc<Interpreter>>,
     token_endpoint: Option<Arc<TokenEndpoint>>,
+    /// The backends: name, address, and what is counted of them.
+    backends: Vec<(String, String, BackendMetrics)>,
     /// What the epoch in force was made from.
     sources: MaterialSources,
     last: LastReload,
@@ -70,11 +74,16 @@ impl StatusBoard {
     /// What a reload left.
     pub(super) fn show(&self, serving: &Serving, configuration: Option<&ConfigurationReload>) {
         let at = rfc3339(SystemTime::now());
-        let configuration = configuration.map(|reload| ConfigurationStatus {
-            at,
-            problem: reload.problem().map(str::to_owned),
-            applied: reload.needs_restart().is_some(),
-            needs_restart: reload.needs_restart().into_iter().flatten().cloned().collect(),
+        let configuration = configuration.map(|reload| {
+            let problem = reload.problem().map(str::to_owned);
+            let before = self.shown.load().configuration.as_ref().and_then(|before| before.since.clone());
+            ConfigurationStatus {
+                since: problem.as_ref().map(|_| before.unwrap_or_else(|| at.clone())),
+                at,
+                problem,
+                applied: reload.needs_restart().is_some(),
+                needs_restart: reload.needs_restart().into_iter().flatten().cloned().collect(),
+            }
         });
         self.shown.store(Arc::new(Shown { configuration, subjects: subjects(serving) }));
     }
@@ -87,6 +96,7 @@ impl StatusBoard {
             uptime_seconds: self.started.elapsed().as_secs(),
             ready: self.readiness.is_ready(),
             connections: self.permits.in_use(),
+            connections_limit: self.permits.total(),
             handshakes_in_flight: self.slots.in_flight(),
             configuration: shown.configuration.clone(),
             environments: shown.subjects.iter().map(Subject::look).collect(),
@@ -109,6 +119,7 @@ impl Subject {
             products: member.options.products.clone(),
             interpreter: member.options.interpreter.clone(),
             token_endpoint: member.options.others.as_ref().and_then(|others| others.token_endpoint.clone()),
+            backends: backends(member),
             sources: member.sources().clone(),
             last: member.last.clone(),
         }
@@ -146,8 +157,10 @@ impl Subject {
             endorsed: epoch.endorsed().is_some(),
             endorsed_chain: endorsed(&epoch, self.sources.endorsed_chain.as_ref()),
             resumption: epoch.resumes(),
+            backends: self.backends.iter().map(backend).collect(),
             last_reload: ReloadStatus {
                 at: rfc3339(self.last.at),
+                since: self.last.failing_since.map(rfc3339),
                 trigger: self.last.trigger.map_or("start", |trigger| trigger.as_str()),
                 outcome: self.last.outcome.label(),
                 problem: self.last.problem.clone(),
@@ -156,6 +169,30 @@ impl Subject {
             live_connections_by_epoch: tls.live_by_epoch(),
             retired_connections: metrics.retired_connections(),
         }
+    }
+}
+
+fn backends(member: &Member) -> Vec<(String, String, BackendMetrics)> {
+    let metrics = &member.environment.metrics;
+    let counted = |name: &str, handler: &Handler| Some((name.to_owned(), handler.address()?, metrics.backend(name)));
+    let named = member.options.others.iter().flat_map(|others| &others.backends);
+    counted("", &member.options.handler)
+        .into_iter()
+        .chain(named.filter_map(|(name, handler)| counted(name, handler)))
+        .collect()
+}
+
+fn backend((name, address, metrics): &(String, String, BackendMetrics)) -> BackendStatus {
+    let failure = |failure: RecentTrouble| FailureStatus {
+        at: rfc3339(failure.last),
+        reason: failure.trouble.reason,
+        words: failure.words,
+    };
+    BackendStatus {
+        name: name.clone(),
+        address: address.clone(),
+        in_flight: metrics.in_flight(),
+        last_failure: metrics.last_failure().map(failure),
     }
 }
 

@@ -48,6 +48,14 @@ impl Handler {
         }
     }
 
+    /// Scheme, host and port of the backend; `None` where there is none.
+    pub(crate) fn address(&self) -> Option<String> {
+        match self {
+            Self::Forward(forward) => Some(forward.address()),
+            Self::Embed(_) => None,
+        }
+    }
+
     /// Whether both pass requests on to one backend in the same way. Of routers nobody can tell.
     #[must_use]
     pub(crate) fn is_same(&self, other: &Self) -> bool {

@@ -2,7 +2,8 @@
 //! writes to, never from a caller.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -11,7 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 
 use crate::inbox::entry::{Facts, State};
 use crate::inbox::store::{Count, DestinationKey, Received};
-use crate::metrics::{Series, Told, table};
+use crate::metrics::{Series, Told, Trouble, TroubleKind, Troubles, table};
 
 /// Bucket bounds of commits, in seconds: from a disk with a battery behind it to the longest that a notification waits.
 const COMMIT_BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
@@ -37,6 +38,16 @@ struct DestinationLabels {
     backend: String,
 }
 
+/// The notification of an operation that has waited longest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OldestPending {
+    pub(crate) environment: String,
+    pub(crate) product: String,
+    pub(crate) operation: String,
+    /// When it became due for the first time.
+    pub(crate) since: SystemTime,
+}
+
 /// Counts for all of the inbox. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct InboxMetrics {
@@ -54,6 +65,7 @@ pub struct InboxMetrics {
     destinations: Series<DestinationLabels, Gauge>,
     full: Gauge,
     size: Gauge,
+    troubles: Troubles,
 }
 
 impl Default for InboxMetrics {
@@ -73,11 +85,28 @@ impl Default for InboxMetrics {
             destinations: Series::default(),
             full: Gauge::default(),
             size: Gauge::default(),
+            troubles: Troubles::default(),
         }
     }
 }
 
 impl InboxMetrics {
+    /// Everything at zero; what fails is told to `troubles` too.
+    pub(crate) fn with(troubles: Troubles) -> Self {
+        Self { troubles, ..Self::default() }
+    }
+
+    /// What has waited longest, by operation, as the store was found last.
+    pub(crate) fn oldest_pending(&self) -> Vec<OldestPending> {
+        let told = |(labels, oldest): (Arc<OperationLabels>, Gauge)| OldestPending {
+            environment: labels.environment.clone(),
+            product: labels.product.clone(),
+            operation: labels.operation.clone(),
+            since: SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(oldest.get()).unwrap_or_default()),
+        };
+        self.oldest.all().into_iter().map(told).collect()
+    }
+
     pub(crate) fn tell(&self, told: &mut Told) {
         told.tell(table::INBOX_RECEIVED, self.received.clone());
         told.tell(table::INBOX_DEDUPLICATED, self.deduplicated.clone());
@@ -112,6 +141,9 @@ impl InboxMetrics {
     pub(crate) fn failed(&self, error: &'static str) {
         table::INBOX_FAILURES.expect("error", error);
         self.failures.of(ErrorLabels { error }).inc();
+        let trouble =
+            Trouble { kind: TroubleKind::Store, environment: String::new(), of: String::new(), reason: error };
+        self.troubles.happened(trouble, String::new, SystemTime::now());
     }
 
     /// An entry was stored, or is a repeat.

@@ -45,6 +45,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use master_keys::MasterKeys;
 pub use metrics::InboxMetrics;
+pub(crate) use metrics::OldestPending;
 pub use notification::{Kept, Notification};
 pub use open::{Open, OpenError};
 pub use seal::{Sealing, SealingError};

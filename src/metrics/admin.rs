@@ -1,15 +1,19 @@
 //! What is counted of requests that are for administrators.
 
+use std::time::SystemTime;
+
 use prometheus_client::metrics::counter::Counter;
 
 use super::labels::AdminLabels;
 use super::series::Series;
 use super::table::{self, Values};
+use super::troubles::{Trouble, TroubleKind, Troubles};
 
 /// Who was let in, and why others were not. Cheap to clone; clones share the counts.
 #[derive(Clone, Debug)]
 pub struct AdminMetrics {
     pub(super) requests: Series<AdminLabels, Counter>,
+    pub(super) troubles: Troubles,
 }
 
 impl Default for AdminMetrics {
@@ -23,7 +27,7 @@ impl Default for AdminMetrics {
         for outcome in outcomes {
             requests.of(AdminLabels { outcome });
         }
-        Self { requests }
+        Self { requests, troubles: Troubles::default() }
     }
 }
 
@@ -32,5 +36,11 @@ impl AdminMetrics {
     pub fn asked(&self, outcome: &'static str) {
         table::ADMIN_REQUESTS.expect("outcome", outcome);
         self.requests.of(AdminLabels { outcome }).inc();
+        // As the alert has it.
+        if matches!(outcome, "wrong_token" | "throttled") {
+            let trouble =
+                Trouble { kind: TroubleKind::Admin, environment: String::new(), of: String::new(), reason: outcome };
+            self.troubles.happened(trouble, String::new, SystemTime::now());
+        }
     }
 }

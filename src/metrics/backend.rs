@@ -1,11 +1,14 @@
 //! What is counted of a backend, whatever client it is reached with.
 
+use std::time::SystemTime;
+
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::held::Held;
 use super::labels::{BackendLabels, ConnectLabels, FailureLabels};
 use super::series::Series;
+use super::troubles::{RecentTrouble, Trouble, TroubleKind, Troubles};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct BackendSeries {
@@ -13,11 +16,14 @@ pub(super) struct BackendSeries {
     pub(super) connects: Series<ConnectLabels, Counter>,
     pub(super) in_flight: Series<BackendLabels, Gauge>,
     pub(super) failures: Series<FailureLabels, Counter>,
+    pub(super) troubles: Troubles,
 }
 
 /// The counters of one backend of one environment. Cheap to clone, and nothing is looked up on a request's way.
 #[derive(Clone, Debug)]
 pub struct BackendMetrics {
+    labels: BackendLabels,
+    troubles: Troubles,
     connections: Gauge,
     connected: Counter,
     refused: Counter,
@@ -66,6 +72,8 @@ impl BackendSeries {
             self.failures.of(FailureLabels { environment, backend, reason })
         };
         BackendMetrics {
+            labels: labels(),
+            troubles: self.troubles.clone(),
             connections: self.connections.of(labels()),
             connected: connects("connected"),
             refused: connects("failed"),
@@ -102,14 +110,30 @@ impl BackendMetrics {
         Held::of(&self.in_flight)
     }
 
-    /// A request got no answer, or not all of it.
-    pub fn failed(&self, why: BackendFailure) {
-        match why {
-            BackendFailure::Unavailable => &self.unavailable,
-            BackendFailure::Broken => &self.broken,
-            BackendFailure::Timeout => &self.timeouts,
-            BackendFailure::Body => &self.bodies,
-        }
-        .inc();
+    /// Requests that are under way.
+    #[must_use]
+    pub fn in_flight(&self) -> i64 {
+        self.in_flight.get()
+    }
+
+    /// A request got no answer, or not all of it; `words` says what happened, without anything of the request.
+    pub fn failed(&self, why: BackendFailure, words: impl FnOnce() -> String) {
+        let (count, reason) = match why {
+            BackendFailure::Unavailable => (&self.unavailable, "unavailable"),
+            BackendFailure::Broken => (&self.broken, "broken"),
+            BackendFailure::Timeout => (&self.timeouts, "timeout"),
+            BackendFailure::Body => (&self.bodies, "body"),
+        };
+        count.inc();
+        let BackendLabels { environment, backend } = self.labels.clone();
+        let trouble = Trouble { kind: TroubleKind::Backend, environment, of: backend, reason };
+        self.troubles.happened(trouble, words, SystemTime::now());
+    }
+
+    /// The last time that a request got no answer.
+    #[must_use]
+    pub fn last_failure(&self) -> Option<RecentTrouble> {
+        let BackendLabels { environment, backend } = &self.labels;
+        self.troubles.last_of_backend(environment, backend, SystemTime::now())
     }
 }

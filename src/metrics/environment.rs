@@ -19,6 +19,7 @@ use super::seconds_since_1970;
 use super::series::Series;
 use super::table;
 use super::tokens::{JwksMetrics, TokenMetrics};
+use super::troubles::{Trouble, TroubleKind};
 
 /// The counters of one environment; cheap to clone, no look-ups on the way of a request.
 #[derive(Clone, Debug)]
@@ -26,6 +27,7 @@ pub struct EnvironmentMetrics {
     name: String,
     families: Families,
     connections: Gauge,
+    admitted: Gauge,
     retired: Counter,
     in_flight: Gauge,
     requests: Requests,
@@ -36,6 +38,7 @@ impl EnvironmentMetrics {
         let labels = || EnvironmentLabels { environment: name.to_owned() };
         Self {
             connections: families.connections.of(labels()),
+            admitted: families.admitted.of(labels()),
             retired: families.retired.of(labels()),
             in_flight: families.in_flight.of(labels()),
             requests: families.requests_of(name),
@@ -54,6 +57,7 @@ impl EnvironmentMetrics {
             session: session.label(),
         };
         self.families.handshakes.of(labels).inc();
+        self.admitted.set(seconds_since_1970(SystemTime::now()));
     }
 
     /// A verified client's connection is open until the token is dropped.
@@ -103,6 +107,9 @@ impl EnvironmentMetrics {
         table::SECOND_KEY_REFUSALS.expect("reason", reason);
         let labels = SecondKeyLabels { environment: self.name.clone(), product, reason };
         self.families.second_keys.of(labels).inc();
+        let (environment, of) = (self.name.clone(), product.to_owned());
+        let trouble = Trouble { kind: TroubleKind::SecondKey, environment, of, reason };
+        self.families.troubles.happened(trouble, String::new, SystemTime::now());
     }
 
     /// The counters of a backend; an empty name = the environment's own.
@@ -187,6 +194,8 @@ impl EnvironmentMetrics {
         {
             gauges.end(mine);
         }
+        families.admitted.end(mine);
+        families.troubles.forget(&self.name);
         families.forget_requests_of(&self.name);
     }
 

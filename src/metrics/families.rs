@@ -22,6 +22,7 @@ use super::series::Series;
 use super::table;
 use super::tokens::TokenSeries;
 use super::traces::SpanLabels;
+use super::troubles::{Trouble, TroubleKind, Troubles};
 use crate::inbox::InboxMetrics;
 
 #[derive(Clone, Debug, Default)]
@@ -52,11 +53,35 @@ pub(super) struct Families {
     pub(super) admin: AdminMetrics,
     pub(super) inbox: InboxMetrics,
     pub(super) spans: Series<SpanLabels, Counter>,
+    /// When a caller was admitted last, in seconds since 1970. Not told: it is for the first screen.
+    pub(super) admitted: Series<EnvironmentLabels, Gauge>,
+    /// What failed of late; all that counts failures shares it.
+    pub(super) troubles: Troubles,
     /// The requests of each environment that there is.
     requests: Arc<Mutex<BTreeMap<String, Requests>>>,
 }
 
 impl Families {
+    pub(super) fn new() -> Self {
+        let troubles = Troubles::default();
+        Self {
+            slots: SlotMetrics { troubles: troubles.clone(), ..SlotMetrics::default() },
+            permits: PermitMetrics { troubles: troubles.clone(), ..PermitMetrics::default() },
+            backends: BackendSeries { troubles: troubles.clone(), ..BackendSeries::default() },
+            tokens: TokenSeries { troubles: troubles.clone(), ..TokenSeries::default() },
+            admin: AdminMetrics { troubles: troubles.clone(), ..AdminMetrics::default() },
+            inbox: InboxMetrics::with(troubles.clone()),
+            troubles,
+            ..Self::default()
+        }
+    }
+
+    /// Something of the whole server failed.
+    pub(super) fn trouble(&self, kind: TroubleKind, reason: &'static str, words: impl FnOnce() -> String) {
+        let trouble = Trouble { kind, environment: String::new(), of: String::new(), reason };
+        self.troubles.happened(trouble, words, SystemTime::now());
+    }
+
     pub(super) fn tell(&self, told: &mut Told) {
         told.tell(table::READY, self.ready.clone());
         told.tell(table::HANDSHAKES, self.handshakes.clone());

@@ -35,6 +35,12 @@ impl Process {
         told.tell(table::PROCESS_THREADS, self.threads.clone());
     }
 
+    /// Open file descriptors, and how many there may be, as they were read last.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole numbers far below the limit")]
+    pub(super) fn file_descriptors(&self) -> Option<(u64, u64)> {
+        Some((self.open_fds.value()? as u64, self.max_fds.value()? as u64))
+    }
+
     /// Reads everything again.
     pub(super) fn look(&self) {
         let stat = fs::read_to_string("/proc/self/stat").ok();

@@ -29,6 +29,16 @@ impl<L: Ord, M: Clone> Series<L, M> {
         self.write().entry(Arc::new(labels)).or_insert_with(self.begin).clone()
     }
 
+    /// The measurement of these labels, where there is one.
+    pub(crate) fn known(&self, labels: &L) -> Option<M> {
+        self.read().get(labels).cloned()
+    }
+
+    /// All of them, in the order of their labels.
+    pub(crate) fn all(&self) -> Vec<(Arc<L>, M)> {
+        self.read().iter().map(|(labels, measured)| (Arc::clone(labels), measured.clone())).collect()
+    }
+
     /// Ends the series of those labels of which that is so. What was counted of them is gone.
     pub(crate) fn end(&self, of: impl Fn(&L) -> bool) {
         self.write().retain(|labels, _| !of(labels));
@@ -75,8 +85,7 @@ where
 {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), fmt::Error> {
         // Who begins a series is not kept waiting while all of them are written.
-        let all: Vec<_> = self.read().iter().map(|(labels, measured)| (Arc::clone(labels), measured.clone())).collect();
-        for (labels, measured) in all {
+        for (labels, measured) in Series::all(self) {
             measured.encode(encoder.encode_family(&*labels)?)?;
         }
         Ok(())

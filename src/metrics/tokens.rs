@@ -9,17 +9,20 @@ use super::labels::{EnvironmentLabels, OutcomeLabels, TokenLabels};
 use super::seconds_since_1970;
 use super::series::Series;
 use super::table;
+use super::troubles::{Trouble, TroubleKind, Troubles};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct TokenSeries {
     pub(super) requests: Series<TokenLabels, Counter>,
     pub(super) refreshes: Series<OutcomeLabels, Counter>,
     pub(super) last_refresh: Series<EnvironmentLabels, Gauge>,
+    pub(super) troubles: Troubles,
 }
 
 impl TokenSeries {
     pub(super) fn requests_of(&self, environment: &str) -> TokenMetrics {
-        TokenMetrics { environment: environment.to_owned(), requests: self.requests.clone() }
+        let (requests, troubles) = (self.requests.clone(), self.troubles.clone());
+        TokenMetrics { environment: environment.to_owned(), requests, troubles }
     }
 
     pub(super) fn keys_of(&self, environment: &str) -> JwksMetrics {
@@ -32,6 +35,7 @@ impl TokenSeries {
 pub struct TokenMetrics {
     environment: String,
     requests: Series<TokenLabels, Counter>,
+    troubles: Troubles,
 }
 
 impl TokenMetrics {
@@ -43,6 +47,9 @@ impl TokenMetrics {
     /// None was; `reason` is one of a closed list.
     pub fn refused(&self, reason: &'static str) {
         self.count("refused", reason);
+        let environment = self.environment.clone();
+        let trouble = Trouble { kind: TroubleKind::Token, environment, of: String::new(), reason };
+        self.troubles.happened(trouble, String::new, SystemTime::now());
     }
 
     fn count(&self, outcome: &'static str, reason: &'static str) {
@@ -71,9 +78,12 @@ impl JwksMetrics {
         self.series.last_refresh.of(labels).set(seconds_since_1970(then));
     }
 
-    /// They could not be fetched.
-    pub fn failed(&self) {
+    /// They could not be fetched; `words` says why.
+    pub fn failed(&self, words: impl FnOnce() -> String) {
         self.count("failed");
+        let environment = self.environment.clone();
+        let trouble = Trouble { kind: TroubleKind::Keys, environment, of: String::new(), reason: "" };
+        self.series.troubles.happened(trouble, words, SystemTime::now());
     }
 
     fn count(&self, outcome: &'static str) {

@@ -61,6 +61,11 @@ impl Target {
         self.scheme == Scheme::HTTPS
     }
 
+    /// Scheme, host and port.
+    pub(crate) fn origin(&self) -> String {
+        format!("{}://{}", self.scheme, self.authority)
+    }
+
     pub(crate) fn authority(&self) -> &Authority {
         &self.authority
     }

@@ -62,7 +62,7 @@ impl Permits {
     /// waits in the kernel's queue. Safe to cancel.
     pub async fn reserve(&self) -> Reserved {
         if self.0.free.available_permits() == 0 {
-            self.0.metrics.exhausted.inc();
+            self.0.metrics.ran_out();
         }
         match Arc::clone(&self.0.free).acquire_owned().await {
             Ok(permit) => Reserved(Returned { permit: Some(permit), pool: Arc::clone(&self.0) }),
@@ -241,7 +241,7 @@ impl Shared {
         for token in displaced {
             token.cancel();
             self.metrics.in_flight.dec();
-            self.metrics.displaced.inc();
+            self.metrics.gave_way();
         }
     }
 }

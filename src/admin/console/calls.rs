@@ -22,7 +22,7 @@ pub(super) struct CallsView {
     pub(super) refused: u64,
     pub(super) failed: u64,
     pub(super) abandoned: u64,
-    /// Of the newest calls; empty where there are none.
+    /// Of all calls of the hour.
     pub(super) p99: String,
     pub(super) highest: String,
     /// The path of an SVG: a bar for each minute, as high as its p99 is long; none where nobody called.
@@ -44,19 +44,18 @@ impl CallsView {
 
 fn view(calls: &CallsSeen) -> CallsView {
     let sum = |of: fn(&SlotSeen) -> u64| calls.slots.iter().map(of).sum();
-    let CallsSeen { environment, product, operation, slots } = calls;
+    let CallsSeen { environment, product, operation, slots, p99, .. } = calls;
     let named = |name: &str, nameless: &str| if name.is_empty() { nameless.to_owned() } else { name.to_owned() };
     CallsView {
         id: format!("calls-{environment}-{product}-{operation}"),
         environment: environment.clone(),
         product: named(product, "no product"),
-        // Calls that no operation knows are counted together, under this name.
-        operation: if operation == "unknown" { "unknown operations".to_owned() } else { named(operation, "all calls") },
+        operation: calls.name().to_owned(),
         succeeded: sum(|slot| slot.succeeded),
         refused: sum(|slot| slot.refused),
         failed: sum(|slot| slot.failed),
         abandoned: sum(|slot| slot.abandoned),
-        p99: slots.iter().rev().find_map(|slot| slot.p99).map(in_words).unwrap_or_default(),
+        p99: p99.map(in_words).unwrap_or_default(),
         highest: slots.iter().filter_map(|slot| slot.p99).max().map(in_words).unwrap_or_default(),
         sparkline: sparkline(slots),
     }

@@ -109,6 +109,8 @@ pub(super) struct Ending {
     pub(super) file: String,
     pub(super) ends: Moment,
     pub(super) urgency: Urgency,
+    /// Seconds until then.
+    pub(super) left: i64,
     /// How far the end is along the timeline: `0%` = now or before, `100%` = in ten years or later.
     pub(super) reach: String,
 }
@@ -193,7 +195,8 @@ fn ending(
     };
     #[expect(clippy::cast_precision_loss, reason = "a place on a line of some hundred pixels")]
     let days = left.max(0) as f64 / DAY as f64;
-    Some((left, Ending { kind, name, sha256, file, ends: Moment::parse(ends, now), urgency, reach: percent(days) }))
+    let (ends, reach) = (Moment::parse(ends, now), percent(days));
+    Some((left, Ending { kind, name, sha256, file, ends, urgency, left, reach }))
 }
 
 /// Days on a logarithmic line: the next week has as much room as the years that follow the next.

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use super::endings::{Ending, endings};
 use super::look::Seen;
 use super::moment::Moment;
-use crate::admin::{EnvironmentStatus, SecondKeyStatus};
+use crate::admin::{BackendStatus, EnvironmentStatus, SecondKeyStatus};
 
 /// An environment.
 #[derive(Debug)]
@@ -25,8 +25,20 @@ pub(super) struct EnvironmentView {
     pub(super) retired: u64,
     /// Which second keys are asked for.
     pub(super) second_keys: String,
+    pub(super) backends: Vec<BackendView>,
     pub(super) reload: ReloadView,
     pub(super) endings: Vec<Ending>,
+}
+
+/// Where calls are passed on to.
+#[derive(Debug)]
+pub(super) struct BackendView {
+    /// Empty for the environment's own.
+    pub(super) name: String,
+    pub(super) address: String,
+    pub(super) in_flight: i64,
+    /// When it gave no answer last, and what happened.
+    pub(super) failed: Option<(Moment, String)>,
 }
 
 /// How the last reload ended.
@@ -36,6 +48,8 @@ pub(super) struct ReloadView {
     pub(super) trigger: &'static str,
     pub(super) outcome: &'static str,
     pub(super) problem: Option<String>,
+    /// Since when there has been one.
+    pub(super) since: Option<Moment>,
 }
 
 /// Those with a problem first.
@@ -62,14 +76,21 @@ fn view(status: &EnvironmentStatus, now: OffsetDateTime) -> EnvironmentView {
         by_epoch: if others { by_epoch } else { Vec::new() },
         retired: status.retired_connections,
         second_keys: second_keys(status),
+        backends: status.backends.iter().map(|backend| backend_view(backend, now)).collect(),
         reload: ReloadView {
             at: Moment::parse(&last.at, now),
             trigger: trigger(last.trigger),
             outcome: outcome(last.outcome),
             problem: last.problem.clone(),
+            since: last.since.as_deref().map(|since| Moment::parse(since, now)),
         },
         endings: endings(status, now),
     }
+}
+
+fn backend_view(backend: &BackendStatus, now: OffsetDateTime) -> BackendView {
+    let failed = backend.last_failure.as_ref().map(|failure| (Moment::parse(&failure.at, now), failure.words.clone()));
+    BackendView { name: backend.name.clone(), address: backend.address.clone(), in_flight: backend.in_flight, failed }
 }
 
 fn second_keys(status: &EnvironmentStatus) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::look::Seen;
 use super::moment::Moment;
+use crate::inbox::OldestPending;
 use crate::inbox::report::EntryReport;
 
 /// The inbox.
@@ -14,6 +15,8 @@ pub(super) struct InboxView {
     pub(super) full: bool,
     pub(super) problem: Option<String>,
     pub(super) destinations: Vec<DestinationView>,
+    /// What has waited longest, by operation: its name, and when it came.
+    pub(super) oldest: Vec<(String, Moment)>,
     pub(super) dead: Vec<DeadLetter>,
     /// Whether there are more dead letters than these.
     pub(super) more: bool,
@@ -92,9 +95,15 @@ pub(super) fn inbox(seen: &Seen) -> Option<InboxView> {
         full: status.full,
         problem: held.problem,
         destinations,
+        oldest: seen.health.oldest_pending.iter().map(|oldest| waiting_longest(oldest, seen)).collect(),
         dead: held.dead.into_iter().map(|entry| dead_letter(entry, seen)).collect(),
         more: held.more,
     })
+}
+
+fn waiting_longest(oldest: &OldestPending, seen: &Seen) -> (String, Moment) {
+    let OldestPending { environment, product, operation, since } = oldest;
+    (format!("{operation} of {product}, {environment}"), Moment::of((*since).into(), seen.now))
 }
 
 fn dead_letter(entry: EntryReport, seen: &Seen) -> DeadLetter {

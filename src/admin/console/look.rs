@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::ConsoleSources;
+use super::health::Health;
 use super::seen::{CallsSeen, RefusalSeen};
 use crate::admin::{InboxSource, StatusReport};
 use crate::inbox::entry::State;
@@ -30,6 +31,7 @@ pub(super) struct Seen {
     /// As `/readyz` says it.
     pub(super) readiness: &'static str,
     pub(super) status: StatusReport,
+    pub(super) health: Health,
     /// Those of a client CA first, then the others; the newest first.
     pub(super) refusals: Vec<RefusalSeen>,
     pub(super) calls: Vec<CallsSeen>,
@@ -80,6 +82,12 @@ impl Looks {
         self.look(&mut last).await
     }
 
+    /// A look that begins now, but for what the store was found to hold a moment ago: whoever asks often does not ask the store as often.
+    pub(super) async fn now(&self) -> Arc<Seen> {
+        let mut last = self.0.last.lock().await;
+        self.look(&mut last).await
+    }
+
     /// A look that begins now: whoever decided something wants to see it.
     pub(super) async fn anew(&self) -> Arc<Seen> {
         let mut last = self.0.last.lock().await;
@@ -93,10 +101,12 @@ impl Looks {
             Some(store) => Some(inbox(store, last).await),
             None => None,
         };
+        let status = (sources.status)();
         let seen = Arc::new(Seen {
             now: OffsetDateTime::now_utc(),
             readiness: sources.readiness.name(),
-            status: (sources.status)(),
+            health: (sources.health)(&status),
+            status,
             refusals: (sources.refusals)(),
             calls: (sources.calls)(),
             inbox,

@@ -1,6 +1,8 @@
 //! The page and its regions, rendered. Everything that is shown goes through askama, which escapes it; what is marked `safe` in a
 //! template is a region that was rendered so.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use serde::Serialize;
 
@@ -45,13 +47,15 @@ struct OverviewRegion {
     readiness: &'static str,
     uptime: String,
     connections: usize,
+    limit: usize,
     handshakes: usize,
 }
 
 #[derive(Template)]
 #[template(path = "problems.html")]
 struct ProblemsRegion {
-    problems: Vec<Problem>,
+    /// Each with what tells its element from the others, whatever its words become.
+    problems: Vec<(String, Problem)>,
     environments: usize,
 }
 
@@ -90,17 +94,32 @@ impl Regions {
             readiness: seen.readiness,
             uptime: span(status.uptime_seconds),
             connections: status.connections,
+            limit: status.connections_limit,
             handshakes: status.handshakes_in_flight,
         };
         Ok(Self {
             overview: overview.render()?,
-            problems: ProblemsRegion { problems: problems(seen), environments: status.environments.len() }.render()?,
+            problems: ProblemsRegion { problems: identified(problems(seen)), environments: status.environments.len() }
+                .render()?,
             environments: EnvironmentsRegion { environments: environments(seen), marks: marks() }.render()?,
             calls: CallsRegion { calls: calls(seen) }.render()?,
             refusals: RefusalsRegion { refusals: refusals(seen) }.render()?,
             inbox: InboxRegion { inbox: inbox(seen) }.render()?,
         })
     }
+}
+
+/// The first of an alert and an environment is the first of it at the next look too.
+fn identified(problems: Vec<Problem>) -> Vec<(String, Problem)> {
+    let mut seen = BTreeMap::<_, usize>::new();
+    let identify = |problem: Problem| {
+        let count = seen.entry((problem.runbook.clone(), problem.environment.clone())).or_default();
+        *count += 1;
+        let alert = problem.runbook.rsplit('/').next().unwrap_or_default().trim_end_matches(".md");
+        let environment = problem.environment.as_deref().unwrap_or_default();
+        (format!("problem-{alert}-{environment}-{count}"), problem)
+    };
+    problems.into_iter().map(identify).collect()
 }
 
 /// # Errors

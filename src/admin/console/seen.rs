@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use crate::metrics::{RecentMinute, RecentOperation, RefusedCaller};
+use crate::metrics::{MINUTES, RecentMinute, RecentOperation, RefusedCaller};
 use crate::pki::distinguished_name::hexadecimal;
+
+/// Of how many minutes the alert of slow answers is, about.
+const LATELY: usize = 10;
 
 /// A caller that was not let in, or not any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +44,33 @@ pub(super) struct CallsSeen {
     pub(super) operation: String,
     /// A minute each; the newest is the last.
     pub(super) slots: Vec<SlotSeen>,
+    /// What 99 of 100 calls of all these minutes did not exceed; `None` = there were none.
+    pub(super) p99: Option<Duration>,
+    /// The same, of the last few minutes.
+    pub(super) p99_lately: Option<Duration>,
+}
+
+impl CallsSeen {
+    /// The calls of the last `minutes` together.
+    pub(super) fn last(&self, minutes: usize) -> SlotSeen {
+        let add = |sum: SlotSeen, slot: &SlotSeen| SlotSeen {
+            succeeded: sum.succeeded + slot.succeeded,
+            refused: sum.refused + slot.refused,
+            failed: sum.failed + slot.failed,
+            abandoned: sum.abandoned + slot.abandoned,
+            p99: sum.p99.max(slot.p99),
+        };
+        self.slots.iter().rev().take(minutes).fold(SlotSeen::default(), add)
+    }
+
+    /// The operation, as it is called in a sentence.
+    pub(super) fn name(&self) -> &str {
+        match self.operation.as_str() {
+            "" => "all calls",
+            "unknown" => "unknown operations",
+            name => name,
+        }
+    }
 }
 
 /// The calls of a minute.
@@ -67,12 +97,15 @@ impl SlotSeen {
 
 impl From<RecentOperation> for CallsSeen {
     fn from(recent: RecentOperation) -> Self {
+        let (p99, p99_lately) = (recent.last(MINUTES).p99(), recent.last(LATELY).p99());
         let RecentOperation { environment, product, operation, minutes } = recent;
         Self {
             environment,
             product: product.to_owned(),
             operation,
             slots: minutes.iter().map(SlotSeen::from).collect(),
+            p99,
+            p99_lately,
         }
     }
 }

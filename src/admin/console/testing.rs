@@ -8,10 +8,11 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 
 use super::ConsoleSources;
+use super::health::Health;
 use super::look::{InboxSeen, Seen};
 use super::seen::{CallsSeen, RefusalSeen, SlotSeen};
 use crate::admin::{
-    CertificateStatus, DestinationStatus, EnvironmentStatus, InboxStatus, Readiness, ReloadStatus,
+    BackendStatus, CertificateStatus, DestinationStatus, EnvironmentStatus, InboxStatus, Readiness, ReloadStatus,
     RevocationListStatus, SecondKeyStatus, StatusReport,
 };
 
@@ -51,8 +52,15 @@ pub(super) fn environment(name: &str) -> EnvironmentStatus {
         endorsed: false,
         endorsed_chain: Vec::new(),
         resumption: true,
+        backends: vec![BackendStatus {
+            name: String::new(),
+            address: "http://127.0.0.1:8080".into(),
+            in_flight: 0,
+            last_failure: None,
+        }],
         last_reload: ReloadStatus {
             at: "2026-11-23T09:00:00Z".into(),
+            since: None,
             trigger: "watch",
             outcome: "installed",
             problem: None,
@@ -67,6 +75,7 @@ pub(super) fn environment(name: &str) -> EnvironmentStatus {
 pub(super) fn quiet_environment(name: &str) -> EnvironmentStatus {
     let mut environment = environment(name);
     environment.api_keys.clear();
+    environment.crls[0].next_update = "2026-12-22T18:00:00Z".into();
     for certificate in environment.anchors.iter_mut().chain(&mut environment.server_chain) {
         certificate.not_after = "2036-01-01T00:00:00Z".into();
     }
@@ -89,12 +98,14 @@ pub(super) fn quiet() -> Seen {
         uptime_seconds: 274_000,
         ready: true,
         connections: 8,
+        connections_limit: 10_000,
         handshakes_in_flight: 1,
         configuration: None,
         environments: vec![quiet_environment("preprod")],
         inbox: None,
     };
-    Seen { now: NOW, readiness: "ready", status, refusals: Vec::new(), calls: Vec::new(), inbox: None }
+    let (health, refusals, calls) = (Health::default(), Vec::new(), Vec::new());
+    Seen { now: NOW, readiness: "ready", status, health, refusals, calls, inbox: None }
 }
 
 /// The same with an inbox, and these dead letters.
@@ -147,6 +158,8 @@ pub(super) fn calls(operation: &str, succeeded: u64, failed: u64) -> CallsSeen {
         product: "d1".into(),
         operation: operation.to_owned(),
         slots: vec![slot],
+        p99: slot.p99,
+        p99_lately: slot.p99,
     }
 }
 
@@ -154,12 +167,13 @@ pub(super) fn calls(operation: &str, succeeded: u64, failed: u64) -> CallsSeen {
 pub(super) fn sources(seen: &Arc<Mutex<Seen>>) -> ConsoleSources {
     let readiness = Readiness::default();
     readiness.ready();
-    let (status, calls, refusals) = (Arc::clone(seen), Arc::clone(seen), Arc::clone(seen));
+    let (status, calls, refusals, health) = (Arc::clone(seen), Arc::clone(seen), Arc::clone(seen), Arc::clone(seen));
     ConsoleSources {
         readiness,
         status: Arc::new(move || status.lock().unwrap().status.clone()),
         calls: Arc::new(move || calls.lock().unwrap().calls.clone()),
         refusals: Arc::new(move || refusals.lock().unwrap().refusals.clone()),
+        health: Arc::new(move |_| health.lock().unwrap().health.clone()),
         inbox: None,
     }
 }

@@ -14,7 +14,7 @@ use crate::inbox::report::EntryReport;
 /// What a stranger may write into a certificate, with what ends an attribute, an element, a line and an event.
 const HOSTILE: &str = "CN=<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\r\n\r\nevent: regions\u{2028}&lt;";
 
-fn dead(operation: &str, problem: &str) -> EntryReport {
+pub(super) fn dead(operation: &str, problem: &str) -> EntryReport {
     EntryReport {
         sequence: 1,
         id: "0198c0de-0000-7000-8000-000000000001".into(),
@@ -92,33 +92,38 @@ fn what_is_wrong_is_told_the_worst_first() {
     seen.refusals.extend([scanner, stranger(0, "CN=stranger")]);
     seen.calls = vec![calls("notify", 18, 1), calls("refund", 1, 0)];
     seen.status.environments = vec![environment("preprod")];
-    seen.status.environments[0].last_reload.problem = Some("client_ca: not a CA".into());
+    let reload = &mut seen.status.environments[0].last_reload;
+    (reload.problem, reload.since) = (Some("client_ca: not a CA".into()), Some("2026-11-23T09:54:00Z".into()));
     let inbox = seen.status.inbox.as_mut().unwrap();
     inbox.full = true;
     inbox.destinations[0].breaker = "open";
-    let told: Vec<_> = problems(&seen).into_iter().map(|problem| (problem.severity, problem.what)).collect();
+    let told: Vec<_> = problems(&seen).into_iter().map(|problem| (problem.severity, problem.title)).collect();
     let expected = [
-        (Severity::Critical, "preprod: new certificates were refused, epoch 3 stays in force"),
-        (Severity::Critical, "preprod: an API key expired 25 hours ago"),
-        (Severity::Critical, "The inbox is full"),
-        (Severity::Critical, "preprod: deliveries to http://127.0.0.1:8080 fail"),
-        (Severity::Critical, "preprod: 1 of 20 calls were answered with an error (5xx) within the last 15 minutes"),
-        (Severity::Warning, "preprod: the server certificate expires in 20 days"),
-        (Severity::Warning, "preprod: a Client CA expires in 89 days"),
-        (Severity::Warning, "More than 1 notifications could not be delivered"),
-        (Severity::Warning, "2 callers with certificates of a Client CA were refused within the last 15 minutes"),
+        (Severity::Page, "preprod: an API key expired 25 hours ago"),
+        (Severity::Page, "The inbox is full"),
+        (Severity::Page, "preprod: 1 of 19 calls were answered with an error (5xx) within the last 15 minutes"),
+        (Severity::Page, "preprod: a revocation list expires in 20 hours"),
+        (
+            Severity::Ticket,
+            "preprod: 2 callers with certificates of a Client CA were refused within the last 15 minutes (expired)",
+        ),
+        (Severity::Ticket, "preprod: new files were refused, first 6 minutes ago: epoch 3 stays in force"),
+        (Severity::Ticket, "preprod: deliveries to http://127.0.0.1:8080 fail"),
+        (Severity::Ticket, "More than 1 notifications could not be delivered"),
+        (Severity::Ticket, "preprod: the server certificate expires in 20 days"),
+        (Severity::Ticket, "preprod: a Client CA expires in 89 days"),
     ];
-    assert_eq!(told, expected.map(|(severity, what)| (severity, what.to_owned())));
-    seen.calls.push(calls("query", 1, 0));
+    assert_eq!(told, expected.map(|(severity, title)| (severity, title.to_owned())));
+    seen.calls = vec![calls("notify", 20, 1)];
     let control = problems(&seen);
-    assert!(!control.iter().any(|problem| problem.what.contains("5xx")), "1 of 21 is no alarm");
+    assert!(!control.iter().any(|problem| problem.title.contains("5xx")), "1 of 21 is no alarm");
 }
 
 #[test]
 fn strangers_alone_do_not_look_like_an_outage() {
     let refused = |seen: &crate::admin::console::look::Seen| {
-        let found = problems(seen).into_iter().filter(|problem| problem.what.contains("refused"));
-        found.map(|problem| (problem.what, problem.details, problem.to_do)).collect::<Vec<_>>()
+        let found = problems(seen).into_iter().filter(|problem| problem.title.contains("refused"));
+        found.map(|problem| (problem.title, problem.detail, problem.to_do)).collect::<Vec<_>>()
     };
     let mut seen = quiet();
     seen.refusals = vec![stranger(1, "CN=TLSMA/0001")];
@@ -153,19 +158,20 @@ fn a_server_that_is_not_ready_and_a_configuration_that_was_refused_come_first() 
     let mut seen = quiet();
     seen.readiness = "starting";
     seen.status.configuration = Some(crate::admin::ConfigurationStatus {
-        at: "2026-11-23T09:58:00Z".into(),
+        at: "2026-11-23T09:59:50Z".into(),
+        since: Some("2026-11-23T09:58:00Z".into()),
         problem: Some("unknown key: lisen".into()),
         applied: false,
         needs_restart: vec!["admin.listen".into()],
     });
     let told = problems(&seen);
     assert_eq!(told.len(), 3, "{told:?}");
-    assert!(told[0].what.contains("not ready") && told[1].what.contains("refused 2 minutes ago"), "{told:?}");
-    assert_eq!((told[1].details.as_str(), told[2].details.as_str()), ("unknown key: lisen", "admin.listen"));
-    assert!(told[1].what.ends_with("the one before stays in force"), "{told:?}");
+    assert!(told[0].title.contains("not ready") && told[1].title.contains("refused, first 2 minutes ago"), "{told:?}");
+    assert_eq!((told[1].detail.as_str(), told[2].detail.as_str()), ("unknown key: lisen", "admin.listen"));
+    assert!(told[1].title.ends_with("the one before stays in force"), "{told:?}");
     seen.status.configuration.as_mut().unwrap().applied = true;
     let told = problems(&seen);
-    assert!(told[1].what.starts_with("A part of the configuration was refused"), "{told:?}");
+    assert!(told[1].title.starts_with("A part of the configuration was refused"), "{told:?}");
 }
 
 #[test]

@@ -218,7 +218,7 @@ impl Provider {
             }
             Err(error) => {
                 if let Some(metrics) = self.metrics.get() {
-                    metrics.failed();
+                    metrics.failed(|| error.to_string());
                 }
                 if !self.failing.swap(true, Ordering::Relaxed) {
                     let cause = error.to_string();

@@ -67,6 +67,11 @@ impl Forward {
         self.0.meter.count_in(metrics);
     }
 
+    /// Scheme, host and port of the backend.
+    pub(crate) fn address(&self) -> String {
+        self.0.target.origin()
+    }
+
     /// SHA-256 over the options that it was made from.
     pub(crate) fn digest(&self) -> &[u8; 32] {
         &self.0.digest

@@ -19,6 +19,7 @@ use super::{Backend, failure, span};
 use crate::http::body::FromBackend;
 use crate::http::{Problem, ProblemKind, strip_response};
 use crate::metrics::{BackendFailure, BackendMetrics, Held};
+use crate::outgoing::causes;
 use crate::traces::Span;
 
 pin_project! {
@@ -113,9 +114,20 @@ impl Future for ForwardFuture {
 impl Backend {
     fn complain(&self, failure: BackendFailure, problem: Problem, error: Option<&dyn std::error::Error>) {
         if let Some(metrics) = self.meter.metrics() {
-            metrics.failed(failure);
+            metrics.failed(failure, || self.words(failure, error));
         }
         self.complaints.warn(self.target.authority(), problem.name(), error);
+    }
+
+    /// What happened, for who looks after the backend.
+    fn words(&self, failure: BackendFailure, error: Option<&dyn std::error::Error>) -> String {
+        match (error, failure) {
+            (Some(error), _) => causes(error),
+            (None, BackendFailure::Timeout) => {
+                format!("no answer within {} s", self.response_timeout.as_secs_f64())
+            }
+            (None, _) => "what it sent is no answer to the request".to_owned(),
+        }
     }
 }
 

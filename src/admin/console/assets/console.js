@@ -158,7 +158,10 @@ function children(shown, wanted) {
 }
 
 function attributes(shown, wanted) {
-  for (const { name } of [...shown.attributes]) if (!wanted.hasAttribute(name)) shown.removeAttribute(name);
+  for (const { name } of [...shown.attributes]) {
+    // What somebody has unfolded stays so.
+    if (!wanted.hasAttribute(name) && !(name === "open" && shown.nodeName === "DETAILS")) shown.removeAttribute(name);
+  }
   for (const { name, value } of wanted.attributes) if (shown.getAttribute(name) !== value) shown.setAttribute(name, value);
 }
 
