@@ -22,6 +22,7 @@ mod man;
 mod names;
 mod new_file;
 mod new_files;
+mod own_admin;
 mod passphrase;
 mod private_key;
 mod probe;
@@ -30,6 +31,7 @@ mod sample_pki;
 mod serve;
 mod shell_word;
 mod sign;
+mod status;
 mod subject_pattern;
 mod tls_files;
 mod wrapping;
@@ -103,6 +105,8 @@ enum Command {
     Probe(Box<probe::Arguments>),
     /// Ask a running server whether it is ready; for containers without a shell
     Healthcheck(healthcheck::Arguments),
+    /// Ask a running server what is wrong, and what to do about it
+    Status(status::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
     /// Write manual pages into a directory
@@ -133,6 +137,7 @@ pub fn run() -> ExitCode {
         Command::Inbox(arguments) => inbox::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Man(arguments) => man::run(&arguments),
     };

@@ -45,6 +45,7 @@ mod live;
 mod log_level;
 mod metrics;
 mod operations;
+mod problems;
 mod proxy_protocol;
 mod reload;
 mod reload_broken_files;
