@@ -1,6 +1,9 @@
 """Values that the chart must take, and those that it must refuse with a message."""
 
 import copy
+from pathlib import Path
+
+import yaml
 
 ENVIRONMENT = {
     "product": "tsh",
@@ -45,6 +48,9 @@ GUARDED = merged(with_file(FORWARDING, "admin"), {"config": {"admin": {
     "token_file": "/etc/issuer-host/admin/token",
     "tls": {"certificate_chain": "/etc/issuer-host/admin/tls.crt", "private_key_file": "/etc/issuer-host/admin/tls.key"},
 }}})
+# As docs/console.md says it.
+CONSOLE = merged(FORWARDING, yaml.safe_load(
+    (Path(__file__).resolve().parents[2] / "deploy/helm/values-console.yaml").read_text(encoding="utf-8")))
 MONITORED = merged(FORWARDING, {"metrics": {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}}})
 CERTIFIED = merged(FORWARDING, {
     "files": FORWARDING["files"][:1],
@@ -104,6 +110,7 @@ GOOD = {
     "postgresql": POSTGRESQL,
     "autoscaling": SCALED,
     "admin listener with TLS and a token": GUARDED,
+    "the console": CONSOLE,
     "PROXY protocol": PROXIED,
     "cert-manager": CERTIFIED,
     "prometheus operator": merged(MONITORED, {"metrics": {"prometheusRule": {"enabled": True}}}),

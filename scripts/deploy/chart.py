@@ -143,6 +143,11 @@ def particular(good):
     assert 'customer_id = "0012345678"' in furnished, "zeros count"
     pod = workload(good["admin listener with TLS and a token"])["spec"]["template"]["spec"]["containers"][0]
     assert pod["readinessProbe"]["httpGet"]["scheme"] == "HTTPS"
+    for name, has in ("the console", True), ("forwarding", False):
+        pod = workload(good[name])["spec"]["template"]["spec"]
+        secrets = [volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume]
+        assert ("issuer-host-admin" in secrets) == has and ("admin/token" in config(name)) == has, f"{name}: the console"
+        assert (pod["containers"][0]["readinessProbe"]["httpGet"].get("scheme") == "HTTPS") == has, name
     volumes = workload(good["cert-manager"])["spec"]["template"]["spec"]["volumes"]
     secret = one(good["cert-manager"], "Certificate")["spec"]["secretName"]
     assert [v["secret"]["secretName"] for v in volumes if v["name"] == "file-tls"] == [secret]
