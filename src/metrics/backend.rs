@@ -88,6 +88,11 @@ impl BackendSeries {
 }
 
 impl BackendMetrics {
+    /// The environment that the backend is one of.
+    pub(crate) fn environment(&self) -> &str {
+        &self.labels.environment
+    }
+
     /// An attempt to connect ended.
     pub fn connect_ended(&self, outcome: ConnectOutcome) {
         match outcome {

@@ -47,7 +47,9 @@ fn duration_that(raw: &Raw<'_>, allowed: impl Fn(Duration) -> bool, remedy: &str
 pub(super) fn size(range: RangeInclusive<u64>) -> impl Fn(&Raw<'_>) -> Parsed<u64> {
     move |raw| {
         let (least, most) = (format_size(*range.start()), format_size(*range.end()));
-        let remedy = format!("Write a size from \"{least}\" to \"{most}\", such as \"64 KiB\", or a number of bytes.");
+        let example = format_size((64 << 10).clamp(*range.start(), *range.end()));
+        let remedy =
+            format!("Write a size from \"{least}\" to \"{most}\", such as \"{example}\", or a number of bytes.");
         let bytes = match raw.kind {
             ValueKind::I64(bytes) => u64::try_from(*bytes).ok(),
             ValueKind::String(text) => match parse_size(text) {

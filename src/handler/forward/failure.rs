@@ -38,12 +38,19 @@ fn is_callers(error: &legacy::Error) -> bool {
 pub(super) struct Complaints(OncePerSecond);
 
 impl Complaints {
-    /// Says that a request to `backend` ended in `problem`. Neither path nor query nor body is said.
-    pub(super) fn warn(&self, backend: &Authority, problem: &'static str, error: Option<&dyn Error>) {
+    /// Says that a request of `environment` to `backend` ended in `problem`. Neither path nor query nor body is said.
+    pub(super) fn warn(
+        &self,
+        environment: Option<&str>,
+        backend: &Authority,
+        problem: &'static str,
+        error: Option<&dyn Error>,
+    ) {
         if let Some(unsaid) = self.0.turn(problem) {
             let cause = error.map(causes);
             tracing::warn!(
                 event = events::BACKEND_FAILED,
+                environment,
                 backend = backend.as_str(),
                 problem,
                 cause,

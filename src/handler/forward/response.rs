@@ -116,7 +116,8 @@ impl Backend {
         if let Some(metrics) = self.meter.metrics() {
             metrics.failed(failure, || self.words(failure, error));
         }
-        self.complaints.warn(self.target.authority(), problem.name(), error);
+        let environment = self.meter.metrics().map(BackendMetrics::environment);
+        self.complaints.warn(environment, self.target.authority(), problem.name(), error);
     }
 
     /// What happened, for who looks after the backend.
