@@ -44,18 +44,16 @@ fn environment(status: &Value) -> String {
 /// What ends first, be it in the past, and when.
 fn next_end(status: &Value) -> Option<(String, String)> {
     let kinds = [
-        ("anchors", "not_after", "subject"),
-        ("server_chain", "not_after", "subject"),
-        ("endorsed_chain", "not_after", "subject"),
-        ("crls", "next_update", "issuer"),
-        ("api_keys", "expires", "name"),
-        ("client_secrets", "expires", "name"),
+        ("anchors", "not_after", "subject", "Client CA"),
+        ("server_chain", "not_after", "subject", "server chain"),
+        ("endorsed_chain", "not_after", "subject", "endorsed chain"),
+        ("crls", "next_update", "issuer", "revocation list"),
+        ("api_keys", "expires", "name", "API key"),
+        ("client_secrets", "expires", "name", "client secret"),
     ];
-    let ends = kinds.into_iter().flat_map(|(kind, when, name)| {
-        let all = status[kind].as_array().map_or(&[][..], Vec::as_slice);
-        all.iter().filter_map(move |one| {
-            Some((printable(one[when].as_str()?), format!("{} {}", kind.replace('_', " "), text(&one[name]))))
-        })
+    let ends = kinds.into_iter().flat_map(|(list, when, name, word)| {
+        let all = status[list].as_array().map_or(&[][..], Vec::as_slice);
+        all.iter().filter_map(move |one| Some((printable(one[when].as_str()?), format!("{word} {}", text(&one[name])))))
     });
     // RFC 3339 in UTC is in the order of its text.
     ends.min()

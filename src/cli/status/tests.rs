@@ -26,7 +26,7 @@ fn what_is_wrong_is_told_with_what_to_do_and_each_environment_with_what_ends_nex
         "        To do: Mend it.",
         "        Runbook: docs/runbook/IssuerHostErrorsHigh.md",
         "",
-        "preprod: epoch 3, 1 connection, next end 2026-12-01T00:00:00Z (crls CN=CA)",
+        "preprod: epoch 3, 1 connection, next end 2026-12-01T00:00:00Z (revocation list CN=CA)",
     ];
     assert_eq!(told, expected);
     let well = lines(&json!({"problems": [], "environments": []}));

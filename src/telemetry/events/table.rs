@@ -22,7 +22,7 @@ events! {
     CONFIGURATION_WARNING = "configuration_warning", ["warn"], ["cli"],
         "A setting is taken, and is probably not what was meant. The line says which and why.",
         "Change the setting.";
-    ADMIN_LISTENING = "admin_listening", ["info"], ["app"], "The admin listener is open, at `address`; `for` says what it has for whom.", NOTHING;
+    ADMIN_LISTENING = "admin_listening", ["info"], ["app"], "The admin listener is open, at `address`.", NOTHING;
     ADMIN_CERTIFICATE_EXPIRED = "admin_certificate_expired", ["warn"], ["admin"],
         "The certificate of the admin listener has expired; it is shown all the same, and who verifies it refuses it.",
         "Put a new one into `[admin.tls] certificate_chain`.";
