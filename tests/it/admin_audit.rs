@@ -84,6 +84,6 @@ async fn whoever_is_on_this_machine_is_told_of_where_nothing_is_asked_for() {
     door.server.reload().await;
     let reload = line(&door, "admin_action", "action", "reload").await;
     assert_eq!((&reload["by"], &reload["session"]), (&"loopback".into(), &Value::Null), "{reload}");
-    assert_eq!(door.server.events("admin_action").len(), 1, "what is refused is no action");
+    assert_eq!(door.server.told("admin_action", 1).await.len(), 1, "what is refused is no action");
     assert!(door.server.events("admin_refused").is_empty());
 }

@@ -18,7 +18,7 @@ async fn a_backend_that_is_down_is_503() {
         assert_eq!(reply.status, 503);
         assert!(!reply.text().contains(&free.to_string()), "the caller learns where the backend is: {}", reply.text());
     }
-    let told = &door.server.events("backend_failed")[0];
+    let told = &door.server.told("backend_failed", 1).await[0];
     assert_eq!(
         [&told["environment"], &told["backend"], &told["problem"]],
         ["preprod", free.to_string().as_str(), "backend-unavailable"]

@@ -39,8 +39,8 @@ async fn the_level_is_changed_and_put_back_while_the_server_runs() {
     assert_eq!((status, report), (200, json!({ "level": "info", "configured": "info" })));
     door.honest().expect_accepted("an honest client").await;
     eventually("its line", async || door.server.events("request").len() == 4).await;
-    assert_eq!(door.server.events("client_admitted").len(), 2);
-    assert_eq!(door.server.events("log_level_changed").len(), 2, "who changes it can be seen");
+    assert_eq!(door.server.told("client_admitted", 2).await.len(), 2);
+    assert_eq!(door.server.told("log_level_changed", 2).await.len(), 2, "who changes it can be seen");
 }
 
 #[tokio::test]

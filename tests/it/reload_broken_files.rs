@@ -48,7 +48,8 @@ async fn whatever_the_files_hold_the_last_good_epoch_stays_and_serves_and_heals_
         assert_eq!(door.server.epoch().await, 1, "{name}");
     }
     expect_no_failure(callers).await;
-    assert_eq!(door.server.events("reload_healed").len(), breakages(&door).len());
+    let broken = breakages(&door).len();
+    assert_eq!(door.server.told("reload_healed", broken).await.len(), broken);
     door.is_unharmed().await;
 }
 
@@ -82,14 +83,14 @@ async fn a_problem_that_every_poll_finds_again_is_told_once() {
     let door = Door::with(Setup { server: POLLED, ..Setup::default() }).await;
     write(door.directory.path(), "client-ca.pem", "no certificate");
     eventually("three polls to find it", async || door.server.reloads("kept").await >= 3).await;
-    assert_eq!(door.server.events("reload_refused").len(), 1, "{}", door.server.log());
-    assert_eq!(door.server.events("reload_refused")[0]["trigger"], "poll");
+    assert_eq!(door.server.told("reload_refused", 1).await.len(), 1, "{}", door.server.log());
+    assert_eq!(door.server.told("reload_refused", 1).await[0]["trigger"], "poll");
     // Another problem is news.
     write(door.directory.path(), "client-ca.pem", "");
     eventually("the other problem to be told", async || door.server.events("reload_refused").len() == 2).await;
     let told = door.server.reloads("kept").await;
     eventually("two more polls", async || door.server.reloads("kept").await >= told + 2).await;
-    assert_eq!(door.server.events("reload_refused").len(), 2, "{}", door.server.log());
+    assert_eq!(door.server.told("reload_refused", 2).await.len(), 2, "{}", door.server.log());
     write(door.directory.path(), "client-ca.pem", &door.pki.clients.pem());
     eventually("it to heal", async || door.server.events("reload_healed").len() == 1).await;
     // What is broken anew is told anew.

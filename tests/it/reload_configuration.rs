@@ -64,6 +64,7 @@ async fn kept_connections_reach_another_backend_at_their_next_request() {
     };
     let report = |new, unchanged, kept, problem| serde_json::json!([new, unchanged, kept, problem]);
     let told = |event: &Value| serde_json::json!([event["new"], event["unchanged"], event["kept"], event["problem"]]);
+    eventually("the end of the other one to be told", async || !ended("admin").is_empty()).await;
     assert_eq!(ended("admin").iter().map(told).collect::<Vec<_>>(), [report(0, 1, 0, false)]);
     eventually("the end of the signal's reload to be told", async || ended("signal").len() == 1).await;
     for session in &mut kept {

@@ -47,7 +47,7 @@ async fn an_environment_that_is_renamed_goes_on_until_the_new_one_is_good() {
     assert_eq!((status, &report["environments"]["renamed"]["outcome"]), (200, &"added".into()), "{report}");
     assert_eq!(report["environments"]["one"]["outcome"], "removed", "{report}");
     is_served(&one, &neighbours, "/renamed").await;
-    let told = neighbours.server.events("environment_removed");
+    let told = neighbours.server.told("environment_removed", 1).await;
     assert_eq!((told.len(), &told[0]["environment"]), (1, &"one".into()));
 }
 

@@ -187,7 +187,7 @@ async fn a_second_key_that_is_asked_for_no_more_is_told_of() {
     }
     assert_eq!(shown(&door, FIRST).await, 204, "anybody whose certificate is good");
     eventually("it to be told", async || door.server.events("second_key_gone").len() == 1).await;
-    let gone = &door.server.events("second_key_gone")[0];
+    let gone = &door.server.told("second_key_gone", 1).await[0];
     assert_eq!((&gone["environment"], &gone["level"]), (&"preprod".into(), &"WARN".into()), "{gone}");
     let without = |event: &Value| event["message"].as_str().unwrap().contains("mutual TLS alone");
     let warned = door.server.events("configuration_warning").into_iter().filter(without).count();

@@ -116,7 +116,7 @@ async fn an_expired_list_refuses_those_whom_it_covers_until_it_is_renewed() {
     door.stranger().presenting(&direct).expect_accepted("a client whom the list does not cover").await;
 
     // It is told: in the log, in the metrics, in the status.
-    assert!(warnings(&door).iter().any(|warning| warning.contains("expired at")), "{:?}", warnings(&door));
+    eventually("a warning", async || warnings(&door).iter().any(|warning| warning.contains("expired at"))).await;
     let crl = door.server.status_of("preprod").await["crls"][0].clone();
     assert_eq!(crl["expired"], true, "{crl}");
     let metric = door.server.metric("issuer_host_crl_next_update_timestamp_seconds").await;

@@ -32,6 +32,12 @@ async fn strangers_with_certificates_of_their_own_hide_no_refusal_of_a_caller_of
     assert!(!page.contains("CN=the-first-stranger"), "control: strangers displace strangers");
     assert!(page.contains("1 caller with a certificate of a Client CA was refused"), "strangers count as callers");
     // In the log neither: the line of the same reason is another one.
+    let of_ours = |event: &serde_json::Value| event["of_client_ca"] == true;
+    eventually("both to be told", async || {
+        let told = door.server.events("client_refused");
+        told.iter().any(of_ours) && !told.iter().all(of_ours)
+    })
+    .await;
     let told = door.server.events("client_refused");
     let expired = |of_client_ca: bool| {
         let of = |event: &&serde_json::Value| event["reason"] == "expired" && event["of_client_ca"] == of_client_ca;

@@ -170,7 +170,7 @@ async fn an_inbox_that_has_reached_its_limit_refuses_until_entries_are_delivered
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     let number = refused.expect("the limit is never reached");
-    assert_eq!(door.server.events("inbox_full").len(), 1);
+    assert_eq!(door.server.told("inbox_full", 1).await.len(), 1);
     recovers(&door, &mut session, acknowledged, number, async || {
         for number in 0..200 {
             door.backend.answer(large(number).uri().path(), Answer::Fixed(StatusCode::NO_CONTENT, ""));

@@ -75,7 +75,7 @@ async fn an_inbox_in_postgresql_that_has_reached_its_limit_refuses_until_entries
     for _ in 0..3 {
         is_refused_for_now(&session.send(large(refused)).await.unwrap());
     }
-    assert_eq!(door.server.events("inbox_full").len(), 1);
+    assert_eq!(door.server.told("inbox_full", 1).await.len(), 1);
     assert_eq!(door.server.status().await["inbox"]["full"], true);
     assert_eq!(door.server.admin_fetch("/readyz").await.0, 200, "queries are served all the same");
     assert!(door.server.has_metric_line("issuer_host_inbox_failures_total{error=\"full\"} 4").await);
@@ -95,7 +95,7 @@ async fn an_inbox_in_postgresql_that_has_reached_its_limit_refuses_until_entries
     })
     .await;
     acknowledged.insert((card(refused), operation(refused)));
-    assert_eq!(door.server.events("inbox_has_room").len(), 1);
+    assert_eq!(door.server.told("inbox_has_room", 1).await.len(), 1);
     let operation_delivered =
         "issuer_host_inbox_delivered_total{environment=\"preprod\",product=\"d1\",operation=\"notifyCardOperationV1\"}";
     let line = format!("{operation_delivered} {}", acknowledged.len());

@@ -87,7 +87,7 @@ async fn entries_of_a_backend_that_is_taken_out_of_the_configuration_are_told_of
     door.edit("backend = \"other\"\n", "");
     door.server.reload().await;
     eventually("a word about it", async || !door.server.events("inbox_forgotten").is_empty()).await;
-    let told = &door.server.events("inbox_forgotten")[0];
+    let told = &door.server.told("inbox_forgotten", 1).await[0];
     assert_eq!((&told["backend"], &told["entries"]), (&"other".into(), &1.into()), "{told}");
     // What comes now goes to the environment's own backend, and what waits goes on when its backend is back.
     assert_eq!(session.send(notification("card", "2")).await.unwrap().status, 204);

@@ -111,6 +111,6 @@ async fn a_call_that_two_gateways_have_goes_by_its_path() {
         assert_eq!((reply.status, reply.text().as_str()), (200, ""));
         crate::support::eventually("the log to tell of it", async || door.server.events("request").len() > before)
             .await;
-        assert_eq!(door.server.events("request")[before]["operation"], operation);
+        assert_eq!(door.server.told("request", before + 1).await[before]["operation"], operation);
     }
 }

@@ -46,7 +46,7 @@ async fn a_broken_configuration_changes_nothing_but_certificates_beside_it_are_t
         // It is said once, however often it is found; what the log says of the cure comes after it.
         rounds += 1;
         eventually("the cure to be told", async || door.server.events("configuration_good").len() == rounds).await;
-        assert_eq!(door.server.events("configuration_refused").len(), rounds, "{other}");
+        assert_eq!(door.server.told("configuration_refused", rounds).await.len(), rounds, "{other}");
     }
     assert_eq!(door.server.status_of("preprod").await["epoch"], 1);
 

@@ -131,6 +131,6 @@ async fn expect_told(door: &Door, reason: &str) {
     })
     .await;
     assert_eq!(door.server.status_of("preprod").await["retired_connections"], 2);
-    let events = door.server.events("client_retired");
-    assert!(!events.is_empty() && events.iter().all(|event| event["reason"] == reason), "{events:?}");
+    let events = door.server.told("client_retired", 2).await;
+    assert!(events.iter().all(|event| event["reason"] == reason), "{events:?}");
 }

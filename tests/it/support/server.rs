@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -18,6 +19,8 @@ const BINARY: &str = env!("CARGO_BIN_EXE_issuer-host");
 pub(crate) struct Server {
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
+    /// Ends when all is read that the server has written.
+    reading: Option<JoinHandle<()>>,
     listeners: Vec<SocketAddr>,
     admin: SocketAddr,
 }
@@ -58,7 +61,7 @@ impl Server {
     pub(crate) async fn start_as(mut command: Command, config: &Path) -> Self {
         let child = command.args(["serve", "--config"]).arg(config).spawn().unwrap();
         let unset = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut server = Self { child, log: Arc::default(), listeners: Vec::new(), admin: unset };
+        let mut server = Self { child, log: Arc::default(), reading: None, listeners: Vec::new(), admin: unset };
         server.collect_log();
         for _ in 0..800 {
             if !server.events("ready").is_empty() {
@@ -80,11 +83,11 @@ impl Server {
     fn collect_log(&mut self) {
         let lines = BufReader::new(self.child.stderr.take().unwrap()).lines();
         let log = Arc::clone(&self.log);
-        std::thread::spawn(move || {
+        self.reading = Some(std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 log.lock().unwrap().push(line);
             }
-        });
+        }));
     }
 
     /// The first address it listens on.
@@ -116,6 +119,12 @@ impl Server {
         lines.map(|line| line.get("fields").cloned().unwrap_or(line)).filter(|line| line["event"] == name).collect()
     }
 
+    /// The same, once there are so many: lines are written by a thread of their own, some time after what they tell of.
+    pub(crate) async fn told(&self, name: &str, count: usize) -> Vec<Value> {
+        eventually(name, async || self.events(name).len() >= count).await;
+        self.events(name)
+    }
+
     pub(crate) fn terminate(&self) {
         self.signal("TERM");
     }
@@ -140,10 +149,13 @@ impl Server {
         assert!(status.success(), "could not signal the server");
     }
 
-    /// Waits for the process to end; `None` when a signal ended it.
+    /// Waits for the process to end, and for the last line of its log; `None` when a signal ended it.
     pub(crate) async fn exit_code(&mut self) -> Option<i32> {
         for _ in 0..800 {
             if let Some(status) = self.child.try_wait().unwrap() {
+                if let Some(reading) = self.reading.take() {
+                    tokio::task::spawn_blocking(|| reading.join().unwrap()).await.unwrap();
+                }
                 return status.code();
             }
             tokio::time::sleep(std::time::Duration::from_millis(25)).await;

@@ -16,13 +16,13 @@ async fn a_collector_that_is_away_costs_spans_and_nothing_else() {
         eventually("the call's spans to be lost", async || lost().await == before + 2).await;
     }
     assert!(collector.refused() >= 2, "it was asked each time");
-    assert_eq!(door.server.events("traces_lost").len(), 1, "told once: {}", door.server.log());
+    assert_eq!(door.server.told("traces_lost", 1).await.len(), 1, "told once: {}", door.server.log());
 
     collector.come_back();
     door.honest().expect_accepted("when it is back").await;
     eventually("spans again", async || collector.spans().len() == 2).await;
     eventually("that to be told", async || !door.server.events("traces_resumed").is_empty()).await;
-    assert_eq!(door.server.events("traces_resumed")[0]["lost"], 4);
+    assert_eq!(door.server.told("traces_resumed", 1).await[0]["lost"], 4);
     let sent = door.server.counted("issuer_host_trace_spans_total", &[r#"outcome="sent""#]).await;
     assert_eq!((sent, lost().await), (2, 4));
 }

@@ -115,7 +115,7 @@ async fn a_call_is_recorded_without_a_line_of_the_log_and_with_one_they_name_the
         door.honest().expect_accepted("an honest client").await;
         crate::support::eventually("two spans", async || collector.spans().len() == 2).await;
         let trace = place(&collector.spans()[0]).split_once('-').unwrap().0.to_owned();
-        let told = door.server.events("request");
+        let told = door.server.told("request", usize::from(access)).await;
         assert_eq!(told.len(), usize::from(access));
         assert!(told.iter().all(|line| line["trace_id"] == trace), "{told:?}");
     }

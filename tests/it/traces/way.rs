@@ -15,7 +15,7 @@ async fn a_collector_over_tls_is_told_where_its_ca_is_configured_and_no_other() 
     let door = Door::with(Setup { log: &public, files: files(), ..Setup::default() }).await;
     door.honest().expect_accepted("an honest client").await;
     eventually("the spans to be lost", async || !door.server.events("traces_lost").is_empty()).await;
-    let told = &door.server.events("traces_lost")[0];
+    let told = &door.server.told("traces_lost", 1).await[0];
     assert!(told["message"].as_str().unwrap().contains("certificate"), "{told}");
     assert_eq!(collector.spans().len(), 2, "control: those of before");
 }
