@@ -6,6 +6,7 @@
 #
 #   ./scripts/bench.sh            five interleaved rounds, medians (some twenty minutes)
 #   ./scripts/bench.sh --quick    one small round, to see that it works; its numbers mean nothing
+#   ./scripts/bench.sh --only access-events    the rows alone whose names begin like that; nothing of trust and inbox
 #
 # All servers run on one core, one after the other under load, the load generator on another; the same certificates, TLS suite
 # and group for all, client certificates demanded, no resumption, no logs but in the rows that are about them. Loopback only. It ends what it started, nothing else.
@@ -15,10 +16,12 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 rounds=5 handshakes=1000 posts=40000 idle=1000
+only=
 trust_options=() inbox_options=(--million)
 case "${1:-}" in
     "") ;;
     --quick) rounds=1 handshakes=50 posts=1000 idle=50 trust_options=(--quick) inbox_options=(--quick --million) ;;
+    --only) only=${2:?name of rows} ;;
     *) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 64 ;;
 esac
 
@@ -62,7 +65,7 @@ executable() { cargo bench --locked --bench "$1" --no-run 2>&1 | sed -n 's/^ *Ex
 door=$(executable door)
 [ -x "$door" ] || { say "the load generator was not built"; exit 1; }
 trust= inbox=
-if [ -z "${BENCH_PEERS_ONLY:-}" ]; then
+if [ -z "${BENCH_PEERS_ONLY:-}$only" ]; then
     trust=$(executable trust)
     [ -x "$trust" ] || { say "the benchmark of trust was not built"; exit 1; }
     inbox=$(executable inbox)
@@ -212,8 +215,11 @@ ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 # --- the table ----------------------------------------------------------------------------------------------------------------
 
 results=$work/table
-# row COMMAND...: a load whose lines join the table.
-row() { load "$@" | tee -a "$results"; }
+# row COMMAND --label NAME...: a load whose lines join the table.
+row() {
+    [ -z "$only" ] || [[ "$3" = "$only"* ]] || return 0
+    load "$@" | tee -a "$results"
+}
 
 tee -a "$results" <<TEXT
 $(date -u +%Y-%m-%dT%H:%MZ)  $(uname -sm), $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)

@@ -119,7 +119,7 @@ impl App {
         let inbox = self.reloading.begin_deliveries();
         let probes_end = CancellationToken::new();
         let probes = self.admin.map(|admin| {
-            info!(event = events::ADMIN_LISTENING, address = %admin.local_addr(), "health and metrics");
+            info!(event = events::ADMIN_LISTENING, address = %admin.local_addr(), "health, metrics, status and the console, to whom [admin] lets in");
             tokio::spawn(admin.run(probes_end.clone()))
         });
         let (mut loops, mut pulse) = (Vec::new(), Pulse::default());

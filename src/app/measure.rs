@@ -1,4 +1,4 @@
-//! What metrics tell of an environment as it is: when what ends.
+//! When what an environment is made of ends, which metrics tell, and lines of the log once it is near.
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -6,31 +6,47 @@ use std::time::SystemTime;
 use super::options::EnvironmentOptions;
 use crate::auth::ApiKeys;
 use crate::metrics::{CertificateKind, SecondKeyKind};
-use crate::pki::{EndorsedChain, RevocationList};
+use crate::pki::{CertificateFacts, EndorsedChain, RevocationList};
 use crate::server::Environment;
-use crate::tls::{MaterialSource, MaterialSources};
+use crate::tls::{Epoch, MaterialSource, MaterialSources};
 
 /// The epoch in force, which was made from `sources`: its number, and when its certificates and revocation lists end.
 pub(super) fn material(environment: &Environment, sources: &MaterialSources) {
     let epoch = environment.tls.current();
     environment.metrics.epoch_installed(epoch.number());
 
-    let anchors = epoch.judge().anchors().anchors().iter().map(|anchor| anchor.facts.not_after);
-    let chain = epoch.credential().facts().iter().map(|facts| facts.not_after);
-    let endorsed = epoch.endorsed().map(EndorsedChain::authorities).unwrap_or_default();
-    let endorsed = endorsed.iter().map(|authority| authority.facts.not_after);
-    let anchors = anchors.map(|end| (CertificateKind::ClientCa, label(Some(&sources.client_ca)), end));
-    let chain = chain.map(|end| (CertificateKind::ServerChain, label(Some(&sources.certificate_chain)), end));
-    let endorsed = endorsed.map(|end| (CertificateKind::EndorsedChain, label(sources.endorsed_chain.as_ref()), end));
-    environment.metrics.certificates_end(anchors.chain(chain).chain(endorsed));
+    let ends = certificates(&epoch, sources).map(|(kind, file, facts)| (kind, file, facts.not_after));
+    environment.metrics.certificates_end(ends);
 
     let lists = epoch.judge().revocation().lists.lists().iter();
     let lists = lists.map(|list| (file_of(list, &sources.crl).unwrap_or_default(), list.next_update));
     environment.metrics.revocation_lists_end(lists);
 }
 
+/// The certificates of an epoch that was made from `sources`, and the file of each, where it has one.
+pub(super) fn certificates<'e>(
+    epoch: &'e Epoch,
+    sources: &MaterialSources,
+) -> impl Iterator<Item = (CertificateKind, String, &'e CertificateFacts)> {
+    let anchors = epoch.judge().anchors().anchors().iter().map(|anchor| &anchor.facts);
+    let endorsed = epoch.endorsed().map(EndorsedChain::authorities).unwrap_or_default();
+    let endorsed = endorsed.iter().map(|authority| &authority.facts);
+    let of = |kind, source| move |facts| (kind, label(source), facts);
+    anchors
+        .map(of(CertificateKind::ClientCa, Some(&sources.client_ca)))
+        .chain(
+            epoch.credential().facts().iter().map(of(CertificateKind::ServerChain, Some(&sources.certificate_chain))),
+        )
+        .chain(endorsed.map(of(CertificateKind::EndorsedChain, sources.endorsed_chain.as_ref())))
+}
+
 /// When the second keys end that are in force.
 pub(super) fn second_keys(environment: &Environment, options: &EnvironmentOptions) {
+    environment.metrics.second_keys_end(keys(options));
+}
+
+/// The second keys that end: the name of each, and when.
+pub(super) fn keys(options: &EnvironmentOptions) -> impl Iterator<Item = (SecondKeyKind, String, SystemTime)> {
     let interpreter = options.interpreter.as_deref().map(crate::http::Interpreter::options);
     let api_keys = interpreter.and_then(|options| options.api_keys.as_ref()).into_iter().flat_map(ApiKeys::listed);
     let api_keys = api_keys.filter_map(|(name, expires)| Some((SecondKeyKind::ApiKey, name.to_owned(), expires?)));
@@ -39,7 +55,7 @@ pub(super) fn second_keys(environment: &Environment, options: &EnvironmentOption
     let secret = |(client, name, expires): (&str, &str, Option<SystemTime>)| {
         Some((SecondKeyKind::ClientSecret, format!("{client}/{name}"), expires?))
     };
-    environment.metrics.second_keys_end(api_keys.chain(secrets.filter_map(secret)));
+    api_keys.chain(secrets.filter_map(secret))
 }
 
 /// The file that a list was read from, which is one of `sources`.

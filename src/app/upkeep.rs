@@ -1,10 +1,13 @@
 //! What time alone changes: session keys that are due, revocation lists and certificates that end.
 
+mod endings;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
 use tracing::warn;
 
+use self::endings::Endings;
 use super::serving::Serving;
 use crate::telemetry::events;
 use crate::tls::now;
@@ -18,6 +21,7 @@ const LEAST: Duration = Duration::from_millis(100);
 #[derive(Debug, Default)]
 pub(super) struct Upkeep {
     said: HashSet<(String, String)>,
+    endings: Endings,
 }
 
 impl Upkeep {
@@ -47,5 +51,8 @@ impl Upkeep {
             }
         }
         self.said = present;
+        for (environment, line) in self.endings.due(endings::of(serving), now()) {
+            warn!(event = events::MATERIAL_WARNING, environment, "{line}");
+        }
     }
 }

@@ -48,10 +48,11 @@ pub(super) async fn answer(
         tracing::warn!(
             event = events::TOKEN_REFUSED,
             environment = caller.map(VerifiedClient::environment),
-            error,
+            reason = error,
             client,
             expired_secret = expired,
             peer = caller.map(|caller| tracing::field::display(caller.peer())),
+            subject = caller.map(|caller| caller.identity().subject.as_str()),
             sha256 = caller.map(|caller| tracing::field::display(caller.identity().sha256)),
             unsaid,
             "a verified client got no access token"

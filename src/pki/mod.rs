@@ -30,6 +30,7 @@ pub mod validity;
 pub use encrypted_key::{EncryptedKey, Passphrase};
 pub use endorsed_chain::{EndorsedChain, EndorsedChainError, EndorsementProblem};
 pub use facts::CertificateFacts;
+pub(crate) use facts::minute;
 pub use identity::ClientIdentity;
 pub use key_pair::{KeyKind, KeyPair};
 pub use request::Request;

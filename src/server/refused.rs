@@ -20,7 +20,7 @@ pub(super) fn refused(failed: &FailedHandshake<TcpStream>, peer: SocketAddr, doo
     remember(failed, peer, door);
     // No stranger takes the turn of a caller whose certificate the client CA has issued, for what he makes himself has any fault.
     let turns = if is_of_client_ca(&failed.failure) { &door.refusals_of_client_ca } else { &door.refusals };
-    let Some(unsaid) = turns.turn(reason) else { return };
+    let Some(unsaid) = turns.turn_in(environment, reason) else { return };
     match &failed.failure {
         // Whoever holds a certificate is worth a line, even one that it made itself, but not a flood of them.
         HandshakeFailure::Refused(client) => info!(
@@ -81,7 +81,7 @@ pub(super) fn retired(environment: &Environment, client: &VerifiedClient, refusa
         retired: true,
     };
     door.metrics.refusals().remember(&refused, SystemTime::now());
-    if let Some(unsaid) = door.retirements.turn(refusal.reason()) {
+    if let Some(unsaid) = door.retirements.turn_in(Some(client.environment()), refusal.reason()) {
         info!(
             event = events::CLIENT_RETIRED,
             environment = client.environment(),

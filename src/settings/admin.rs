@@ -58,6 +58,11 @@ impl AdminSettings {
         }
     }
 
+    /// Whether administrators have to show anything.
+    fn asks_for_something(&self) -> bool {
+        self.token.is_some() || self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some())
+    }
+
     /// Whether no other machine reaches it.
     fn is_loopback(&self) -> bool {
         self.listen.ip().to_canonical().is_loopback()
@@ -81,6 +86,11 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<AdminSettings> {
     let settings = AdminSettings { listen, token, tls, hosts, protected_metrics };
     if !settings.is_loopback() {
         warn_of_others(section, &settings);
+    } else if settings.protected_metrics && !settings.asks_for_something() {
+        section.warn(
+            "admin.metrics = \"protected\" has no effect: there is neither an admin.token nor an admin.tls.client_ca, so whoever is on this machine reads them."
+                .to_owned(),
+        );
     }
     Some(settings)
 }

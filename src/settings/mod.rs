@@ -184,7 +184,7 @@ impl Settings {
 /// The steps of loading, with the file already read.
 fn load(layers: Layers, file: Option<(&Path, &str)>, environment: &[(OsString, OsString)]) -> Result<Settings, Report> {
     let (reader, read, assets) = read_layers(layers, file, environment)?;
-    conclude(reader, read, &assets)
+    conclude(reader, read, &assets, file.is_some())
 }
 
 fn read_layers(
@@ -238,7 +238,7 @@ fn read(root: &mut Section<'_>, assets: &Assets) -> Read {
     Read { server, admin, log, traces, reload, inbox, products_dir, backends: backends.settings, environments }
 }
 
-fn conclude(mut reader: Reader, read: Read, assets: &Assets) -> Result<Settings, Report> {
+fn conclude(mut reader: Reader, read: Read, assets: &Assets, from_file: bool) -> Result<Settings, Report> {
     if let Assets::Unused(names) = assets {
         reader.warn(format!(
             "Environments are defined elsewhere, so these variables are not used: {}.",
@@ -247,8 +247,16 @@ fn conclude(mut reader: Reader, read: Read, assets: &Assets) -> Result<Settings,
     }
     if read.environments.is_empty() {
         let names: Vec<&str> = variables::ASSETS.iter().filter_map(|asset| asset.variables.first()).copied().collect();
-        let remedy = format!("Write a table [environments.NAME], or set the variables {}.", names.join(", "));
-        reader.report("environments", "No environment is defined, so there is nothing to serve.", remedy);
+        let variables = format!("or set the variables {}.", names.join(", "));
+        let (problem, remedy) = if from_file {
+            ("No environment is defined, so there is nothing to serve.", "Write a table [environments.NAME],")
+        } else {
+            (
+                "No configuration file was read, and variables define no environment: there is nothing to serve.",
+                "Name the file (--config), in which a table [environments.NAME] stands,",
+            )
+        };
+        reader.report("environments", problem, format!("{remedy} {variables}"));
     }
     let claims: Vec<_> = read.environments.iter().filter_map(|environment| environment.claim.clone()).collect();
     let listen = read.server.listen;

@@ -193,3 +193,26 @@ async fn a_second_key_that_is_asked_for_no_more_is_told_of() {
     let warned = door.server.events("configuration_warning").into_iter().filter(without).count();
     assert_eq!(warned, 1, "{}", door.server.log());
 }
+
+#[tokio::test]
+async fn a_key_that_is_near_its_end_is_told_of_once_without_monitoring() {
+    let door = door().await;
+    let near = std::time::SystemTime::now() + std::time::Duration::from_secs(5 * 24 * 60 * 60 + 600);
+    let near = humantime::format_rfc3339_seconds(near);
+    let file = "key_file = \"api-key.txt\"";
+    door.edit(file, &format!("{file}\nexpires = \"{near}\""));
+    let warned = || {
+        let about = |event: &Value| event["message"].as_str().unwrap().starts_with("API key main expires at");
+        door.server.events("material_warning").into_iter().filter(about).collect::<Vec<_>>()
+    };
+    // The first one takes it up; what is in force is looked at before each one.
+    for _ in 0..2 {
+        door.server.reload().await;
+    }
+    eventually("it to be told", async || !warned().is_empty()).await;
+    door.server.reload().await;
+    eventually("the third to end", async || door.server.events("reload_ended").len() == 3).await;
+    let warned = warned();
+    assert_eq!((warned.len(), &warned[0]["environment"]), (1, &"preprod".into()), "{warned:?}");
+    assert!(warned[0]["message"].as_str().unwrap().contains("in 5 days"), "{warned:?}");
+}

@@ -23,6 +23,11 @@ fn nothing_is_configured() {
 }
 
 #[test]
+fn there_is_no_file() {
+    insta::assert_snapshot!(report_of_variables(&[]));
+}
+
+#[test]
 fn the_file_is_not_toml() {
     insta::assert_snapshot!(report("[server]\nlisten = [\"0.0.0.0:8443\"\nworkers = 2\n", &[]));
 }

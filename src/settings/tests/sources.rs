@@ -156,6 +156,16 @@ fn an_admin_listener_that_others_can_reach_is_warned_about() {
 }
 
 #[test]
+fn metrics_that_are_protected_by_nothing_are_warned_about() {
+    let place = Place::new();
+    let of =
+        |admin: &str| place.load(&format!("[admin]\nmetrics = \"protected\"\n{admin}\n{MINIMAL}")).unwrap().warnings;
+    let [only] = &of("")[..] else { panic!("{:?}", of("")) };
+    assert!(only.contains("has no effect") && only.contains("whoever is on this machine"), "{only}");
+    assert_eq!(of("token = \"a-token-of-administrators\""), [""; 0], "control");
+}
+
+#[test]
 fn ports_that_the_system_chooses_do_not_collide() {
     let place = Place::new();
     let text = format!("server.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n{MINIMAL}");
