@@ -21,6 +21,8 @@ use crate::tls::{AdminCertificate, AdminTls};
 /// Age at which a connection says goodbye, and how much later it is cut: one whose answers nobody takes would hold its place.
 const AGE: Duration = Duration::from_secs(300);
 const GRACE: Duration = Duration::from_secs(10);
+/// Largest head, in bytes: room for the cookies of all that a browser's host serves, and none for strangers to fill the memory with.
+const MAX_HEAD: usize = 32 * 1024;
 
 /// What is known of the connection that a request came on.
 #[derive(Clone, Debug)]
@@ -75,6 +77,7 @@ async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin, known: Connection, 
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(None)
+        .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(Observed::new(stream, turn.clone())), service);
     let mut connection = pin!(connection);
     // A prober that goes away is nothing to report.

@@ -22,6 +22,8 @@ const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
 const MOST: usize = 64;
 /// Bytes of an id, and of a secret.
 const RANDOM: usize = 32;
+/// How many cookies of the session's name are looked at.
+const MAX_SHOWN: usize = 8;
 
 /// Behind TLS the name says that the cookie came from this very host over TLS (RFC 6265bis section 4.1.3.2).
 const SECURE_NAME: &str = "__Host-issuer-host-session";
@@ -142,13 +144,13 @@ fn random() -> Option<String> {
     Some(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// The ids in the cookies of a request. There can be several of one name: whatever else runs on this host may have the browser keep some,
+/// The ids in the cookies of a request, the first few of them: each costs a digest. There can be several of one name: whatever else runs on this host may have the browser keep some,
 /// and ours is none the less there.
 pub(super) fn shown(headers: &HeaderMap, tls: bool) -> impl Iterator<Item = &str> {
     let wanted = cookie_name(headers, tls);
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.filter(move |(name, _)| *name == wanted).map(|(_, id)| id)
+    pairs.filter(move |(name, _)| *name == wanted).map(|(_, id)| id).take(MAX_SHOWN)
 }
 
 /// The cookie that has the browser of a request show `id`, and show it to no other host; without an id, the one that has it forget.

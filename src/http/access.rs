@@ -1,5 +1,7 @@
 //! One event, and one span, for each request: who called what, and how it was answered. No query, no header, no body: they may be secret.
 
+mod told;
+
 use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,16 +14,16 @@ use ::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tracing::info;
 
 use super::ResponseBody;
 use super::call::Call;
-use super::correlation::{TRACEPARENT, correlation_id, trace_id};
+use super::correlation::{TRACEPARENT, correlation_id, trace_id as trace_id_of};
 use super::settle::{Outcome, Settled};
 use super::stack::Connection;
 use super::tellable::{registered, tellable};
-use crate::telemetry::events;
 use crate::traces::Span;
+pub(super) use told::Caller;
+use told::Told;
 
 /// What the layers behind learn of a request that is told of.
 #[derive(Clone, Debug, Default)]
@@ -55,7 +57,7 @@ impl Observed {
 
     /// The trace that the request goes on in.
     pub(crate) fn traced(&self, headers: &HeaderMap) {
-        if let Some(trace) = headers.get(TRACEPARENT).and_then(trace_id) {
+        if let Some(trace) = headers.get(TRACEPARENT).and_then(trace_id_of) {
             let _ = self.0.trace.set(trace.to_owned());
         }
     }
@@ -67,7 +69,8 @@ pub(crate) struct Line {
     connection: Arc<Connection>,
     call: Option<Call>,
     method: Method,
-    uri: Uri,
+    /// Of a call that nobody knows; that of a known one is its operation's.
+    uri: Option<Uri>,
     began: Instant,
     observed: Observed,
     correlation: Option<HeaderValue>,
@@ -99,7 +102,7 @@ impl Line {
             connection: Arc::clone(connection),
             call: call.cloned(),
             method: request.method().clone(),
-            uri: request.uri().clone(),
+            uri: call.and_then(Call::operation).is_none().then(|| request.uri().clone()),
             began: Instant::now(),
             observed,
             correlation: correlation_id(request.headers()).cloned(),
@@ -215,50 +218,40 @@ impl Drop for Line {
         };
         let trace = self.span.take().map(|span| self.end(span, outcome));
         let Some(stands_for) = self.stands_for() else { return };
-        let client = self.connection.client();
         let operation = self.call.as_ref().and_then(Call::operation);
         // Of a call that is known, the template is enough, and holds no card.
-        let path = match operation {
-            Some(operation) => operation.full_path(),
-            None => tellable(self.uri.path()),
+        let path = match (operation, &self.uri) {
+            (Some(operation), _) => operation.full_path(),
+            (None, uri) => tellable(uri.as_ref().map_or("", Uri::path)),
         };
         let method =
             if operation.is_some() { self.method.as_str() } else { registered(&self.method).unwrap_or("other") };
-        let problem = self.problem();
         let kept = self.observed.0.kept.get();
-        let trace = trace.as_deref().or_else(|| self.observed.0.trace.get().map(String::as_str));
-        let trace = trace.or_else(|| self.traceparent.as_ref().and_then(trace_id));
-        info!(
-            event = events::REQUEST,
-            environment = client.environment(),
-            product = self.call.as_ref().and_then(Call::product).map(crate::thales::Product::name),
-            operation = self.call.as_ref().map(Call::name),
-            kind = operation.map(|operation| operation.kind.name()),
+        let trace_id = trace.as_deref().or_else(|| self.observed.0.trace.get().map(String::as_str));
+        Told {
+            caller: self.connection.caller(),
+            product: self.call.as_ref().and_then(Call::product).map(crate::thales::Product::name),
+            operation: self.call.as_ref().map(Call::name),
+            kind: operation.map(|operation| operation.kind.name()),
             method,
-            // Of an unknown call it is the caller's; text is escaped, so that it cannot pass for a line of ours.
-            path,
+            path: &path,
             outcome,
-            sampled = (stands_for > 1).then_some(stands_for),
-            problem,
-            status = self.settled.map(|settled| settled.status.as_u16()),
-            handler_status = self.settled.and_then(|settled| settled.handler_status).map(|status| status.as_u16()),
-            retryable = self.settled.and_then(|settled| settled.retryable),
-            bytes_in = self.observed.0.received.load(Ordering::Relaxed),
-            bytes_out = self.sent,
-            duration_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX),
-            tls = client.tls().version,
-            resumed = client.tls().resumed,
-            peer = %client.peer(),
-            subject = client.identity().subject,
-            sha256 = %client.identity().sha256,
-            key = self.observed.0.key.get().map(String::as_str),
-            inbox = kept.map(|(how, _)| how),
-            entry = kept.and_then(|(_, entry)| entry.as_deref()),
-            request_id = self.request_id.as_ref().and_then(|id| id.to_str().ok()),
-            correlation_id = self.correlation.as_ref().and_then(|id| id.to_str().ok()),
-            trace_id = trace,
-            "request"
-        );
+            sampled: (stands_for > 1).then_some(stands_for),
+            problem: self.problem(),
+            status: self.settled.map(|settled| settled.status.as_u16()),
+            handler_status: self.settled.and_then(|settled| settled.handler_status).map(|status| status.as_u16()),
+            retryable: self.settled.and_then(|settled| settled.retryable),
+            bytes_in: self.observed.0.received.load(Ordering::Relaxed),
+            bytes_out: self.sent,
+            duration_us: u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            key: self.observed.0.key.get().map(String::as_str),
+            inbox: kept.map(|(how, _)| *how),
+            entry: kept.and_then(|(_, entry)| entry.as_deref()),
+            request_id: self.request_id.as_ref().and_then(|id| id.to_str().ok()),
+            correlation_id: self.correlation.as_ref().and_then(|id| id.to_str().ok()),
+            trace_id: trace_id.or_else(|| self.traceparent.as_ref().and_then(trace_id_of)),
+        }
+        .tell();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ::http::{Request, Response};
@@ -11,7 +11,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use tower::{BoxError, Service, ServiceBuilder};
 
-use super::access::ExchangeBody;
+use super::access::{Caller, ExchangeBody};
 use super::accounting::Accounting;
 use super::body::BodyBoundsLayer;
 use super::correlation::CorrelationLayer;
@@ -154,16 +154,23 @@ pub(crate) struct Connection {
     context: ConnectionContext,
     options: Arc<StackOptions>,
     identity_headers: IdentityHeaders,
+    /// Once the first request is told of.
+    caller: OnceLock<Caller>,
 }
 
 impl Connection {
     pub(crate) fn new(context: ConnectionContext, options: Arc<StackOptions>) -> Self {
         let identity_headers = IdentityHeaders::new(&context.client, options.forward_client_certificate);
-        Self { context, options, identity_headers }
+        Self { context, options, identity_headers, caller: OnceLock::new() }
     }
 
     pub(crate) fn client(&self) -> &VerifiedClient {
         &self.context.client
+    }
+
+    /// Who calls, as the lines of the connection's requests have it.
+    pub(super) fn caller(&self) -> &Caller {
+        self.caller.get_or_init(|| Caller::new(self.client()))
     }
 
     pub(crate) fn standing(&self) -> &Standing {

@@ -3,11 +3,12 @@
 
 mod clock;
 
+use std::cell::Cell;
 use std::fmt::{self, Write};
 use std::time::SystemTime;
 
 use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
@@ -25,35 +26,45 @@ where
     N: for<'writer> FormatFields<'writer> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let mut line = String::with_capacity(USUAL_LENGTH);
-        line.push_str("{\"timestamp\":\"");
-        clock::push(&mut line, SystemTime::now());
-        line.push_str("\",\"level\":\"");
-        line.push_str(event.metadata().level().as_str());
-        line.push('"');
-        let mut members = Members { line, result: Ok(()) };
+        let mut members = Members::begin(String::with_capacity(USUAL_LENGTH), *event.metadata().level());
         event.record(&mut members);
-        members.string("target", event.metadata().target());
-        let Members { mut line, result } = members;
-        line.push_str("}\n");
+        let (line, result) = members.end(event.metadata().target());
         result.and_then(|()| writer.write_str(&line))
     }
 }
 
-/// The members of an object, behind a first one.
-struct Members {
+/// The members of an object, behind the first ones.
+pub(crate) struct Members {
     line: String,
     result: fmt::Result,
 }
 
 impl Members {
+    /// A line in the place of what `line` holds.
+    fn begin(mut line: String, level: Level) -> Self {
+        line.clear();
+        line.push_str("{\"timestamp\":\"");
+        clock::push(&mut line, SystemTime::now());
+        line.push_str("\",\"level\":\"");
+        line.push_str(level.as_str());
+        line.push('"');
+        Self { line, result: Ok(()) }
+    }
+
+    fn end(mut self, target: &str) -> (String, fmt::Result) {
+        self.string("target", target);
+        self.line.push_str("}\n");
+        (self.line, self.result)
+    }
+
     fn name(&mut self, name: &str) {
         self.line.push_str(",\"");
         push_escaped(&mut self.line, name);
         self.line.push_str("\":");
     }
 
-    fn string(&mut self, name: &str, text: &str) {
+    /// A member that is text.
+    pub(crate) fn string(&mut self, name: &str, text: &str) {
         self.name(name);
         self.line.push('"');
         push_escaped(&mut self.line, text);
@@ -66,9 +77,21 @@ impl Members {
         self.written(|line| write!(line, "{value}"));
     }
 
-    fn integer(&mut self, name: &str, value: impl itoa::Integer) {
+    /// A member that is a whole number.
+    pub(crate) fn integer(&mut self, name: &str, value: impl itoa::Integer) {
         self.name(name);
         self.line.push_str(itoa::Buffer::new().format(value));
+    }
+
+    /// A member that is `true` or `false`.
+    pub(crate) fn boolean(&mut self, name: &str, value: bool) {
+        self.name(name);
+        self.line.push_str(if value { "true" } else { "false" });
+    }
+
+    /// Members that [`written_out`] made.
+    pub(crate) fn as_written(&mut self, members: &str) {
+        self.line.push_str(members);
     }
 
     fn written(&mut self, write: impl FnOnce(&mut String) -> fmt::Result) {
@@ -99,7 +122,7 @@ impl Visit for Members {
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.literal(name(field), value);
+        self.boolean(name(field), value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
@@ -117,6 +140,28 @@ impl Visit for Members {
         self.written(|line| write!(Escaped(line), "{value:?}"));
         self.line.push('"');
     }
+}
+
+/// Members that many lines have in common, to be put into each of them [as they are](Members::as_written).
+pub(crate) fn written_out(write: impl FnOnce(&mut Members)) -> String {
+    let mut members = Members { line: String::new(), result: Ok(()) };
+    write(&mut members);
+    members.line
+}
+
+/// Hands a whole line to `take`. What it is put together in is kept for the next one.
+pub(super) fn with_line(level: Level, target: &str, write: impl FnOnce(&mut Members), take: impl FnOnce(&str)) {
+    let mut members = Members::begin(BUFFER.take(), level);
+    write(&mut members);
+    let (line, result) = members.end(target);
+    if result.is_ok() {
+        take(&line);
+    }
+    BUFFER.set(line);
+}
+
+thread_local! {
+    static BUFFER: Cell<String> = const { Cell::new(String::new()) };
 }
 
 /// A name that is a word of the language is written with `r#` before it, which is no part of it.
@@ -162,16 +207,30 @@ fn push_escaped(line: &mut String, text: &str) {
     line.push_str(rest);
 }
 
-/// Sixteen at a time, as the compiler does them at once: nearly all text has none.
+/// Eight at a time: nearly all text has none.
 fn first_to_escape(bytes: &[u8]) -> Option<usize> {
-    let (chunks, rest) = bytes.as_chunks::<16>();
-    let any = |chunk: &[u8; 16]| chunk.iter().fold(false, |any, byte| any | must_be_escaped(*byte));
-    if let Some(chunk) = chunks.iter().position(any) {
-        let begin = chunk * 16;
-        let at = bytes.get(begin..)?.iter().position(|byte| must_be_escaped(*byte))?;
-        return Some(begin + at);
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        let marks = marks(u64::from_le_bytes(*word));
+        if marks != 0 {
+            // The lowest mark is right; those above it can be of bytes that a borrow came to.
+            return Some(number * 8 + marks.trailing_zeros() as usize / 8);
+        }
     }
-    rest.iter().position(|byte| must_be_escaped(*byte)).map(|at| chunks.len() * 16 + at)
+    rest.iter().position(|byte| must_be_escaped(*byte)).map(|at| words.len() * 8 + at)
+}
+
+/// The highest bit of each byte that must be escaped, up to the lowest of them.
+const fn marks(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHEST: u64 = 0x80 * ONES;
+    const fn zeros(word: u64) -> u64 {
+        word.wrapping_sub(ONES) & !word
+    }
+    let control = word.wrapping_sub(0x20 * ONES) & !word;
+    let quote = zeros(word ^ (b'"' as u64 * ONES));
+    let backslash = zeros(word ^ (b'\\' as u64 * ONES));
+    (control | quote | backslash) & HIGHEST
 }
 
 const fn must_be_escaped(byte: u8) -> bool {

@@ -51,9 +51,16 @@ impl Level {
     /// The level is that of our own events: what libraries have to say about frames and pools is no part of the service's log, and
     /// we do not answer for what it holds.
     fn filter(self) -> String {
-        let (others, watches) = (self.min(Self::Info), self.min(Self::Warn));
+        let (others, watches, audit) = (self.min(Self::Info), self.min(Self::Warn), self.max(Self::Info));
         // notify tells, at `info`, of each watch that ended together with its directory: every rotation by Kubernetes.
-        format!("{},notify={},issuer_host={}", others.name(), watches.name(), self.name())
+        // Whoever may change the level must not be able to act unseen by that.
+        format!(
+            "{},notify={},issuer_host={},issuer_host::admin::audit={}",
+            others.name(),
+            watches.name(),
+            self.name(),
+            audit.name()
+        )
     }
 }
 

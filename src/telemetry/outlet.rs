@@ -73,7 +73,8 @@ impl Outlet {
         true
     }
 
-    fn take(&self, line: &[u8]) {
+    /// A whole line.
+    pub(super) fn take(&self, line: &[u8]) {
         let mut state = self.state();
         if state.lines.len() + line.len() > LIMIT {
             state.lost += 1;

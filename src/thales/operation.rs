@@ -57,7 +57,7 @@ impl Operation {
     /// Base path and template together.
     #[must_use]
     pub fn full_path(&self) -> String {
-        format!("{}{}", self.base_path, self.path)
+        [&*self.base_path, &*self.path].concat()
     }
 
     /// Whether its request carries a secret in clear, so that its body must never reach a store or a log.

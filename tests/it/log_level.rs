@@ -92,3 +92,13 @@ async fn a_flood_of_refusals_for_one_reason_hides_no_other_reason() {
     let flood = door.server.events("client_refused").iter().filter(|event| event["reason"] == "unknown_issuer").count();
     assert!((1..20).contains(&flood), "control: {flood} lines of a flood of twenty");
 }
+
+#[tokio::test]
+async fn no_level_hides_what_administrators_do() {
+    let door = Door::open().await;
+    assert_eq!(put(&door, "error").await.0, 200);
+    door.server.reload().await;
+    let actions = || door.server.events("admin_action").iter().map(|event| event["action"].clone()).collect::<Vec<_>>();
+    eventually("what was done to be told", async || actions() == ["log_level", "reload"]).await;
+    assert!(door.server.events("reload_ended").is_empty(), "control: other lines of that level are not told");
+}

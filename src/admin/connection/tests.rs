@@ -91,3 +91,19 @@ async fn whoever_waits_for_an_answer_is_not_hurried() {
     go.notify_one();
     assert!(answered(&mut waiting).await);
 }
+
+#[tokio::test]
+async fn a_head_without_end_is_refused_and_one_with_many_cookies_is_not() {
+    for (cookies, status) in [(600, "HTTP/1.1 200"), (4000, "HTTP/1.1 431")] {
+        let go = Arc::new(Notify::new());
+        go.notify_one();
+        let mut stream = connected(&go);
+        let cookie = "name=0123456789abcdef012345678; ".repeat(cookies);
+        let head = format!("GET /x HTTP/1.1\r\nhost: localhost\r\ncookie: {cookie}\r\nconnection: close\r\n\r\n");
+        // Whoever is refused has not been listened to until the end.
+        let _ = stream.write_all(head.as_bytes()).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        assert!(answer.starts_with(status.as_bytes()), "{cookies}: {}", String::from_utf8_lossy(&answer));
+    }
+}

@@ -96,3 +96,10 @@ fn servers_on_several_ports_of_a_host_have_a_cookie_each_and_no_other_cookie_hid
         assert_eq!(shown(&headers, true).count(), usize::from(host == "localhost:9090"), "{host}");
     }
 }
+
+#[test]
+fn of_cookies_without_end_the_first_few_are_looked_at() {
+    let mut headers = called("localhost:9090");
+    headers.append(header::COOKIE, "issuer-host-session-9090=x; ".repeat(500).parse().unwrap());
+    assert_eq!(shown(&headers, false).count(), 8);
+}

@@ -48,3 +48,15 @@ impl Kept {
         self.0.lock().unwrap().clear();
     }
 }
+
+/// A line that is put together by hand, without its end, read by a library.
+pub(crate) fn put_together(
+    level: tracing::Level,
+    target: &str,
+    write: impl FnOnce(&mut super::Members),
+) -> serde_json::Map<String, Value> {
+    let mut text = String::new();
+    super::with_line(level, target, write, |line| text.push_str(line));
+    assert_eq!(text.matches('\n').count(), 1, "{text}");
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
