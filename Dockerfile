@@ -41,7 +41,7 @@ USER 65532:65532
 WORKDIR /etc/issuer-host
 EXPOSE 8443
 STOPSIGNAL SIGTERM
-# Asks the admin listener on loopback: ready, or exit 1.
+# Asks the admin listener on loopback: ready, or exit 1. Which one, it reads from the file that ISSUER_HOST_CONFIG names, not from arguments of serve.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 CMD ["/issuer-host", "healthcheck"]
 ENTRYPOINT ["/issuer-host"]
 CMD ["serve"]

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::configuration::ConfigurationFile;
-use super::own_admin::{OwnAdmin, Question, own_certificate};
+use super::own_admin::{OwnAdmin, Question, ask_openly};
 use super::{Error, say};
-use crate::settings::{AdminSettings, Settings};
+use crate::settings::AdminPlace;
 
 /// A probe that has to wait this long is answered.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -30,15 +30,15 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
-    let (address, trust) = match arguments.address {
-        Some(address) if !arguments.configuration.is_argument() => (address, None),
+    let question = Question { path: "/readyz", token: None, patience: PATIENCE, longest: LONGEST };
+    let (status, body) = match arguments.address {
+        Some(address) if !arguments.configuration.is_argument() => OwnAdmin { address, trust: None }.ask(question)?,
         address => {
-            let AdminSettings { listen, tls, .. } = Settings::load(&arguments.configuration.sources())?.admin;
-            (address.unwrap_or(listen), tls.as_ref().map(own_certificate).transpose()?)
+            // A server goes on whatever becomes of its configuration, and is well.
+            let place = AdminPlace::look_up(&arguments.configuration.sources());
+            ask_openly(address.unwrap_or(place.listen), &place, question)?
         }
     };
-    let question = Question { path: "/readyz", token: None, patience: PATIENCE, longest: LONGEST };
-    let (status, body) = OwnAdmin { address, trust }.ask(&question)?;
     say(body.trim())?;
     Ok(if status == 200 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

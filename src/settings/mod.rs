@@ -7,6 +7,7 @@
 //! for is a problem.
 
 mod admin;
+mod admin_place;
 mod api_keys;
 mod backend;
 mod backends;
@@ -36,6 +37,7 @@ mod reload;
 mod report;
 mod restart;
 mod revocation;
+mod salvage;
 mod secret;
 mod server;
 mod sources;
@@ -58,6 +60,7 @@ use std::sync::Arc;
 
 pub use crate::thales::Product;
 pub use admin::{AdminSettings, AdminTlsSettings};
+pub use admin_place::AdminPlace;
 pub use api_keys::ApiKeySettings;
 pub use backend::{BackendCredential, BackendProtocol, BackendSettings, EventSettings};
 pub use deadlines::DeadlineSettings;

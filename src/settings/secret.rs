@@ -120,7 +120,7 @@ impl Section<'_> {
 }
 
 /// The secret itself. It is not repeated in problems.
-fn secret_text(raw: &Raw<'_>) -> Parsed<Zeroizing<String>> {
+pub(super) fn secret_text(raw: &Raw<'_>) -> Parsed<Zeroizing<String>> {
     match raw.kind {
         ValueKind::String(_) => {}
         other => return wrong(format!("It is {}, but text is expected.", what(other)), "Write it in quotes."),
@@ -133,7 +133,7 @@ fn secret_text(raw: &Raw<'_>) -> Parsed<Zeroizing<String>> {
 }
 
 /// The SHA-256 of a secret in hexadecimal digits. It is not repeated in problems: it may be the secret.
-fn sha256(raw: &Raw<'_>) -> Parsed<[u8; 32]> {
+pub(super) fn sha256(raw: &Raw<'_>) -> Parsed<[u8; 32]> {
     const REMEDY: &str = "Write 64 hexadecimal digits in quotes, as `printf %s \"$SECRET\" | sha256sum` prints them.";
     let ValueKind::String(text) = raw.kind else {
         return wrong(format!("It is {}, but text is expected.", what(raw.kind)), REMEDY);

@@ -70,6 +70,11 @@ pub(super) fn read_file(path: &Path) -> Result<String, (String, String)> {
     settled(take(), take)
 }
 
+/// The text of a configuration file as it is at this moment, with a sign in the place of what is no UTF-8; `None` = it cannot be read.
+pub(super) fn read_roughly(path: &Path) -> Option<String> {
+    files::read(path, LONGEST).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
 fn settled(
     first: Result<Zeroizing<Vec<u8>>, Unreadable>,
     take: impl FnMut() -> Result<Zeroizing<Vec<u8>>, Unreadable>,

@@ -19,6 +19,7 @@ mod admin_audit;
 mod admin_tls;
 mod alerts;
 mod backend_failures;
+mod broken_on_disk;
 mod call;
 mod chains_refused;
 mod client;

@@ -64,8 +64,13 @@ async fn nobody_who_answers_and_a_configuration_that_cannot_be_read_have_exit_co
     let alone = asked(&door, &[]).await;
     assert_eq!(alone.code(), Some(69), "{}", alone.text());
     assert!(alone.text().contains(&door.server.admin().to_string()), "{}", alone.text());
+    // What is wrong elsewhere in it does not matter: where to ask is known.
     door.replace("issuer-host.toml", "lisen = 1\n");
-    assert_eq!(asked(&door, &[]).await.code(), Some(78));
+    assert_eq!(asked(&door, &[]).await.code(), Some(69));
+    door.replace("issuer-host.toml", "[admin");
+    let arguments = ["status", "--config", "issuer-host.toml"];
+    let told = tool::run(door.directory.path(), env!("CARGO_BIN_EXE_issuer-host"), &arguments, "").await;
+    assert_eq!(told.code(), Some(78), "{}", told.text());
 }
 
 #[tokio::test]
