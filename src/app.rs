@@ -5,7 +5,9 @@ mod inbox;
 mod life;
 mod measure;
 mod member;
+mod opening;
 mod options;
+mod probes;
 mod reload;
 mod report;
 mod serving;
@@ -17,6 +19,7 @@ pub use from_settings::{SettingProblem, SettingProblems};
 pub(crate) use from_settings::{material_problem, material_sources, problems_of, product_paths};
 pub use inbox::{InboxError, InboxSetup, StoreOptions};
 pub use life::{Observer, Phase};
+pub use opening::StartProgress;
 pub use options::{AppOptions, EnvironmentOptions, ServerOptions};
 pub use reload::{ConfigurationSource, Configured, Reloader, ServerEnded};
 pub use report::{ConfigurationReload, EnvironmentReload, Membership, Refused, Reload};
@@ -30,12 +33,13 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::admin::{Admin, Readiness};
+use crate::admin::Readiness;
 use crate::server::{self, Door, Drained, LAST_REQUEST, Listener, PassedSockets, Pulse, Shutdown};
 use crate::telemetry::events;
 use crate::traces::Traces;
 
 use life::Life;
+use probes::Probes;
 use reload::Reloading;
 
 /// What deliveries that are under way at the end are given to finish.
@@ -49,7 +53,7 @@ const LAST_RELOAD: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct App {
     doors: Vec<(Listener, Arc<Door>)>,
-    admin: Option<Admin>,
+    probes: Option<Probes>,
     readiness: Readiness,
     shutdown: Shutdown,
     reloading: Reloading,
@@ -60,10 +64,11 @@ pub struct App {
 }
 
 impl App {
-    /// Checks everything, then binds everything. Nothing is bound when anything of an environment is wrong.
+    /// Checks everything, then binds everything. Nothing is bound when anything of an environment is wrong. From then on the admin
+    /// listener answers probes, and callers are not taken before it [runs](Self::run).
     ///
     /// # Errors
-    /// [`StartError`]: all problems of all environments, or the address that cannot be bound.
+    /// [`StartError`]: all problems of all environments, the address that cannot be bound, or the inbox that cannot be opened.
     pub async fn bind(options: AppOptions) -> Result<Self, StartError> {
         Self::bind_with(options, PassedSockets::default()).await
     }
@@ -74,7 +79,20 @@ impl App {
     /// # Errors
     /// The same; and a socket that is bound to an address that nothing is configured for.
     pub async fn bind_with(options: AppOptions, passed: PassedSockets) -> Result<Self, StartError> {
-        start::bind(options, passed).await
+        start::bind(options, passed, None).await
+    }
+
+    /// The same for a server that nobody watches: a store of its inbox that is away, full or in use is waited for, with probes answered
+    /// meanwhile, until this is dropped. `told` hears how far it is, [`StartProgress::Opening`] once and first.
+    ///
+    /// # Errors
+    /// The same; of the inbox, only what no waiting mends.
+    pub async fn bind_patiently(
+        options: AppOptions,
+        passed: PassedSockets,
+        mut told: impl FnMut(StartProgress) + Send,
+    ) -> Result<Self, StartError> {
+        start::bind(options, passed, Some(&mut told)).await
     }
 
     /// The addresses that callers are taken on, with the port that the system chose where 0 was asked for.
@@ -86,7 +104,7 @@ impl App {
     /// The address of the admin listener.
     #[must_use]
     pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin.as_ref().map(Admin::local_addr)
+        self.probes.as_ref().map(Probes::address)
     }
 
     /// How the configuration is read again. Without it a reload is one of certificates, keys and revocation lists.
@@ -117,11 +135,6 @@ impl App {
     /// The same, but the drain delay ends when somebody is in `haste`; later on he is told what the end still waits for.
     pub async fn run_with_haste(mut self, stop: impl Future<Output = ()>, haste: &Notify) -> Drained {
         let inbox = self.reloading.begin_deliveries();
-        let probes_end = CancellationToken::new();
-        let probes = self.admin.map(|admin| {
-            info!(event = events::ADMIN_LISTENING, address = %admin.local_addr(), "health, metrics, status and the console, to whom [admin] lets in");
-            tokio::spawn(admin.run(probes_end.clone()))
-        });
         let (mut loops, mut pulse) = (Vec::new(), Pulse::default());
         for (listener, door) in self.doors {
             if let Ok(address) = listener.local_addr() {
@@ -177,9 +190,8 @@ impl App {
                 "a reload is still waiting for its files; the end does not wait for it"
             );
         }
-        probes_end.cancel();
-        if let Some(probes) = probes {
-            let _ = probes.await;
+        if let Some(probes) = self.probes {
+            probes.end().await;
         }
         drained
     }

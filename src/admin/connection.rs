@@ -4,7 +4,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::{Extensions, Request};
 use hyper::body::Incoming;
@@ -14,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tower::ServiceExt as _;
 
+use super::AdminAnswers;
 use super::place::Place;
 use super::turn::{Answer, Observed};
 use crate::tls::{AdminCertificate, AdminTls};
@@ -54,23 +54,28 @@ pub(super) async fn serve(
     peer: SocketAddr,
     mut place: Place,
     tls: Option<AdminTls>,
-    router: Router,
+    answers: AdminAnswers,
 ) {
     let plain = Connection { peer: peer.ip(), ..Connection::default() };
-    let Some(tls) = tls else { return answer(socket, plain, place, router).await };
+    let Some(tls) = tls else { return answer(socket, plain, place, answers).await };
     // What fails in a handshake tells the other side, and is nothing to report: it is no call of Thales.
     let Some(Ok((stream, certificate))) = place.handshake(tls.accept(socket)).await else { return };
-    answer(stream, Connection { tls: true, certificate, ..plain }, place, router).await;
+    answer(stream, Connection { tls: true, certificate, ..plain }, place, answers).await;
 }
 
-async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin, known: Connection, mut place: Place, router: Router) {
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    known: Connection,
+    mut place: Place,
+    answers: AdminAnswers,
+) {
     let turn = place.turn();
     let service = service_fn(|request: Request<Incoming>| {
         let exchange = turn.begin();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(known.clone());
         request.extensions_mut().insert(turn.clone());
-        let answer = router.clone().oneshot(request);
+        let answer = answers.now().oneshot(request);
         async move { answer.await.map(|response| response.map(|body| Answer::new(body, exchange))) }
     });
     // Its own timer of heads runs while a connection idles as well, so it is off: the turn knows when a head began.

@@ -23,6 +23,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
@@ -73,6 +74,17 @@ impl std::fmt::Debug for AdminSources {
     }
 }
 
+/// What the admin listener tells of while the server starts.
+#[derive(Clone, Debug)]
+pub struct AdminOpening {
+    /// Whether callers should be sent here.
+    pub readiness: Readiness,
+    /// The server's counters.
+    pub metrics: Metrics,
+    /// Who may do what.
+    pub access: AdminAccess,
+}
+
 /// The admin listener cannot be had.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address} for probes: {source} (see [admin] listen; another process may listen there)")]
@@ -87,21 +99,50 @@ pub struct AdminError {
 #[derive(Debug)]
 pub struct Admin {
     listener: TcpListener,
-    address: SocketAddr,
     access: AdminAccess,
     metrics: Metrics,
-    router: Router,
+    answers: AdminAnswers,
+}
+
+/// What an admin listener answers with. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct AdminAnswers {
+    address: SocketAddr,
+    router: Arc<ArcSwap<Router>>,
+}
+
+impl AdminAnswers {
+    fn new(router: Router, address: SocketAddr) -> Self {
+        Self { address, router: Arc::new(ArcSwap::from_pointee(router)) }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// From the next request on, be it on a connection that is open: everything, and not probes and metrics alone.
+    pub fn serve(&self, sources: AdminSources) {
+        self.router.store(Arc::new(routes::routes(sources, self.address)));
+    }
+
+    /// For one request.
+    fn now(&self) -> Router {
+        Router::clone(&self.router.load())
+    }
 }
 
 impl Admin {
-    /// Binds `address`, or takes over a socket that is bound to it.
+    /// Binds `address`, or takes over a socket that is bound to it. It answers probes and metrics, until there is
+    /// [more](AdminAnswers::serve) to tell.
     ///
     /// # Errors
     /// [`AdminError`] when it is taken, or not ours.
     pub async fn bind(
         address: SocketAddr,
         passed: Option<std::net::TcpListener>,
-        sources: AdminSources,
+        opening: AdminOpening,
     ) -> Result<Self, AdminError> {
         let bind = async {
             let listener = match passed {
@@ -115,14 +156,15 @@ impl Admin {
             Ok((listener, address))
         };
         let (listener, address) = bind.await.map_err(|source| AdminError { address, source })?;
-        let (access, metrics) = (sources.access.clone(), sources.metrics.clone());
-        Ok(Self { listener, address, access, metrics, router: routes::routes(sources, address) })
+        let (access, metrics) = (opening.access.clone(), opening.metrics.clone());
+        let answers = AdminAnswers::new(routes::while_starting(opening, address), address);
+        Ok(Self { listener, access, metrics, answers })
     }
 
-    /// Where it listens.
+    /// What it answers with.
     #[must_use]
-    pub fn local_addr(&self) -> SocketAddr {
-        self.address
+    pub fn answers(&self) -> AdminAnswers {
+        self.answers.clone()
     }
 
     /// Answers until `end`.
@@ -146,11 +188,11 @@ impl Admin {
             };
             errors.over();
             let place = places.take(peer.ip());
-            let (router, end) = (self.router.clone(), end.clone());
+            let (answers, end) = (self.answers.clone(), end.clone());
             let tls = self.access.now().rules.tls.clone();
             tokio::spawn(async move {
                 tokio::select! {
-                    () = connection::serve(socket, peer, place, tls, router) => {}
+                    () = connection::serve(socket, peer, place, tls, answers) => {}
                     () = end.cancelled() => {}
                 }
             });

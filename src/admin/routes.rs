@@ -11,7 +11,7 @@ use axum::{Extension, Router};
 
 use super::audit::{Action, Who};
 use super::guard::{self, Demand, Guard, LoginPage};
-use super::{AdminSources, ReloadSource, console, inbox, log_level, login};
+use super::{AdminOpening, AdminSources, Readiness, ReloadSource, console, inbox, log_level, login};
 use crate::metrics::Metrics;
 
 /// Pages for people.
@@ -24,6 +24,18 @@ struct Pages {
     login: LoginPage,
 }
 
+/// What a listener bound to `bound` answers to while the server starts: probes and metrics.
+pub(super) fn while_starting(opening: AdminOpening, bound: SocketAddr) -> Router {
+    let AdminOpening { readiness, metrics, access } = opening;
+    let guard = Arc::new(Guard::new(access, bound, console::login_page, metrics.admin()));
+    let demand = from_fn_with_state((guard, Demand::Metrics), guard::pass);
+    Router::new()
+        .merge(probes(readiness))
+        .merge(metrics_of(metrics).layer(demand))
+        .fallback(async || (StatusCode::SERVICE_UNAVAILABLE, "the server is starting: /livez /readyz /metrics\n"))
+        .layer(map_response(guarded))
+}
+
 /// Everything that a listener bound to `bound` answers to.
 pub(super) fn routes(sources: AdminSources, bound: SocketAddr) -> Router {
     let Pages { protected: pages, assets, login } = pages(&sources);
@@ -31,19 +43,24 @@ pub(super) fn routes(sources: AdminSources, bound: SocketAddr) -> Router {
     let guard = Arc::new(Guard::new(access, bound, login, metrics.admin()));
     let demand = |demand| from_fn_with_state((Arc::clone(&guard), demand), guard::pass);
 
-    let probes =
-        Router::new().route("/livez", get(async || "ok\n")).route("/readyz", get(async move || readiness.answer()));
-    let metrics = Router::new().route("/metrics", get(async move || openmetrics(&metrics)));
     let protected = pages.merge(reloading(reload)).merge(log_level::routes(log_level)).merge(inbox::routes(inbox));
     Router::new()
-        .merge(probes)
-        .merge(metrics.layer(demand(Demand::Metrics)))
+        .merge(probes(readiness))
+        .merge(metrics_of(metrics).layer(demand(Demand::Metrics)))
         .merge(assets.merge(login::routes(Arc::clone(&guard))).layer(demand(Demand::Nothing)))
         .merge(protected.layer(demand(Demand::Administrator)))
         .fallback(async || {
             (StatusCode::NOT_FOUND, "not found: / /livez /readyz /metrics /status /reload /log-level /inbox\n")
         })
         .layer(map_response(guarded))
+}
+
+fn probes(readiness: Readiness) -> Router {
+    Router::new().route("/livez", get(async || "ok\n")).route("/readyz", get(async move || readiness.answer()))
+}
+
+fn metrics_of(metrics: Metrics) -> Router {
+    Router::new().route("/metrics", get(async move || openmetrics(&metrics)))
 }
 
 fn pages(sources: &AdminSources) -> Pages {

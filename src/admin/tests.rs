@@ -38,9 +38,18 @@ async fn bound(readiness: &Readiness) -> (SocketAddr, CancellationToken, tokio::
 }
 
 async fn opened(sources: AdminSources) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
-    let admin = Admin::bind(([127, 0, 0, 1], 0).into(), None, sources).await.unwrap();
-    let (address, end) = (admin.local_addr(), CancellationToken::new());
-    (address, end.clone(), tokio::spawn(admin.run(end)))
+    let (answers, end, task) = starting(&sources).await;
+    answers.serve(sources);
+    (answers.local_addr(), end, task)
+}
+
+/// A listener of a server that has nothing to tell yet.
+async fn starting(sources: &AdminSources) -> (AdminAnswers, CancellationToken, tokio::task::JoinHandle<()>) {
+    let AdminSources { readiness, metrics, access, .. } = sources.clone();
+    let opening = AdminOpening { readiness, metrics, access };
+    let admin = Admin::bind(([127, 0, 0, 1], 0).into(), None, opening).await.unwrap();
+    let (answers, end) = (admin.answers(), CancellationToken::new());
+    (answers, end.clone(), tokio::spawn(admin.run(end)))
 }
 
 async fn ask(address: SocketAddr, method: &str, path: &str, host: &str) -> String {
@@ -67,6 +76,41 @@ async fn readiness_is_false_before_the_first_epoch_and_while_draining() {
     let draining = ask(address, "GET", "/readyz", "localhost").await;
     assert!(draining.starts_with("HTTP/1.1 503") && draining.ends_with("draining\n"), "{draining}");
     assert!(ask(address, "GET", "/livez", "localhost").await.starts_with("HTTP/1.1 200"));
+    end.cancel();
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_starts_answers_probes_and_goes_on_with_all_the_rest_on_the_same_connection() {
+    let readiness = Readiness::default();
+    let sources = sources(&readiness);
+    let (answers, end, task) = starting(&sources).await;
+    let address = answers.local_addr();
+    let kept = std::net::TcpStream::connect(address).unwrap();
+    let ask_kept = async |path: &'static str| {
+        let mut socket = kept.try_clone().unwrap();
+        let asked = move || {
+            write!(socket, "GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+            let mut answer = [0; 4096];
+            let length = socket.read(&mut answer).unwrap();
+            String::from_utf8(answer[..length].to_vec()).unwrap()
+        };
+        tokio::task::spawn_blocking(asked).await.unwrap()
+    };
+    let not_yet = ask_kept("/readyz").await;
+    assert!(not_yet.starts_with("HTTP/1.1 503") && not_yet.ends_with("starting\n"), "{not_yet}");
+    assert!(ask_kept("/livez").await.starts_with("HTTP/1.1 200"));
+    for path in ["/status", "/", "/inbox", "/reload"] {
+        let answer = ask(address, "GET", path, "localhost").await;
+        assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("the server is starting"), "{path}: {answer}");
+    }
+    assert!(ask(address, "GET", "/metrics", "localhost").await.contains("\nissuer_host_ready 0\n"));
+    assert!(ask(address, "GET", "/metrics", "attacker.example").await.starts_with("HTTP/1.1 421"), "rebinding");
+
+    answers.serve(sources);
+    readiness.ready();
+    assert!(ask_kept("/readyz").await.starts_with("HTTP/1.1 200"));
+    assert!(ask_kept("/status").await.starts_with("HTTP/1.1 200"));
     end.cancel();
     task.await.unwrap();
 }

@@ -99,15 +99,29 @@ impl InboxSetup {
                 let (url, connections) = (url.to_string(), *connections);
                 let options = PostgresOptions { url, connections, serves: exclusive, deduplication_window };
                 let store = Postgres::open(options).await?;
-                if exclusive && !store.synchronous_standby().await? {
-                    warn!(
-                        event = events::INBOX_DURABILITY,
-                        "PostgreSQL has no synchronous standby: what is acknowledged is as durable as the primary's own disk"
-                    );
+                if exclusive {
+                    tell_of_durability(&store).await?;
                 }
                 Arc::new(store)
             }
         })
+    }
+}
+
+async fn tell_of_durability(store: &Postgres) -> Result<(), StoreError> {
+    match store.synchronous_standby().await {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            warn!(
+                event = events::INBOX_DURABILITY,
+                "PostgreSQL has no synchronous standby: what is acknowledged is as durable as the primary's own disk"
+            );
+            Ok(())
+        }
+        Err(error) => {
+            store.close().await;
+            Err(error)
+        }
     }
 }
 
@@ -128,7 +142,14 @@ impl AppInbox {
         tracer: Option<Tracer>,
     ) -> Result<Self, InboxError> {
         let store = setup.open(true).await?;
-        let sealing = Sealing::establish(store.as_ref(), setup.master_keys.clone()).await?;
+        let sealing = match Sealing::establish(store.as_ref(), setup.master_keys.clone()).await {
+            Ok(sealing) => sealing,
+            Err(error) => {
+                // Whoever tries again finds it free.
+                store.close().await;
+                return Err(error.into());
+            }
+        };
         if let Some(warning) = sealing.warning() {
             warn!(event = events::INBOX_SEALING, key = sealing.key_id(), "{warning}");
         }

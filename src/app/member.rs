@@ -104,6 +104,13 @@ impl Member {
         Ok(Self { environment, options, tls, stack, inbox, tracer, last, warnings, unfinished: None })
     }
 
+    /// Its notifications go into `inbox` from now on.
+    pub(super) fn keep_in(&mut self, inbox: &Inbox) {
+        let mounted = mounted(&self.options, &self.stack, &self.environment.metrics, Some(inbox), self.tracer.as_ref());
+        self.environment.stack.store(Arc::new(mounted));
+        self.inbox = Some(inbox.clone());
+    }
+
     /// Tells of an environment that is in force from now on.
     pub(super) fn announce(&self) {
         let epoch = self.environment.tls.current();

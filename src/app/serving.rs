@@ -72,6 +72,14 @@ pub(super) struct Reloaded {
 }
 
 impl Serving {
+    /// Notifications of all environments go into this inbox from now on.
+    pub(super) fn keep_in(&mut self, kept: AppInbox) {
+        for member in &mut self.members {
+            member.keep_in(&kept.inbox);
+        }
+        self.inbox = Some(kept);
+    }
+
     /// The material of every environment, as the options say that are in force.
     pub(super) fn reload_material(&mut self, trigger: Trigger) -> Reloaded {
         let server = self.server.clone();

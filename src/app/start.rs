@@ -1,4 +1,4 @@
-//! From options to bound doors: load everything, check everything, then bind.
+//! From options to bound doors: load everything, check everything, answer probes, open the inbox, then take the callers' ports.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -8,21 +8,23 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::App;
-use super::inbox::{AppInbox, InboxError};
+use super::inbox::InboxError;
 use super::life::Life;
 use super::member::Member;
+use super::opening::{self, StartProgress, Told};
 use super::options::{AppOptions, EnvironmentOptions, ServerOptions};
+use super::probes::Probes;
 use super::reload::Reloading;
 use super::serving::Serving;
 use super::status::StatusBoard;
-use crate::admin::{Admin, AdminAccess, AdminError, AdminOptions, AdminRules, AdminSources, Readiness};
+use crate::admin::{AdminAccess, AdminError, AdminOpening, AdminOptions, AdminRules, AdminSources, Readiness};
 use crate::metrics::Metrics;
 use crate::server::limits::{HandshakeSlots, Permits};
 use crate::server::{self, BindError, Door, Listener, PassedSocketError, PassedSockets, Shutdown};
 use crate::telemetry::LogLevel;
 use crate::tls::trigger::Trigger;
 use crate::tls::{Hosts, MaterialError};
-use crate::traces::{TraceError, Traces};
+use crate::traces::{TraceError, Tracer, Traces};
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -129,7 +131,13 @@ pub(super) fn lines(problems: &[EnvironmentProblem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-pub(super) async fn bind(options: AppOptions, passed: PassedSockets) -> Result<App, StartError> {
+/// Checks all that is configured, answers probes, opens the inbox, and takes the ports of callers. A store that is away is waited for
+/// where somebody is `told`.
+pub(super) async fn bind(
+    options: AppOptions,
+    mut passed: PassedSockets,
+    mut told: Option<Told<'_>>,
+) -> Result<App, StartError> {
     let AppOptions { server, admin, inbox, log, traces, environments } = options;
     if environments.is_empty() {
         return Err(StartError::NoEnvironment);
@@ -137,78 +145,109 @@ pub(super) async fn bind(options: AppOptions, passed: PassedSockets) -> Result<A
     let metrics = Metrics::new();
     let traces = traces.map(|options| Traces::start(options, metrics.traces())).transpose()?;
     let tracer = traces.as_ref().map(|traces| traces.tracer().clone());
-    let inbox = match inbox {
-        Some(setup) => Some(AppInbox::open(setup, metrics.inbox(), tracer).await?),
+    let (admin, rules) = match admin {
+        Some(AdminOptions { listen, rules }) => (Some(listen), rules),
+        None => (None, AdminRules::default()),
+    };
+    let foundation = Foundation { metrics: metrics.clone(), log, tracer: tracer.clone() };
+    let (mut serving, addresses) = checked(server, environments, rules, foundation)?;
+    let configured: Vec<_> = addresses.iter().copied().chain(admin).collect();
+    passed.check(&configured)?;
+
+    let readiness = Readiness::shown_by(metrics.ready());
+    let opening =
+        AdminOpening { readiness: readiness.clone(), metrics: metrics.clone(), access: serving.admin.clone() };
+    let probes = match admin {
+        Some(address) => Some(Probes::open(address, passed.take(address), opening).await?),
         None => None,
     };
-    let opened = inbox.as_ref().map(|kept| kept.inbox.clone());
-    let foundation = Foundation { metrics, inbox, log, traces };
-    let bound = bind_around(server, admin, environments, foundation, passed).await;
+    if let Some(told) = &mut told {
+        told(StartProgress::Opening);
+    }
+    if let Some(probes) = &probes {
+        probes.announce();
+    }
+    if let Some(setup) = inbox {
+        serving.keep_in(opening::open(setup, metrics.inbox(), tracer, told).await?);
+    }
+    let opened = serving.inbox.as_ref().map(|kept| kept.inbox.clone());
+    let bound = taking(&mut serving, addresses, passed);
     if let (Err(_), Some(opened)) = (&bound, opened) {
         // Whoever tries again finds it free.
         opened.stop(Duration::ZERO).await;
     }
-    bound
+    let (doors, shutdown) = bound?;
+    serving.route();
+    for member in &serving.members {
+        member.announce();
+    }
+
+    let access = serving.admin.clone();
+    let store = serving.inbox.as_ref().map(|kept| Arc::clone(kept.inbox.store()));
+    let log_level = serving.log.clone();
+    let board = StatusBoard::new(&serving, readiness.clone());
+    let (reloading, reloader) = Reloading::new(serving, board.clone());
+    let (life, observer) = Life::new(board.clone());
+    if let Some(probes) = &probes {
+        let status = Arc::new(move || board.look());
+        let reload = reload_source(&reloader);
+        let readiness = readiness.clone();
+        probes.serve(AdminSources { readiness, metrics, status, reload, log_level, inbox: store, access });
+    }
+    Ok(App { doors, probes, readiness, shutdown, reloading, reloader, life, observer, traces })
 }
 
 /// What all environments stand on.
 struct Foundation {
     metrics: Metrics,
-    inbox: Option<AppInbox>,
     log: Option<LogLevel>,
-    traces: Option<Traces>,
+    tracer: Option<Tracer>,
 }
 
-async fn bind_around(
+/// Environments with their first epochs, and where they listen. Nothing is bound yet, and there is no inbox.
+fn checked(
     server: ServerOptions,
-    admin: Option<AdminOptions>,
     environments: Vec<EnvironmentOptions>,
+    rules: AdminRules,
     foundation: Foundation,
-    mut passed: PassedSockets,
-) -> Result<App, StartError> {
-    let Foundation { metrics, inbox, log, traces } = foundation;
-    let tracer = traces.as_ref().map(|traces| traces.tracer().clone());
-    let mut problems = Vec::new();
-    let mut members = Vec::new();
+) -> Result<(Serving, Vec<SocketAddr>), StartError> {
+    let Foundation { metrics, log, tracer } = foundation;
+    let (mut members, mut problems) = (Vec::new(), Vec::new());
     for mut environment in environments {
         // Written out: what an environment listens on does not follow the server's addresses when these change.
         environment.listen = environment.addresses(&server).to_vec();
-        let inbox = inbox.as_ref().map(|kept| &kept.inbox);
-        match Member::new(environment, &server, &metrics, inbox, tracer.as_ref()) {
+        match Member::new(environment, &server, &metrics, None, tracer.as_ref()) {
             Ok(member) => members.push(member),
             Err(problem) => problems.push(problem),
         }
     }
     let permits = Permits::new(server.max_connections, metrics.permits());
     let slots = HandshakeSlots::new(server.handshake_limits(), metrics.slots());
-    let rules = Arc::new(ArcSwap::from_pointee(server.door_rules()));
-    let (doors, wanted) = (Vec::new(), Vec::new());
-    let (admin, access) = match admin {
-        Some(AdminOptions { listen, rules }) => (Some(listen), AdminAccess::new(rules)),
-        None => (None, AdminAccess::new(AdminRules::default())),
-    };
-    let mut serving = Serving {
+    let door_rules = Arc::new(ArcSwap::from_pointee(server.door_rules()));
+    let serving = Serving {
         server,
         members,
-        inbox,
-        admin: access.clone(),
-        doors,
-        rules,
+        inbox: None,
+        admin: AdminAccess::new(rules),
+        doors: Vec::new(),
+        rules: door_rules,
         permits,
         slots,
         metrics,
         log,
         tracer,
-        wanted,
+        wanted: Vec::new(),
     };
     let addresses = serving.addresses(&mut problems);
-    if !problems.is_empty() {
-        return Err(StartError::Environments(problems));
-    }
-    let configured: Vec<_> = addresses.iter().copied().chain(admin).collect();
-    passed.check(&configured)?;
+    if problems.is_empty() { Ok((serving, addresses)) } else { Err(StartError::Environments(problems)) }
+}
 
-    let (readiness, shutdown) = (Readiness::shown_by(serving.metrics.ready()), Shutdown::default());
+/// The listeners of callers, and what ends what comes over them.
+type Doors = (Vec<(Listener, Arc<Door>)>, Shutdown);
+
+/// Takes the ports of callers: only now, since nobody would answer before.
+fn taking(serving: &mut Serving, addresses: Vec<SocketAddr>, mut passed: PassedSockets) -> Result<Doors, StartError> {
+    let shutdown = Shutdown::default();
     let (refusals, refusals_of_client_ca, retirements) = (Arc::default(), Arc::default(), Arc::default());
     let mut doors = Vec::new();
     for address in addresses {
@@ -230,28 +269,7 @@ async fn bind_around(
         };
         doors.push((listener, door));
     }
-    serving.route();
-    for member in &serving.members {
-        member.announce();
-    }
-
-    let store = serving.inbox.as_ref().map(|kept| Arc::clone(kept.inbox.store()));
-    let log_level = serving.log.clone();
-    let board = StatusBoard::new(&serving, readiness.clone());
-    let metrics = serving.metrics.clone();
-    let (reloading, reloader) = Reloading::new(serving, board.clone());
-    let (life, observer) = Life::new(board.clone());
-    let admin = match admin {
-        None => None,
-        Some(address) => {
-            let status = Arc::new(move || board.look());
-            let reload = reload_source(&reloader);
-            let readiness = readiness.clone();
-            let sources = AdminSources { readiness, metrics, status, reload, log_level, inbox: store, access };
-            Some(Admin::bind(address, passed.take(address), sources).await?)
-        }
-    };
-    Ok(App { doors, admin, readiness, shutdown, reloading, reloader, life, observer, traces })
+    Ok((doors, shutdown))
 }
 
 /// What `POST /reload` calls: whether all is good, and the report.

@@ -14,13 +14,14 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::configuration::{self, ConfigurationFile};
 use super::{EXIT_CONFIGURATION, Error, StopSignal};
-use crate::app::{App, AppOptions, ConfigurationSource, Observer, Reloader, StartError};
+use crate::app::{App, AppOptions, ConfigurationSource, Observer, Reloader, StartError, StartProgress};
 use crate::server::PassedSockets;
 use crate::settings::{Settings, Sources};
 use crate::telemetry::events;
@@ -74,16 +75,22 @@ async fn serve(
     passed: PassedSockets,
 ) -> Result<ExitCode, Error> {
     // Before anything listens: a signal at any moment from here on drains or reloads, and does not kill.
-    let stop = StopSignal::install()?;
+    let mut stop = StopSignal::install()?;
     let hangup = signal(SignalKind::hangup())?;
-    match App::bind_with(options, passed).await {
+    let manager = ServiceManager::from_environment();
+    let start = || tell_of_start(&sources, &settings);
+    let bound = begun(options, passed, &mut stop, manager, start).await;
+    let Some(bound) = bound else {
+        info!(event = events::START_ABANDONED, "asked to stop before it was ready: nobody was served");
+        to_the_end(manager.map(|manager| tokio::spawn(manager.stopping()))).await;
+        return Ok(ExitCode::SUCCESS);
+    };
+    match bound {
         Ok(app) => {
-            tell_of_start(&sources, &settings);
             if let Some(warning) = settings.inbox_warning() {
                 warn!(event = events::CONFIGURATION_WARNING, "{warning}");
             }
             let app = app.with_configuration(source(sources, settings));
-            let manager = ServiceManager::from_environment();
             let told = manager.map(|manager| tokio::spawn(manager.accompany(app.observer())));
             let reloads = tokio::spawn(reload_on(hangup, app.reloader(), manager, app.observer()));
             let (begin, haste) = (CancellationToken::new(), Arc::new(Notify::new()));
@@ -91,23 +98,58 @@ async fn serve(
             app.run_with_haste(begin.cancelled_owned(), &haste).await;
             signals.abort();
             reloads.abort();
-            if let Some(told) = told {
-                // A service manager that does not read must not keep us.
-                let _ = tokio::time::timeout(LAST_WORK, told).await;
-            }
+            to_the_end(told).await;
             Ok(ExitCode::SUCCESS)
         }
         Err(StartError::Environments(problems)) => {
             Ok(configuration::tell(&configuration::refused(&settings, &problems)))
         }
-        Err(StartError::Inbox(error)) => Ok(configuration::tell(&configuration::inbox_refused(&settings, &error))),
+        // No waiting mends it.
+        Err(StartError::Inbox(error)) => {
+            // The report comes last, after what the start has said.
+            crate::telemetry::flush(LAST_WORK);
+            Ok(configuration::tell(&configuration::inbox_refused(&settings, &error)))
+        }
         // Another start would find the same.
         Err(error @ StartError::Passed(_)) => Ok(not_started(&error, EXIT_CONFIGURATION)),
         Err(error) => Ok(not_started(&error, 1)),
     }
 }
 
-/// What starts, once it is sure that it does.
+/// A server that is about to serve, or why there is none; nothing when it was told to stop before. A store that is away is waited for.
+/// `start` is called when all that can be checked at once is good.
+async fn begun(
+    options: AppOptions,
+    passed: PassedSockets,
+    stop: &mut StopSignal,
+    manager: Option<ServiceManager>,
+    start: impl Fn() + Sync,
+) -> Option<Result<App, StartError>> {
+    let (progress, seen) = watch::channel(None);
+    let telling = manager.map(|manager| tokio::spawn(manager.wait_with(seen)));
+    let told = |how_far| {
+        if how_far == StartProgress::Opening {
+            start();
+        }
+        progress.send_replace(Some(how_far));
+    };
+    let bound = tokio::select! {
+        bound = App::bind_patiently(options, passed, told) => Some(bound),
+        () = stop.received() => None,
+    };
+    drop(progress);
+    to_the_end(telling).await;
+    bound
+}
+
+/// Waits for the last word to the service manager. One that does not read must not keep us.
+async fn to_the_end(telling: Option<JoinHandle<()>>) {
+    if let Some(telling) = telling {
+        let _ = tokio::time::timeout(LAST_WORK, telling).await;
+    }
+}
+
+/// What starts, once what can be checked is good.
 fn tell_of_start(sources: &Sources, settings: &Settings) {
     info!(
         event = events::STARTING,

@@ -204,5 +204,5 @@ fn check_warns_of_a_database_that_it_cannot_reach() {
     operator.edit("[server]\n", "[inbox]\nurl = \"postgres://inbox:hunter2@127.0.0.1:1/inbox\"\n\n[server]\n");
     let words = operator.is_warned();
     assert!(words.contains("inbox.url: from here the store cannot be reached"), "{words}");
-    assert!(words.contains("it does not start without") && !words.contains("hunter2"), "{words}");
+    assert!(words.contains("it is not ready without") && !words.contains("hunter2"), "{words}");
 }

@@ -1,5 +1,6 @@
 //! The inbox: what was acknowledged is delivered, whatever dies.
 
+mod away;
 mod crash;
 mod database;
 mod decisions;

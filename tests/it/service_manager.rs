@@ -93,6 +93,29 @@ async fn it_is_told_of_readiness_reloads_and_the_end() {
 }
 
 #[tokio::test]
+async fn a_start_that_waits_for_its_store_asks_for_time_and_says_what_it_waits_for() {
+    let manager = ServiceManager::new();
+    let door = Door::open().await;
+    // Takes connections, and says nothing.
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let inbox = format!("[inbox]\nurl = \"postgres://inbox@{}/inbox\"\n", mute.local_addr().unwrap());
+    door.edit("[environments.preprod]", &format!("{inbox}\n[environments.preprod]"));
+    let mut server = Server::begin_as(manager.command(), &door.directory.path().join("issuer-host.toml")).await;
+    manager.hears("EXTEND_TIMEOUT_USEC=120000000", 2).await;
+    manager.hears("STATUS=starting; waits for the store of the inbox: the store cannot be reached", 1).await;
+    assert_eq!(manager.count("READY=1"), 0);
+    server.terminate();
+    assert_eq!(server.exit_code().await, Some(0));
+    assert_eq!((manager.count("STOPPING=1"), manager.count("READY=1")), (1, 0));
+
+    // Control: one that has no store to wait for is soon ready, and asks for nothing more then.
+    let other = ServiceManager::new();
+    let _door = Door::with(Setup { command: Some(other.command()), ..Setup::default() }).await;
+    other.hears("STATUS=serving preprod", 1).await;
+    assert!(other.all("STATUS=").iter().all(|status| !status.contains("waits")));
+}
+
+#[tokio::test]
 async fn a_configuration_that_is_refused_ends_the_reload_and_shows() {
     let manager = ServiceManager::new();
     let door = Door::with(Setup { command: Some(manager.command()), ..Setup::default() }).await;

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use axum::Router;
 use axum::routing::any;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::sync::Notify;
@@ -23,7 +24,8 @@ fn connected(go: &Arc<Notify>) -> DuplexStream {
     });
     let router = Router::new().route("/x", held);
     let place = Places::new(SlotMetrics::default()).take(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    tokio::spawn(answer(far, Connection::default(), place, router));
+    let answers = AdminAnswers::new(router, ([127, 0, 0, 1], 9090).into());
+    tokio::spawn(answer(far, Connection::default(), place, answers));
     near
 }
 

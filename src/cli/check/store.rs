@@ -58,12 +58,13 @@ pub(super) fn state(setup: &InboxSetup) -> Result<StoreState, InboxError> {
             said("the server makes its tables, or brings them up to date, when it starts".to_owned())
         }
         Err(InboxError::Store(
-            error @ (StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::ReadOnly(_)),
+            error
+            @ (StoreError::Unavailable(_) | StoreError::Denied(_) | StoreError::Busy(_) | StoreError::ReadOnly(_)),
         )) => Ok(StoreState {
             words: "not looked at".to_owned(),
             warning: Some(Finding::warn(
                 format!("inbox.url: from here {error}"),
-                "Let the server reach it: it does not start without.",
+                "Let the server reach it: it is not ready without.",
             )),
         }),
         Err(error) => Err(error),

@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use sd_notify::NotifyState;
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, warn};
 
 use crate::admin::StatusReport;
-use crate::app::{Observer, Phase};
+use crate::app::{Observer, Phase, StartProgress};
 use crate::telemetry::events;
 
 /// How often the status is looked at where no watchdog asks for more.
 const LOOK: Duration = Duration::from_secs(30);
+
+/// How often it is asked for more time while the server starts, and for how much.
+const MORE_TIME: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(120));
 
 /// Who has started this process and wants to hear of it: systemd, with `NotifyAccess=`.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +29,28 @@ impl ServiceManager {
     pub(super) fn from_environment() -> Option<Self> {
         std::env::var_os("NOTIFY_SOCKET")?;
         Some(Self { watchdog: sd_notify::watchdog_enabled().filter(|watchdog| !watchdog.is_zero()) })
+    }
+
+    /// Asks for time and tells what is waited for while the server starts: until nobody says any more how far that is. Neither a database
+    /// that is away nor tables that take long to be brought up to date are a start that hangs.
+    pub(super) async fn wait_with(self, mut start: watch::Receiver<Option<StartProgress>>) {
+        let more = || NotifyState::ExtendTimeoutUsec(u32::try_from(MORE_TIME.1.as_micros()).unwrap_or(u32::MAX));
+        let mut shown = String::new();
+        loop {
+            let status = start.borrow_and_update().as_ref().map(|how_far| match how_far {
+                StartProgress::Opening => "starting".to_owned(),
+                StartProgress::Waiting(why) => format!("starting; waits for the store of the inbox: {why}"),
+            });
+            if let Some(status) = status {
+                let news = (status != shown).then(|| status.clone());
+                shown = status;
+                tell(vec![more()], news).await;
+            }
+            tokio::select! {
+                changed = start.changed() => if changed.is_err() { return },
+                () = tokio::time::sleep(MORE_TIME.0) => {}
+            }
+        }
     }
 
     /// Tells of the server until it has ended.
@@ -63,6 +89,11 @@ impl ServiceManager {
                 tell(states, news).await;
             }
         }
+    }
+
+    /// The end has come before the server was ready.
+    pub(super) async fn stopping(self) {
+        tell(vec![NotifyState::Stopping], Some("stopped before it was ready".to_owned())).await;
     }
 
     /// A reload that was asked for by SIGHUP begins: systemd waits from here to [`reloaded`](Self::reloaded).

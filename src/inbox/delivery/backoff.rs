@@ -21,6 +21,12 @@ pub(super) fn doubled(first: Duration, doublings: u32) -> Duration {
     1_u32.checked_shl(doublings).and_then(|factor| first.checked_mul(factor)).unwrap_or(Duration::MAX)
 }
 
+/// The pause after so many `failures`, from 0: from the first to the longest one of `pauses`. Half of it is jitter.
+pub(crate) fn growing_pause(pauses: (Duration, Duration), failures: u32, draw: u64) -> Duration {
+    let whole = doubled(pauses.0, failures).min(pauses.1);
+    whole / 2 + share(whole / 2, draw)
+}
+
 /// A random part of `whole`: from nothing to all of it.
 pub(super) fn share(whole: Duration, draw: u64) -> Duration {
     // The upper 64 bits of the product of two numbers below 2^64: below the first, and uniform. Longer than 584 years is not met.
@@ -30,7 +36,7 @@ pub(super) fn share(whole: Duration, draw: u64) -> Duration {
 }
 
 /// A random number. Where there are no random bytes it is the largest: rather too late than all at once.
-pub(super) fn draw() -> u64 {
+pub(crate) fn draw() -> u64 {
     let mut bytes = [0; 8];
     match aws_lc_rs::rand::fill(&mut bytes) {
         Ok(()) => u64::from_ne_bytes(bytes),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::backoff::{doubled, share};
+use super::backoff::growing_pause;
 
 /// Attempts in a row, of whichever lanes, that found it unwell, after which a destination counts as down.
 const FAILURES: u32 = 5;
@@ -162,8 +162,7 @@ impl Breaker {
 }
 
 fn pause(probes: u32, draw: u64) -> Duration {
-    let whole = doubled(PAUSES.0, probes).min(PAUSES.1);
-    whole / 2 + share(whole / 2, draw)
+    growing_pause(PAUSES, probes, draw)
 }
 
 #[cfg(test)]

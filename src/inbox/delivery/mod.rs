@@ -32,6 +32,7 @@ use arc_swap::ArcSwap;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
+pub(crate) use backoff::{draw, growing_pause};
 pub use breaker::BreakerState;
 pub use options::{DeliveryOptions, OnDeadLetter};
 

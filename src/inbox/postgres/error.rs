@@ -22,6 +22,19 @@ pub(super) fn of_migration(error: MigrateError) -> StoreError {
     tables::of_migration(error, store_error)
 }
 
+/// The same of bringing the tables up to date, which begins with a write even where nothing is to be done: a server that takes none is
+/// a standby, and on its way to be the primary, or about to be replaced by it.
+pub(super) fn of_first_migration(error: MigrateError) -> StoreError {
+    let standby = match &error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => server_is_the_wrong_one(error),
+        _ => false,
+    };
+    match of_migration(error) {
+        StoreError::ReadOnly(words) if standby => StoreError::Unavailable(words),
+        error => error,
+    }
+}
+
 /// Whether a transaction lost against another one, and may well succeed when it is run again: nothing of it was done.
 pub(super) fn lost_against_another(error: &sqlx::Error) -> bool {
     state_of(error).is_some_and(|state| state == "40P01" || state == "40001")

@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::bell::Bell;
 use super::distrust::Distrust;
-use super::error::{of_migration, store_error};
+use super::error::{of_first_migration, of_migration, store_error};
 use super::exchange::{Connections, READ_LIMIT};
 use super::unreachable::unreachable;
 use super::{Postgres, PostgresOptions};
@@ -36,9 +36,9 @@ impl Postgres {
     /// Connects, and brings the tables up to date where `options` say so; replicas that start together do so one after the other.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when it cannot be reached or logged into, [`StoreError::Rejected`] when the URL cannot be read, for a
-    /// command [`StoreError::Outdated`] when its tables are those of an older version,
-    /// [`StoreError::Newer`] when a newer version has changed the tables, else what the database said.
+    /// [`StoreError::Unavailable`] when it cannot be reached, [`StoreError::Denied`] when it cannot be logged into,
+    /// [`StoreError::Rejected`] when the URL cannot be read, for a command [`StoreError::Outdated`] when its tables are those of an older
+    /// version, [`StoreError::Newer`] when a newer version has changed the tables, else what the database said.
     pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
         let PostgresOptions { url, connections, serves, deduplication_window } = options;
         let connect = connection_options(&url)?;
@@ -56,20 +56,12 @@ impl Postgres {
                 )
             })
             .connect_lazy_with(connect.clone());
-        if crosses_in_clear(&connect) {
-            warn!(
-                event = events::INBOX_PLAINTEXT,
-                place = place(&connect),
-                "notifications and the password may cross the network in clear, since the url does not insist on TLS: add \
-                ?sslmode=verify-full&sslrootcert=/path/of/ca.pem to it"
-            );
-        }
         let connections = Connections { pool, most: connections.max(1), distrust, place: place(&connect) };
         let limit = if serves { MIGRATION_LIMIT } else { READ_LIMIT };
         let migrated = connections.exchange(limit, move |connection| {
             Box::pin(async move {
                 if serves {
-                    return Ok(MIGRATIONS.run_direct(None, connection, false).await.map_err(of_migration)?);
+                    return Ok(MIGRATIONS.run_direct(None, connection, false).await.map_err(of_first_migration)?);
                 }
                 let there: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
                     .bind(LIST)
@@ -83,6 +75,15 @@ impl Postgres {
             // The pool has tried again and again, and does not tell why in vain.
             Err(StoreError::Unavailable(words)) => return Err(reason(&connect, words).await),
             done => done?,
+        }
+        // Told once it works: a server tries again and again to open a store that is away.
+        if crosses_in_clear(&connect) {
+            warn!(
+                event = events::INBOX_PLAINTEXT,
+                place = place(&connect),
+                "notifications and the password may cross the network in clear, since the url does not insist on TLS: add \
+                ?sslmode=verify-full&sslrootcert=/path/of/ca.pem to it"
+            );
         }
         let bell = Bell::hang(&connections, connect);
         Ok(Self { connections, bell, window: millis(deduplication_window) })

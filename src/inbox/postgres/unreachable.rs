@@ -19,13 +19,17 @@ pub(super) fn unreachable(error: sqlx::Error, place: &str) -> StoreError {
         (sqlx::Error::Tls(words), _) => {
             format!("no TLS with {place}: {words}; check sslmode and sslrootcert in the url")
         }
-        (_, "28P01" | "28000") => format!(
-            "PostgreSQL at {place} does not let the url's user in (SQLSTATE {state}): correct user and password in the url, or \
-            allow the user in pg_hba.conf"
-        ),
-        (_, "3D000") => format!(
-            "PostgreSQL at {place} has no database of that name (SQLSTATE {state}): create it, or correct the name in the url"
-        ),
+        (_, "28P01" | "28000") => {
+            return StoreError::Denied(format!(
+                "PostgreSQL at {place} does not take the url's user (SQLSTATE {state}): correct user and password in the url, or \
+                allow the user in pg_hba.conf"
+            ));
+        }
+        (_, "3D000") => {
+            return StoreError::Denied(format!(
+                "PostgreSQL at {place} has no database of that name (SQLSTATE {state}): create it, or correct the name in the url"
+            ));
+        }
         _ => return store_error(error),
     };
     StoreError::Unavailable(words)
@@ -104,6 +108,6 @@ mod tests {
         let words = refused(format!("postgres://{user_at_place}/somebody")).await;
         assert!(words.contains(&format!("PostgreSQL at {place} has no database of that name")), "{words}");
         let words = refused(format!("postgres://somebody:hunter2@{place}/postgres")).await;
-        assert!(words.contains(&format!("PostgreSQL at {place} does not let the url's user in")), "{words}");
+        assert!(words.contains(&format!("PostgreSQL at {place} does not take the url's user")), "{words}");
     }
 }

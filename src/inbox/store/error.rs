@@ -6,6 +6,9 @@ pub enum StoreError {
     /// It cannot be reached, or the connection broke; what became of a transaction is not known.
     #[error("the store cannot be reached: {0}")]
     Unavailable(String),
+    /// It is there, and lets nobody in who comes like this, or has no database of that name.
+    #[error("the store does not let us in: {0}")]
+    Denied(String),
     /// There is no room: the disk is full, or the store has reached its limit.
     #[error("the store is full: {0}")]
     Full(String),
@@ -38,6 +41,7 @@ impl StoreError {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Unavailable(_) => "unavailable",
+            Self::Denied(_) => "denied",
             Self::Full(_) => "full",
             Self::ReadOnly(_) => "read-only",
             Self::Busy(_) => "busy",

@@ -30,6 +30,7 @@ events! {
     READY = "ready", ["info"], ["app"], "`/readyz` is true from now on.", NOTHING;
     START_FAILED = "start_failed", ["error"], ["cli"],
         "The server did not start, and the process ended.", "Do what the line says; the usual cause is an address in use.";
+    START_ABANDONED = "start_abandoned", ["info"], ["cli"], "The server was told to end before it was ready, and ended.", NOTHING;
     ACCEPT_LOOP_SILENT = "accept_loop_silent", ["error"], ["cli"],
         "Nobody takes connections on some address; the service manager's watchdog is told no more, so that it restarts the server.",
         "Report it: it is a defect.";
@@ -138,6 +139,9 @@ events! {
 
     // The inbox.
     INBOX_OPEN = "inbox_open", ["info"], ["app"], "Notifications are kept.", NOTHING;
+    INBOX_WAITING = "inbox_waiting", ["warn"], ["app"],
+        "The server starts, and the store of its inbox is away, full or in use: it is tried again and again, `/readyz` says `starting`, and nobody is served. Told again every five minutes.",
+        "Bring the store back; the start goes on by itself. The line says what is wrong.";
     INBOX_DURABILITY = "inbox_durability", ["warn"], ["app"],
         "PostgreSQL has no synchronous standby.", "Add one, unless the primary's disk is durable enough.";
     INBOX_PLAINTEXT = "inbox_plaintext", ["warn"], ["inbox"],

@@ -58,26 +58,55 @@ impl Server {
     }
 
     /// Starts `command` with the arguments of `serve`, and waits until it says that it is ready.
-    pub(crate) async fn start_as(mut command: Command, config: &Path) -> Self {
+    pub(crate) async fn start_as(command: Command, config: &Path) -> Self {
+        let mut server = Self::spawn(command, config);
+        server.gets_ready().await;
+        server
+    }
+
+    /// Starts `command` with the arguments of `serve`, and waits until its admin listener is open.
+    pub(crate) async fn begin_as(command: Command, config: &Path) -> Self {
+        let mut server = Self::spawn(command, config);
+        server.tells("admin_listening").await;
+        server.admin = address_of(&server.events("admin_listening")[0]);
+        server
+    }
+
+    /// The same with nothing special.
+    pub(crate) async fn begin(config: &Path) -> Self {
+        Self::begin_as(Self::command(BINARY), config).await
+    }
+
+    fn spawn(mut command: Command, config: &Path) -> Self {
         let child = command.args(["serve", "--config"]).arg(config).spawn().unwrap();
         let unset = SocketAddr::from(([0, 0, 0, 0], 0));
         let mut server = Self { child, log: Arc::default(), reading: None, listeners: Vec::new(), admin: unset };
         server.collect_log();
+        server
+    }
+
+    /// Waits until it says that it is ready.
+    pub(crate) async fn gets_ready(&mut self) {
+        self.tells("ready").await;
+        self.listeners = self.events("listening").iter().map(address_of).collect();
+        let admin: Vec<_> = self.events("admin_listening").iter().map(address_of).collect();
+        assert!(!self.listeners.is_empty(), "no `listening` event with an address:\n{}", self.log());
+        assert_eq!(admin.len(), 1, "not one `admin_listening` event with an address:\n{}", self.log());
+        self.admin = admin[0];
+    }
+
+    /// Waits for the first event of a name, from a server that goes on.
+    async fn tells(&mut self, name: &str) {
         for _ in 0..800 {
-            if !server.events("ready").is_empty() {
-                break;
+            if !self.events(name).is_empty() {
+                return;
             }
-            if let Some(status) = server.child.try_wait().unwrap() {
-                panic!("the server ended with {status} instead of getting ready:\n{}", server.log());
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("the server ended with {status} before any `{name}`:\n{}", self.log());
             }
             tokio::time::sleep(std::time::Duration::from_millis(25)).await;
         }
-        server.listeners = server.events("listening").iter().map(address_of).collect();
-        let admin: Vec<_> = server.events("admin_listening").iter().map(address_of).collect();
-        assert!(!server.listeners.is_empty(), "no `listening` event with an address:\n{}", server.log());
-        assert_eq!(admin.len(), 1, "not one `admin_listening` event with an address:\n{}", server.log());
-        server.admin = admin[0];
-        server
+        panic!("no `{name}` ever came:\n{}", self.log());
     }
 
     fn collect_log(&mut self) {

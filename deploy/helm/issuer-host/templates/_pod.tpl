@@ -81,7 +81,7 @@ spec:
         {{- end }}
         - name: admin
           containerPort: {{ include "issuer-host.adminPort" . }}
-      # Answered as soon as the listeners are open.
+      # Answered as soon as the configuration is read: also while the inbox is brought up to date, or its database is waited for.
       startupProbe:
         {{- include "issuer-host.probe" (dict "root" . "path" "/livez") | nindent 8 }}
         periodSeconds: 1

@@ -89,4 +89,4 @@ pub(super) const ADMIN_OUTCOMES: &[&str] =
 
 /// What was wrong with the inbox' store.
 pub(super) const STORE_ERRORS: &[&str] =
-    &["busy", "corrupt", "foreign", "full", "newer", "outdated", "read-only", "rejected", "unavailable"];
+    &["busy", "corrupt", "denied", "foreign", "full", "newer", "outdated", "read-only", "rejected", "unavailable"];
