@@ -9,6 +9,7 @@ use crate::support::{Caller, Door, HOST, QUIET, Server, Setup, eventually, reque
 
 use super::database::{Database, free_port};
 use super::recorder::{QUICK, SQLITE, notification};
+use super::sealed::key_file;
 
 /// A door without an inbox, whose configuration is given one for the next server.
 async fn door() -> Door {
@@ -45,6 +46,8 @@ async fn a_server_whose_database_does_not_answer_answers_probes_takes_no_caller_
     let port = free_port();
     door.edit("listen = [\"127.0.0.1:0\"]", &format!("listen = [\"127.0.0.1:{port}\"]"));
     let mut server = Server::begin(&config).await;
+    let answer = server.admin_fetch("/readyz").await;
+    assert_eq!(answer, (503, "starting\n".to_owned()), "while it is being opened, too");
     waits(&server).await;
     assert_eq!(server.told("starting", 1).await.len(), 1);
     let early = tokio::net::TcpStream::connect(("127.0.0.1", port)).await;
@@ -96,6 +99,24 @@ async fn a_server_waits_for_the_one_before_that_still_has_the_file_and_goes_on_b
 }
 
 #[tokio::test]
+async fn keys_that_are_not_those_of_the_inbox_end_the_start_at_once() {
+    let mut door = door().await;
+    door.replace("inbox-keys", key_file("first", 1));
+    let config = with_inbox(&door, &format!("{SQLITE}key_file = \"inbox-keys\"\n"));
+    door.server.kill();
+    door.server = Server::start(&config).await;
+    door.server.kill();
+    door.replace("inbox-keys", key_file("second", 99));
+    let finished = door.command("serve").await;
+    assert_eq!(finished.code(), Some(78), "{}", finished.words());
+    assert!(finished.words().contains("sealed under the master key \"first\""), "{}", finished.words());
+    assert!(!finished.words().contains("inbox_waiting"));
+    door.replace("inbox-keys", key_file("first", 1));
+    door.server = Server::start(&config).await;
+    assert_eq!(door.server.admin_fetch("/readyz").await.0, 200, "control");
+}
+
+#[tokio::test]
 async fn environments_that_are_not_good_are_told_at_once_and_not_when_the_store_is_back() {
     let door = door().await;
     let (_mute, inbox) = mute().await;
@@ -124,6 +145,27 @@ async fn a_server_that_is_up_before_its_database_becomes_ready_with_it() {
     let reply = door.honest().session().await.unwrap().send(notification("card", "1")).await.unwrap();
     assert_eq!(reply.status, 204, "{reply:?}");
     eventually("the notification", async || door.backend.all_received().len() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs PostgreSQL: scripts/test.sh starts one and runs it"]
+async fn a_server_waits_for_another_one_that_is_at_the_tables() {
+    let database = Database::start();
+    let mut door = door().await;
+    let config = with_inbox(&door, &format!("[inbox]\nurl = \"{}\"\n", database.url()));
+    door.server.kill();
+    door.server = Server::start(&config).await;
+    door.server.kill();
+    let mut other = database.connect().await;
+    for statement in ["BEGIN", "LOCK TABLE _sqlx_migrations IN ACCESS EXCLUSIVE MODE"] {
+        sqlx::query(statement).execute(&mut other).await.unwrap();
+    }
+    let mut server = Server::begin(&config).await;
+    waits(&server).await;
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    server.gets_ready().await;
+    door.server = server;
+    door.honest().expect_accepted("a caller").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

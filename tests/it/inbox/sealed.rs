@@ -15,7 +15,7 @@ const MARKERS: [&str; 4] = ["marked-path", "marked-query", "marked-header", "mar
 const CREDENTIAL: &str = "marked-credential";
 
 /// A key file with one key, 32 bytes.
-fn key_file(name: &str, byte: u8) -> Vec<u8> {
+pub(super) fn key_file(name: &str, byte: u8) -> Vec<u8> {
     use base64::Engine as _;
     let key: Vec<u8> = (0..32).map(|at| byte.wrapping_add(at)).collect();
     format!("{name}:{}\n", base64::engine::general_purpose::STANDARD.encode(key)).into_bytes()
