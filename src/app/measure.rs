@@ -1,14 +1,29 @@
-//! When what an environment is made of ends, which metrics tell, and lines of the log once it is near.
+//! What may be called, and when what an environment is made of ends: metrics tell of both, and lines of the log of an end that is near.
 
 use std::path::Path;
 use std::time::SystemTime;
 
 use super::options::EnvironmentOptions;
 use crate::auth::ApiKeys;
-use crate::metrics::{CertificateKind, SecondKeyKind};
+use crate::http::Interpreter;
+use crate::metrics::{CertificateKind, EnvironmentMetrics, SecondKeyKind};
 use crate::pki::{CertificateFacts, EndorsedChain, RevocationList};
 use crate::server::Environment;
 use crate::tls::{Epoch, MaterialSource, MaterialSources};
+
+/// What may be called begins to be counted before it is: of a first failure, too, whoever watches sees a rise.
+pub(super) fn what_may_be_called(metrics: &EnvironmentMetrics, interpreter: Option<&Interpreter>) {
+    let Some(interpreter) = interpreter else {
+        metrics.operation_expected("", "");
+        return;
+    };
+    for operation in interpreter.routes().operations() {
+        metrics.operation_expected(operation.product.name(), &operation.name);
+    }
+    for product in interpreter.routes().products() {
+        metrics.second_key_expected(product.name(), interpreter.wants_credential(*product));
+    }
+}
 
 /// The epoch in force, which was made from `sources`: its number, and when its certificates and revocation lists end.
 pub(super) fn material(environment: &Environment, sources: &MaterialSources) {
@@ -47,7 +62,7 @@ pub(super) fn second_keys(environment: &Environment, options: &EnvironmentOption
 
 /// The second keys that end: the name of each, and when.
 pub(super) fn keys(options: &EnvironmentOptions) -> impl Iterator<Item = (SecondKeyKind, String, SystemTime)> {
-    let interpreter = options.interpreter.as_deref().map(crate::http::Interpreter::options);
+    let interpreter = options.interpreter.as_deref().map(Interpreter::options);
     let api_keys = interpreter.and_then(|options| options.api_keys.as_ref()).into_iter().flat_map(ApiKeys::listed);
     let api_keys = api_keys.filter_map(|(name, expires)| Some((SecondKeyKind::ApiKey, name.to_owned(), expires?)));
     let endpoint = options.others.as_deref().and_then(|others| others.token_endpoint.as_deref());

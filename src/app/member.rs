@@ -15,7 +15,7 @@ use crate::auth::ApiKeys;
 use crate::handler::Dispatch;
 use crate::http::{Interpreter, InterpreterOptions, Stack, StackOptions};
 use crate::inbox::Inbox;
-use crate::metrics::{Metrics, ReloadOutcome};
+use crate::metrics::{EnvironmentMetrics, Metrics, ReloadOutcome};
 use crate::pki::RevocationMode;
 use crate::server::Environment;
 use crate::telemetry::events;
@@ -342,6 +342,7 @@ impl Member {
         if !tokens.is_some_and(|tokens| tokens.count_in(|| metrics.identity_provider_keys())) {
             metrics.identity_provider_gone();
         }
+        measure::what_may_be_called(metrics, options.interpreter.as_deref());
     }
 
     /// What metrics tell of the epoch and the second keys in force.
@@ -354,7 +355,7 @@ impl Member {
 fn mounted(
     options: &EnvironmentOptions,
     stack: &StackOptions,
-    metrics: &crate::metrics::EnvironmentMetrics,
+    metrics: &EnvironmentMetrics,
     inbox: Option<&Inbox>,
     tracer: Option<&Tracer>,
 ) -> Stack<Dispatch> {

@@ -136,6 +136,15 @@ impl Interpreter {
         self.id_places.iter().filter(move |(of, _)| *of == product).map(|(_, place)| place)
     }
 
+    /// Whether calls of `product` have to show an API key or a token.
+    pub(crate) fn wants_credential(&self, product: Product) -> bool {
+        match product {
+            Product::Cof => self.options.api_keys.is_some(),
+            Product::D1 | Product::D1Ecom => self.options.tokens.is_some(),
+            Product::Tsh | Product::TshAuxiliary | Product::Tsp | Product::Transit => false,
+        }
+    }
+
     /// How `product` wants to be answered.
     pub(crate) fn dialect(&self, product: Product) -> Dialect {
         Dialect::of(product).with_wrong_key(self.options.wrong_key)

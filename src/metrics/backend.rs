@@ -14,6 +14,7 @@ use super::troubles::{RecentTrouble, Trouble, TroubleKind, Troubles};
 pub(super) struct BackendSeries {
     pub(super) connections: Series<BackendLabels, Gauge>,
     pub(super) connects: Series<ConnectLabels, Counter>,
+    pub(super) requests: Series<BackendLabels, Counter>,
     pub(super) in_flight: Series<BackendLabels, Gauge>,
     pub(super) failures: Series<FailureLabels, Counter>,
     pub(super) troubles: Troubles,
@@ -28,6 +29,7 @@ pub struct BackendMetrics {
     connected: Counter,
     refused: Counter,
     timed_out: Counter,
+    requests: Counter,
     in_flight: Gauge,
     unavailable: Counter,
     broken: Counter,
@@ -78,6 +80,7 @@ impl BackendSeries {
             connected: connects("connected"),
             refused: connects("failed"),
             timed_out: connects("timeout"),
+            requests: self.requests.of(labels()),
             in_flight: self.in_flight.of(labels()),
             unavailable: failures("unavailable"),
             broken: failures("broken"),
@@ -112,6 +115,7 @@ impl BackendMetrics {
     /// A request is under way until the token is dropped.
     #[must_use]
     pub fn request_began(&self) -> Held {
+        self.requests.inc();
         Held::of(&self.in_flight)
     }
 

@@ -21,6 +21,9 @@ use super::table;
 use super::tokens::{JwksMetrics, TokenMetrics};
 use super::troubles::{Trouble, TroubleKind};
 
+/// How the reasons begin that have to do with an issuer id, and not with a credential.
+const OF_ISSUER_ID: &str = "issuer_id_";
+
 /// The counters of one environment; cheap to clone, no look-ups on the way of a request.
 #[derive(Clone, Debug)]
 pub struct EnvironmentMetrics {
@@ -99,6 +102,21 @@ impl EnvironmentMetrics {
     pub fn request_ended(&self, end: RequestEnd<'_>) {
         self.in_flight.dec();
         self.requests.count(&end, SystemTime::now());
+    }
+
+    /// An operation may be called from now on; empty names where operations are not told apart. What alerts look at begins at zero.
+    pub fn operation_expected(&self, product: &'static str, operation: &str) {
+        table::REQUESTS.expect("product", product);
+        self.requests.begin_at_zero(product, operation);
+    }
+
+    /// Calls of `product` are asked for an issuer id, and for a `credential` where that is so: their refusals begin at zero.
+    pub fn second_key_expected(&self, product: &'static str, credential: bool) {
+        table::SECOND_KEY_REFUSALS.expect("product", product);
+        let reasons = table::SECOND_KEY_REASONS.iter().filter(|reason| credential || reason.starts_with(OF_ISSUER_ID));
+        for reason in reasons {
+            self.families.second_keys.of(SecondKeyLabels { environment: self.name.clone(), product, reason });
+        }
     }
 
     /// A call of `product` had no valid second key; `reason` is one of a closed list.

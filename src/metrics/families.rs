@@ -110,6 +110,7 @@ impl Families {
         told.tell(table::SECOND_KEY_REFUSALS, self.second_keys.clone());
         told.tell(table::BACKEND_CONNECTIONS, self.backends.connections.clone());
         told.tell(table::BACKEND_CONNECTS, self.backends.connects.clone());
+        told.tell(table::BACKEND_REQUESTS, self.backends.requests.clone());
         told.tell(table::BACKEND_REQUESTS_IN_FLIGHT, self.backends.in_flight.clone());
         told.tell(table::BACKEND_FAILURES, self.backends.failures.clone());
         told.tell(table::TOKEN_REQUESTS, self.tokens.requests.clone());

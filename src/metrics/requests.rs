@@ -30,8 +30,12 @@ pub struct RequestEnd<'a> {
 
 pub(super) const STATUS_CLASSES: [&str; 5] = ["2xx", "3xx", "4xx", "5xx", "none"];
 const RETRYABLE: [&str; 3] = ["", "false", "true"];
+/// What alerts compare, as places in these two: answers 2xx, and 5xx of a backend (which says nothing about a retry) or of our own (of
+/// which all are worth one).
+const AT_ZERO: [(usize, usize); 3] = [(0, 0), (3, 0), (3, 2)];
 
-/// The counters of an environment's requests. A series begins with the first request that it counts. Cheap to clone; clones share them.
+/// The counters of an environment's requests. A series begins with the first request that it counts, but for what
+/// [`Requests::begin_at_zero`] begins. Cheap to clone; clones share them.
 #[derive(Clone)]
 pub(super) struct Requests {
     environment: Arc<str>,
@@ -65,11 +69,19 @@ impl Requests {
         let known = self.known(end).unwrap_or_else(|| self.begin(end));
         let (class, retryable) = (class(end.status), retryable(end.retryable));
         if let Some(count) = known.counts.get(class).and_then(|by_class| by_class.get(retryable)) {
-            count.get_or_init(|| self.begin_count(end, class, retryable)).inc();
+            count.get_or_init(|| self.begin_count(end.product, end.operation, class, retryable)).inc();
         }
         let bucket = bucket(end.elapsed);
         known.durations.observe(end.elapsed, bucket);
         known.recent.count(now, class, bucket);
+    }
+
+    /// An operation may be called from now on: whoever watches sees its first failure grow. Three series, and no histogram: of what is
+    /// never called there is not much to tell.
+    pub(super) fn begin_at_zero(&self, product: &'static str, operation: &str) {
+        for (class, retryable) in AT_ZERO {
+            self.begin_count(product, operation, class, retryable);
+        }
     }
 
     /// What happened of late, as of `now`.
@@ -110,11 +122,11 @@ impl Requests {
         Arc::clone(operations.entry(end.operation.to_owned()).or_insert_with(begun))
     }
 
-    fn begin_count(&self, end: &RequestEnd<'_>, class: usize, retryable: usize) -> Counter {
+    fn begin_count(&self, product: &'static str, operation: &str, class: usize, retryable: usize) -> Counter {
         self.counts.of(RequestLabels {
             environment: self.environment.to_string(),
-            product: end.product,
-            operation: end.operation.to_owned(),
+            product,
+            operation: operation.to_owned(),
             status_class: STATUS_CLASSES.get(class).copied().unwrap_or_default(),
             retryable: RETRYABLE.get(retryable).copied().unwrap_or_default(),
         })

@@ -152,3 +152,57 @@ fn an_environment_that_comes_again_goes_on_with_its_counts_and_begins_its_last_h
     let line = r#"issuer_host_requests_total{environment="preprod",product="cof",operation="a",status_class="2xx",retryable=""} 2"#;
     assert!(metrics.encode().contains(line));
 }
+
+#[test]
+fn what_may_be_called_is_told_before_it_is_so_that_a_first_failure_is_seen_to_grow() {
+    let metrics = Metrics::new();
+    let preprod = metrics.for_environment("preprod");
+    preprod.operation_expected("d1", "deliverOtp");
+    preprod.second_key_expected("d1", true);
+    preprod.second_key_expected("tsh", false);
+    let tokens = preprod.token_requests();
+    let told = |line: &str, count: u64| metrics.encode().contains(&format!("{line} {count}\n"));
+    let of = |class: &str, retryable: &str| {
+        let names = r#"environment="preprod",product="d1",operation="deliverOtp""#;
+        format!("issuer_host_requests_total{{{names},status_class=\"{class}\",retryable=\"{retryable}\"}}")
+    };
+    let second_key = |product: &str, reason: &str| {
+        let labels = format!("environment=\"preprod\",product=\"{product}\",reason=\"{reason}\"");
+        format!("issuer_host_second_key_refusals_total{{{labels}}}")
+    };
+    let token = |outcome: &str, reason: &str| {
+        let labels = format!("environment=\"preprod\",outcome=\"{outcome}\",reason=\"{reason}\"");
+        format!("issuer_host_token_requests_total{{{labels}}}")
+    };
+    let (failed, wrong, refused) = (of("5xx", "true"), second_key("d1", "wrong"), token("refused", "invalid_client"));
+    for line in [
+        &failed,
+        &of("5xx", ""),
+        &of("2xx", ""),
+        &wrong,
+        &second_key("tsh", "issuer_id_unknown"),
+        &refused,
+        &token("issued", ""),
+    ] {
+        assert!(told(line, 0), "{line}");
+    }
+    let text = metrics.encode();
+    for line in [of("4xx", "false"), second_key("tsh", "wrong"), second_key("cof", "wrong"), token("refused", "")] {
+        assert!(!text.contains(&line), "control: {line}");
+    }
+    assert_eq!(metrics.recent(), [], "what was never called is not among the calls of the last hour");
+
+    preprod.request_began();
+    preprod.request_ended(RequestEnd {
+        product: "d1",
+        operation: "deliverOtp",
+        status: Some(502),
+        retryable: Some(true),
+        elapsed: Duration::ZERO,
+    });
+    preprod.second_key_refused("d1", "wrong");
+    tokens.refused("invalid_client");
+    for line in [failed, wrong, refused] {
+        assert!(told(&line, 1), "{line}");
+    }
+}

@@ -11,6 +11,9 @@ use super::series::Series;
 use super::table;
 use super::troubles::{Trouble, TroubleKind, Troubles};
 
+const ISSUED: &str = "issued";
+const REFUSED: &str = "refused";
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct TokenSeries {
     pub(super) requests: Series<TokenLabels, Counter>,
@@ -20,7 +23,12 @@ pub(super) struct TokenSeries {
 }
 
 impl TokenSeries {
+    /// The series of an endpoint begin at zero: whoever watches them sees the first refusal grow.
     pub(super) fn requests_of(&self, environment: &str) -> TokenMetrics {
+        for reason in table::TOKEN_REASONS {
+            let outcome = if reason.is_empty() { ISSUED } else { REFUSED };
+            self.requests.of(TokenLabels { environment: environment.to_owned(), outcome, reason });
+        }
         let (requests, troubles) = (self.requests.clone(), self.troubles.clone());
         TokenMetrics { environment: environment.to_owned(), requests, troubles }
     }
@@ -41,12 +49,12 @@ pub struct TokenMetrics {
 impl TokenMetrics {
     /// A token was issued.
     pub fn issued(&self) {
-        self.count("issued", "");
+        self.count(ISSUED, "");
     }
 
     /// None was; `reason` is one of a closed list.
     pub fn refused(&self, reason: &'static str) {
-        self.count("refused", reason);
+        self.count(REFUSED, reason);
         let environment = self.environment.clone();
         let trouble = Trouble { kind: TroubleKind::Token, environment, of: String::new(), reason };
         self.troubles.happened(trouble, String::new, SystemTime::now());

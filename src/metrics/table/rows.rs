@@ -4,6 +4,7 @@ mod closed;
 
 use super::{Kind, Label, Metric};
 use closed as of;
+pub(crate) use closed::{SECOND_KEY_REASONS, TOKEN_REASONS};
 
 const ENVIRONMENT: Label = Label::configured("environment", "an environment of the configuration");
 const KNOWN_ENVIRONMENT: Label = Label::configured(
@@ -129,7 +130,7 @@ metrics! {
             Label::closed("retryable", &["", "false", "true"])
         ]
         "Requests by product, operation, class of the answer's status (none: the caller went before), and whether a failure is worth a retry"
-        => "5xx are failures here or behind; 4xx with `retryable=\"false\"` are calls that Thales gives up.";
+        => "5xx are failures here or behind; 4xx with `retryable=\"false\"` are calls that Thales gives up. 2xx and 5xx of the operations that there are begin at 0.";
     REQUEST_DURATION = "issuer_host_request_duration_seconds", Histogram [ENVIRONMENT, PRODUCT, OPERATION]
         "From the head of a request to the head of its answer"
         => "Take quantiles of it with `histogram_quantile`; nearly all of it is the backend's time.";
@@ -139,7 +140,7 @@ metrics! {
     SECOND_KEY_REFUSALS = "issuer_host_second_key_refusals", Counter [
             ENVIRONMENT,
             PRODUCT,
-            Label::closed("reason", of::SECOND_KEY_REASONS)
+            Label::closed("reason", SECOND_KEY_REASONS)
         ]
         "Calls of verified clients without the API key, token or issuer id that their product demands"
         => "A rotation that is half done, or a caller that should not be there.";
@@ -154,6 +155,9 @@ metrics! {
         ]
         "Attempts to connect to a backend: name, TCP and TLS together"
         => "Many that succeed: the backend closes idle connections sooner than `idle_timeout`, or more are needed at once than are kept.";
+    BACKEND_REQUESTS = "issuer_host_backend_requests", Counter [ENVIRONMENT, BACKEND]
+        "Requests that were passed on to a backend, or were to be"
+        => "Compare its failures with it.";
     BACKEND_REQUESTS_IN_FLIGHT = "issuer_host_backend_requests_in_flight", Gauge [ENVIRONMENT, BACKEND]
         "Requests that a backend has not answered to their end"
         => "It grows when the backend is slow.";
@@ -168,7 +172,7 @@ metrics! {
     TOKEN_REQUESTS = "issuer_host_token_requests", Counter [
             ENVIRONMENT,
             Label::closed("outcome", &["issued", "refused"]),
-            Label::closed("reason", of::TOKEN_REASONS)
+            Label::closed("reason", TOKEN_REASONS)
         ]
         "Requests for access tokens of our own; refused with the error that the caller was told, or because the secret has expired"
         => "`invalid_client` is a wrong secret: a rotation that is half done, or somebody who guesses.";

@@ -12,6 +12,9 @@ use super::history::History;
 
 /// Long enough for whatever pages or is a ticket after ten minutes.
 const MINUTES: u32 = 20;
+/// How many minutes lie between calls that come seldom, and how often they come.
+pub(super) const SELDOM: u32 = 15;
+pub(super) const TIMES: u32 = 8;
 
 async fn open() -> (Door, History) {
     let door = with_products("\"d1\"", Setup { log: QUIET, ..Setup::default() }).await;
@@ -33,6 +36,22 @@ pub(super) async fn a_backend_answers_500_to_every_tenth_call() -> Vec<History> 
     door.backend.answer(D1_CALL, Answer::Fixed(StatusCode::INTERNAL_SERVER_ERROR, ""));
     call(&door, 1, 500).await;
     history.goes_on(MINUTES, &door.server).await;
+    vec![history]
+}
+
+pub(super) async fn a_backend_answers_500_every_quarter_of_an_hour() -> Vec<History> {
+    let (door, mut history) = open().await;
+    door.backend.answer(D1_CALL, Answer::Fixed(StatusCode::INTERNAL_SERVER_ERROR, ""));
+    call(&door, 1, 500).await;
+    history.comes_again(TIMES, SELDOM, &door.server).await;
+    vec![history]
+}
+
+pub(super) async fn a_backend_breaks_off_every_quarter_of_an_hour() -> Vec<History> {
+    let (door, mut history) = open().await;
+    door.backend.answer(D1_CALL, Answer::Broken);
+    call(&door, 1, 502).await;
+    history.comes_again(TIMES, SELDOM, &door.server).await;
     vec![history]
 }
 
@@ -101,6 +120,14 @@ pub(super) async fn calls_come_without_a_token() -> Vec<History> {
     let mut history = History::of(&door.server).await;
     call(&door, 3, 401).await;
     history.goes_on(MINUTES, &door.server).await;
+    vec![history]
+}
+
+pub(super) async fn a_call_comes_without_a_token_every_quarter_of_an_hour() -> Vec<History> {
+    let door = open_own(&TokenKey::new()).await;
+    let mut history = History::of(&door.server).await;
+    call(&door, 1, 401).await;
+    history.comes_again(TIMES, SELDOM, &door.server).await;
     vec![history]
 }
 

@@ -95,6 +95,13 @@ fire! {
     calls::a_backend_answers_500_to_every_tenth_call => [
         page IssuerHostErrorsHigh(environment = "preprod", product = "d1", operation = "getConsumerInformation"),
     ];
+    calls::a_backend_answers_500_every_quarter_of_an_hour => [
+        page IssuerHostErrorsHigh(environment = "preprod", product = "d1", operation = "getConsumerInformation"),
+    ];
+    calls::a_backend_breaks_off_every_quarter_of_an_hour => [
+        ticket IssuerHostBackendFailing(environment = "preprod", reason = "broken"),
+        page IssuerHostErrorsHigh(environment = "preprod", product = "d1", operation = "getConsumerInformation"),
+    ];
     calls::a_backend_breaks_off_every_thirtieth_call => [
         ticket IssuerHostBackendFailing(environment = "preprod", reason = "broken"),
     ];
@@ -111,6 +118,9 @@ fire! {
     calls::calls_come_without_a_token => [
         page IssuerHostWrongSecondKey(environment = "preprod", product = "d1", reason = "missing"),
     ];
+    calls::a_call_comes_without_a_token_every_quarter_of_an_hour => [
+        page IssuerHostWrongSecondKey(environment = "preprod", product = "d1", reason = "missing"),
+    ];
     calls::calls_come_that_no_operation_knows => [
         ticket IssuerHostUnknownOperations(environment = "preprod", product = "d1"),
     ];
@@ -119,6 +129,9 @@ fire! {
     ];
 
     tokens::a_client_shows_a_secret_that_is_wrong => [
+        page IssuerHostTokensRefused(environment = "preprod", reason = "invalid_client"),
+    ];
+    tokens::a_client_shows_a_wrong_secret_every_quarter_of_an_hour => [
         page IssuerHostTokensRefused(environment = "preprod", reason = "invalid_client"),
     ];
     tokens::an_identity_provider_never_answered => [
@@ -188,4 +201,34 @@ async fn nothing_fires_of_servers_that_are_well_and_called_for_hours() {
     // Control: it would be noticed.
     let missing = promtool::fires(&well, &["{alertname=\"IssuerHostDown\"}".to_owned()], &[]);
     assert!(missing.unwrap_err().contains("IssuerHostDown"));
+}
+
+/// What a server tells that is called four times an hour for hours, until so many of these calls fail in each way there is, and nobody
+/// calls any more.
+async fn fires_of_seldom_calls(failures: u32) -> Result<String, String> {
+    let mut alerts = Vec::new();
+    if failures > 1 {
+        let operation = &[("environment", "preprod"), ("product", "d1"), ("operation", "getConsumerInformation")];
+        let backend = &[("environment", "preprod"), ("reason", "broken")];
+        let second_key = &[("environment", "preprod"), ("product", "d1-ecom"), ("reason", "missing")];
+        let token = &[("environment", "preprod"), ("reason", "invalid_client")];
+        alerts = vec![
+            Fired { alert: "IssuerHostErrorsHigh", severity: "page", labels: operation },
+            Fired { alert: "IssuerHostBackendFailing", severity: "ticket", labels: backend },
+            Fired { alert: "IssuerHostWrongSecondKey", severity: "page", labels: second_key },
+            Fired { alert: "IssuerHostTokensRefused", severity: "page", labels: token },
+        ];
+    }
+    let alerts: Vec<_> = alerts.iter().map(Fired::written).collect();
+    promtool::fires(&[Box::pin(well::seldom_called(failures)).await], &alerts, &[])
+}
+
+#[tokio::test]
+#[ignore = "needs promtool: scripts/test.sh installs it and runs it"]
+async fn nothing_fires_of_one_failure_among_calls_that_come_seldom() {
+    for failures in [1, 3] {
+        // Control: it does of three.
+        let outcome = fires_of_seldom_calls(failures).await;
+        outcome.unwrap_or_else(|problem| panic!("{failures} failures: {problem}"));
+    }
 }

@@ -32,8 +32,9 @@ struct Series {
 /// What has happened between two scrapes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Since {
-    /// It happens again every minute. What goes on does so whether a test waits for it or not: a rate is made of the same rises.
-    EveryMinute,
+    /// It happens again whenever so many minutes have passed. What goes on does so whether a test waits for it or not: a rate is made of
+    /// the same rises.
+    Every(u32),
     Once,
 }
 
@@ -52,7 +53,13 @@ impl History {
 
     /// So many more minutes as the server is now. What it counted since the last scrape it counts again in each of them.
     pub(super) async fn goes_on(&mut self, minutes: u32, server: &Server) {
-        self.add(server, minutes, Since::EveryMinute).await;
+        self.add(server, minutes, Since::Every(1)).await;
+    }
+
+    /// So many more times as the server is now, with a pause of so many minutes behind each. What it counted since the last scrape it
+    /// counts again each time.
+    pub(super) async fn comes_again(&mut self, times: u32, pause: u32, server: &Server) {
+        self.add(server, times * pause, Since::Every(pause)).await;
     }
 
     /// So many more minutes as the server is now. What it counted since the last scrape it counts no more.
@@ -117,11 +124,20 @@ impl Series {
         } else {
             self.now = value;
         }
-        let rise = if since == Since::Once { 0.0 } else { rise };
-        let more = minutes - 1;
-        let _ = write!(self.samples, " {}+{rise}x{more}", self.now);
-        self.now += rise * f64::from(more);
         self.scraped = Some(value);
+        let (rise, pause) = match since {
+            Since::Once => (0.0, 1),
+            Since::Every(pause) => (rise, pause),
+        };
+        let more = minutes / pause - 1;
+        if pause == 1 {
+            let _ = write!(self.samples, " {}+{rise}x{more}", self.now);
+        } else {
+            for time in 0..=more {
+                let _ = write!(self.samples, " {}+0x{}", self.now + rise * f64::from(time), pause - 1);
+            }
+        }
+        self.now += rise * f64::from(more);
     }
 
     /// It is not told for so many minutes.

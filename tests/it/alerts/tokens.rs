@@ -9,6 +9,7 @@ use crate::support::jwt::TokenKey;
 use crate::support::token_door::{D1_TOKEN, ask, call_d1, open, open_own};
 use crate::support::{Door, eventually};
 
+use super::calls::{SELDOM, TIMES};
 use super::history::History;
 
 /// Between two calls that wait for the server to ask an identity provider again.
@@ -22,6 +23,15 @@ pub(super) async fn a_client_shows_a_secret_that_is_wrong() -> Vec<History> {
         assert_eq!(ask(&mut session, D1_TOKEN, "not-the-secret-of-thales").await.status, 401);
     }
     history.goes_on(20, &door.server).await;
+    vec![history]
+}
+
+pub(super) async fn a_client_shows_a_wrong_secret_every_quarter_of_an_hour() -> Vec<History> {
+    let door = open_own(&TokenKey::new()).await;
+    let mut history = History::of(&door.server).await;
+    let mut session = door.honest().session().await.unwrap();
+    assert_eq!(ask(&mut session, D1_TOKEN, "not-the-secret-of-thales").await.status, 401);
+    history.comes_again(TIMES, SELDOM, &door.server).await;
     vec![history]
 }
 

@@ -1,12 +1,13 @@
 //! Servers that are well and called, of which nobody is to be alarmed.
 
-use crate::support::eventually;
 use crate::support::everything::door_with_everything;
 use crate::support::identity_provider::IdentityProvider;
 use crate::support::jwt::TokenKey;
 use crate::support::notifications::{door_with_inbox, notify};
-use crate::support::token_door::{D1_CALL, D1_TOKEN, SECRET, ask, call, call_d1, token};
+use crate::support::token_door::{D1_CALL, D1_TOKEN, ECOM_CALL, SECRET, ask, call, call_d1, open_own, token};
+use crate::support::{Answer, eventually};
 
+use super::calls::{SELDOM, TIMES};
 use super::history::History;
 use super::tokens;
 
@@ -54,5 +55,23 @@ pub(super) async fn identity_provider() -> History {
         assert_eq!(call_d1(&mut session, Some(&good)).await.status, 200);
         history.goes_on(MINUTES, &door.server).await;
     }
+    history
+}
+
+/// Calls come seldom, and are answered well; then so many fail, in each way there is, and nobody calls any more.
+pub(super) async fn seldom_called(failures: u32) -> History {
+    let door = open_own(&TokenKey::new()).await;
+    let mut history = History::of(&door.server).await;
+    let mut session = door.honest().session().await.unwrap();
+    let bearer = format!("Bearer {}", token(&ask(&mut session, D1_TOKEN, SECRET).await));
+    assert_eq!(call_d1(&mut session, Some(&bearer)).await.status, 200);
+    history.comes_again(TIMES, SELDOM, &door.server).await;
+
+    door.backend.answer(D1_CALL, Answer::Broken);
+    assert_eq!(call_d1(&mut session, Some(&bearer)).await.status, 502);
+    assert_eq!(call(&mut session, "POST", ECOM_CALL, None).await.status, 401);
+    assert_eq!(ask(&mut session, D1_TOKEN, "not-the-secret-of-thales").await.status, 401);
+    history.comes_again(failures, SELDOM, &door.server).await;
+    history.stays(90, &door.server).await;
     history
 }

@@ -34,6 +34,7 @@ const AT_ONCE: &[&str] = &[
 const CALLED: &[&str] = &[
     "issuer_host_backend_connections",
     "issuer_host_backend_connects",
+    "issuer_host_backend_requests",
     "issuer_host_backend_requests_in_flight",
     "issuer_host_connection_permits_in_use",
     "issuer_host_connections",

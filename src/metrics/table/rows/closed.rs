@@ -50,7 +50,7 @@ pub(super) const HANDSHAKE_REASONS: &[&str] = &[
 ];
 
 /// Why a call of a verified client was refused.
-pub(super) const SECOND_KEY_REASONS: &[&str] = &[
+pub(crate) const SECOND_KEY_REASONS: &[&str] = &[
     "algorithm",
     "audience",
     "environment",
@@ -72,7 +72,7 @@ pub(super) const SECOND_KEY_REASONS: &[&str] = &[
 ];
 
 /// Why there was no access token; empty where there was one.
-pub(super) const TOKEN_REASONS: &[&str] = &[
+pub(crate) const TOKEN_REASONS: &[&str] = &[
     "",
     "invalid_client",
     "invalid_request",
