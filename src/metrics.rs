@@ -72,7 +72,7 @@ impl Metrics {
     /// Everything at zero.
     #[must_use]
     pub fn new() -> Self {
-        let (families, process) = (Families::new(), Process::default());
+        let (families, process) = (Families::new(), Process::begin(SystemTime::now()));
         let mut told = Told::default();
         told.tell(table::BUILD, Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         families.tell(&mut told);

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::fs;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -11,11 +12,12 @@ use prometheus_client::metrics::MetricType;
 use super::registry::Told;
 use super::table;
 
+const PROC: &str = "/proc";
 /// A tick of the clock that `/proc` counts in: a hundredth of a second on every architecture that this runs on (`USER_HZ`).
 const TICK: Duration = Duration::from_millis(10);
 
 /// What was read last. Cheap to clone.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Process {
     cpu: Reading,
     memory: Reading,
@@ -23,9 +25,16 @@ pub(super) struct Process {
     max_fds: Reading,
     started: Reading,
     threads: Reading,
+    /// When it was begun to measure, which is next to the start: for where the system's own clock cannot be read.
+    begun: SystemTime,
 }
 
 impl Process {
+    pub(super) fn begin(now: SystemTime) -> Self {
+        let [cpu, memory, open_fds, max_fds, started, threads] = Default::default();
+        Self { cpu, memory, open_fds, max_fds, started, threads, begun: now }
+    }
+
     pub(super) fn tell(&self, told: &mut Told) {
         told.tell(table::PROCESS_CPU, Total(self.cpu.clone()));
         told.tell(table::PROCESS_MEMORY, self.memory.clone());
@@ -43,20 +52,26 @@ impl Process {
 
     /// Reads everything again.
     pub(super) fn look(&self) {
-        let stat = fs::read_to_string("/proc/self/stat").ok();
+        self.look_at(Path::new(PROC));
+    }
+
+    fn look_at(&self, proc: &Path) {
+        let stat = fs::read_to_string(proc.join("self/stat")).ok();
         let stat = stat.as_deref().and_then(Stat::parse);
         let seconds = |ticks: u64| TICK.saturating_mul(u32::try_from(ticks).unwrap_or(u32::MAX)).as_secs_f64();
         self.cpu.set(stat.as_ref().map(|stat| seconds(stat.cpu)));
         self.threads.set(stat.as_ref().map(|stat| stat.threads));
         if self.started.is_unknown() {
-            let booted = fs::read_to_string("/proc/stat").ok();
-            let booted = booted.as_deref().and_then(|text| field(text, "btime"));
-            self.started.set(booted.zip(stat.as_ref()).map(|(booted, stat)| booted + seconds(stat.started)));
+            // A service that sees nothing but processes (systemd's `ProcSubset=pid`) has no such file.
+            let booted = fs::read_to_string(proc.join("stat")).ok();
+            let told = stat.as_ref().and_then(|stat| started(booted.as_deref()?, seconds(stat.started)));
+            let begun = self.begun.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            self.started.set(Some(told.unwrap_or(begun.as_secs_f64())));
         }
-        let status = fs::read_to_string("/proc/self/status").ok();
+        let status = fs::read_to_string(proc.join("self/status")).ok();
         self.memory.set(status.as_deref().and_then(|text| field(text, "VmRSS:")).map(|kib| kib * 1024.0));
-        self.open_fds.set(open_fds());
-        let limits = fs::read_to_string("/proc/self/limits").ok();
+        self.open_fds.set(open_fds(&proc.join("self/fd")));
+        let limits = fs::read_to_string(proc.join("self/limits")).ok();
         self.max_fds.set(limits.as_deref().and_then(|text| field(text, "Max open files")));
     }
 }
@@ -87,11 +102,16 @@ fn field(text: &str, name: &str) -> Option<f64> {
     behind.split_ascii_whitespace().next()?.parse().ok()
 }
 
-fn open_fds() -> Option<f64> {
+/// When the process was started, in seconds since 1970: so many seconds after the machine, of which `/proc/stat` tells.
+fn started(stat: &str, after: f64) -> Option<f64> {
+    field(stat, "btime").map(|booted| booted + after)
+}
+
+fn open_fds(directory: &Path) -> Option<f64> {
     // Newer kernels tell their number as the size of the directory; older ones say 0.
-    let told = fs::metadata("/proc/self/fd").ok().map(|directory| directory.len()).filter(|length| *length > 0);
+    let told = fs::metadata(directory).ok().map(|found| found.len()).filter(|length| *length > 0);
     // The directory that is being read is one of them.
-    let counted = || fs::read_dir("/proc/self/fd").ok().map(|all| (all.count() as u64).saturating_sub(1));
+    let counted = || fs::read_dir(directory).ok().map(|all| (all.count() as u64).saturating_sub(1));
     Some(f64::from(u32::try_from(told.or_else(counted)?).ok()?))
 }
 
@@ -139,8 +159,6 @@ impl EncodeMetric for Total {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
 
     #[test]
@@ -152,9 +170,29 @@ mod tests {
         assert!(Stat::parse("7 (a) S 1").is_none());
     }
 
+    /// As systemd's `ProcSubset=pid` has it.
+    #[test]
+    fn where_nothing_but_processes_can_be_seen_the_start_is_when_it_was_begun_to_measure() {
+        let proc = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/proc/self", proc.path().join("self")).unwrap();
+        let begun = || Process::begin(SystemTime::UNIX_EPOCH + Duration::from_secs(1_900_000_000));
+        let process = begun();
+        process.look_at(proc.path());
+        assert_eq!(process.started.value(), Some(1.9e9));
+        assert!(process.memory.value().is_some() && process.open_fds.value().is_some(), "the rest is told as ever");
+
+        // Control: with the file, by what stands there.
+        fs::write(proc.path().join("stat"), "cpu 1 2 3\nbtime 1700000000\nprocesses 7\n").unwrap();
+        process.look_at(proc.path());
+        assert_eq!(process.started.value(), Some(1.9e9), "a start does not change");
+        let process = begun();
+        process.look_at(proc.path());
+        assert!((1.7e9..1.8e9).contains(&process.started.value().unwrap()));
+    }
+
     #[test]
     fn this_process_is_told_as_it_is() {
-        let process = Process::default();
+        let process = Process::begin(SystemTime::UNIX_EPOCH);
         assert_eq!(process.memory.value(), None);
         process.look();
         let before = process.open_fds.value().unwrap();
