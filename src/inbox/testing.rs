@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::future::{pending, ready};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -64,6 +65,10 @@ pub(crate) struct Memory {
     notes: Mutex<BTreeMap<&'static str, Note>>,
     /// Fails everything from now on.
     pub(crate) outage: Mutex<Option<StoreError>>,
+    /// Answers nothing from now on.
+    pub(crate) is_silent: AtomicBool,
+    /// How often it was asked for anything.
+    pub(crate) asked: AtomicUsize,
 }
 
 impl Memory {
@@ -85,6 +90,10 @@ impl Memory {
         &self,
         answer: impl FnOnce(&mut Vec<Row>) -> T,
     ) -> BoxFuture<'_, Result<T, StoreError>> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        if self.is_silent.load(Ordering::Relaxed) {
+            return Box::pin(pending());
+        }
         let outage = self.outage.lock().unwrap().clone();
         Box::pin(ready(outage.map_or_else(|| Ok(answer(&mut self.rows())), Err)))
     }

@@ -88,10 +88,11 @@ impl Looks {
         self.look(&mut last).await
     }
 
-    /// A look that begins now: whoever decided something wants to see it.
+    /// A look that begins now: whoever decided something wants to see it. A store that did not answer a moment ago is not asked again:
+    /// those who load the page would wait for it one after the other.
     pub(super) async fn anew(&self) -> Arc<Seen> {
         let mut last = self.0.last.lock().await;
-        last.inbox = None;
+        last.inbox.take_if(|(_, seen)| seen.problem.is_none());
         self.look(&mut last).await
     }
 
@@ -191,6 +192,28 @@ mod tests {
         assert_eq!(looks.anew().await.inbox.as_ref().unwrap().problem, None, "control");
         *store.outage.lock().unwrap() = Some(StoreError::Unavailable("gone".into()));
         assert!(looks.anew().await.inbox.as_ref().unwrap().problem.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pages_that_are_loaded_behind_a_store_that_hangs_wait_for_it_once_and_not_one_after_the_other() {
+        let store = Arc::new(Memory::default());
+        let looks = looking_at(&store);
+        let asked = || store.asked.load(Ordering::Relaxed);
+        looks.anew().await;
+        let before = asked();
+        looks.anew().await;
+        assert!(asked() > before, "control: each page asks a store that answers");
+
+        store.is_silent.store(true, Ordering::Relaxed);
+        let (before, begun) = (asked(), Instant::now());
+        let pages = tokio::join!(looks.anew(), looks.anew(), looks.now(), looks.shared(), looks.anew());
+        assert_eq!((asked() - before, begun.elapsed().as_secs()), (1, PATIENCE.as_secs()));
+        for seen in [pages.0, pages.1, pages.2, pages.3, pages.4] {
+            assert!(seen.inbox.as_ref().unwrap().problem.is_some());
+        }
+        store.is_silent.store(false, Ordering::Relaxed);
+        tokio::time::advance(INBOX_FRESH).await;
+        assert_eq!(looks.anew().await.inbox.as_ref().unwrap().problem, None, "it is asked again");
     }
 
     #[tokio::test(start_paused = true)]
