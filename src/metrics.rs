@@ -41,7 +41,7 @@ pub use requests::RequestEnd;
 pub(crate) use series::Series;
 pub use tokens::{JwksMetrics, TokenMetrics};
 pub use traces::TraceMetrics;
-pub use troubles::{RECENT, RecentTrouble, Trouble, TroubleKind, Troubles};
+pub use troubles::{HOUR, RECENT, RecentTrouble, Trouble, TroubleKind, Troubles};
 
 use crate::inbox::InboxMetrics;
 use families::Families;

@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime};
 
 /// How long a failure counts as one of now.
 pub const RECENT: Duration = Duration::from_secs(15 * 60);
+/// How long one of calls does that has happened before in that time: who calls seldom fails seldom. As the alerts have it.
+pub const HOUR: Duration = Duration::from_secs(60 * 60);
 /// Failures are counted by the minute.
 const MINUTE: u64 = 60;
 /// Most characters that are kept of what was said of a failure.
@@ -35,6 +37,13 @@ pub enum TroubleKind {
     Store,
 }
 
+impl TroubleKind {
+    /// Whether it comes of calls, so that it is as frequent as they are.
+    fn is_of_calls(self) -> bool {
+        matches!(self, Self::SecondKey | Self::Token | Self::Backend)
+    }
+}
+
 /// What failed, where, and why.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Trouble {
@@ -55,8 +64,10 @@ pub struct RecentTrouble {
     pub trouble: Trouble,
     /// When, the last time.
     pub last: SystemTime,
-    /// How many times within [`RECENT`].
+    /// How many times within [`RECENT`]; 0 = it is told for the hour.
     pub times: u64,
+    /// How many times within [`HOUR`].
+    pub hourly: u64,
     /// What was said of it, where something was; printable.
     pub words: String,
 }
@@ -69,7 +80,7 @@ pub struct Troubles(Arc<Mutex<BTreeMap<Trouble, Record>>>);
 struct Record {
     last: SystemTime,
     words: String,
-    /// Minutes since 1970 with what was counted in them, the newest last; as many as [`RECENT`] has, and the one that runs.
+    /// Minutes since 1970 with what was counted in them, the newest last; as many as [`HOUR`] has, and the one that runs.
     minutes: VecDeque<(u64, u64)>,
 }
 
@@ -85,10 +96,14 @@ impl Troubles {
         }
     }
 
-    /// What failed within [`RECENT`] before `now`, in the order of what it is.
+    /// What failed within [`RECENT`] before `now`, and what has failed with calls twice within [`HOUR`], in the order of what it is.
     #[must_use]
     pub fn recent(&self, now: SystemTime) -> Vec<RecentTrouble> {
-        self.all().iter().filter(|(_, record)| is_recent(record.last, now)).map(|of| told(of, now)).collect()
+        let is_of_now = |trouble: &Trouble, record: &Record| {
+            is_within(RECENT, record.last, now)
+                || trouble.kind.is_of_calls() && is_within(HOUR, record.last, now) && record.times(HOUR, now) > 1
+        };
+        self.all().iter().filter(|(trouble, record)| is_of_now(trouble, record)).map(|of| told(of, now)).collect()
     }
 
     /// How a backend failed last, however long that is ago.
@@ -123,21 +138,26 @@ impl Record {
             Some((minute, count)) if *minute == this => *count = count.saturating_add(1),
             _ => self.minutes.push_back((this, 1)),
         }
-        while self.minutes.len() as u64 > RECENT.as_secs() / MINUTE + 1 {
+        while self.minutes.len() as u64 > HOUR.as_secs() / MINUTE + 1 {
             self.minutes.pop_front();
         }
+    }
+
+    /// How many times within that time before `now`.
+    fn times(&self, within: Duration, now: SystemTime) -> u64 {
+        let first = minute(now).saturating_sub(within.as_secs() / MINUTE);
+        self.minutes.iter().filter(|(minute, _)| *minute >= first).map(|(_, count)| count).sum()
     }
 }
 
 fn told((trouble, record): (&Trouble, &Record), now: SystemTime) -> RecentTrouble {
-    let first = minute(now).saturating_sub(RECENT.as_secs() / MINUTE);
-    let times = record.minutes.iter().filter(|(minute, _)| *minute >= first).map(|(_, count)| count).sum();
-    RecentTrouble { trouble: trouble.clone(), last: record.last, times, words: record.words.clone() }
+    let (times, hourly) = (record.times(RECENT, now), record.times(HOUR, now));
+    RecentTrouble { trouble: trouble.clone(), last: record.last, times, hourly, words: record.words.clone() }
 }
 
 /// A clock that was set back makes nothing old.
-fn is_recent(then: SystemTime, now: SystemTime) -> bool {
-    now.duration_since(then).map_or(true, |age| age < RECENT)
+fn is_within(time: Duration, then: SystemTime, now: SystemTime) -> bool {
+    now.duration_since(then).map_or(true, |age| age < time)
 }
 
 fn seconds(time: SystemTime) -> u64 {
@@ -177,7 +197,8 @@ mod tests {
             |now| troubles.recent(at(now)).into_iter().map(|one| (one.trouble.reason, one.times)).collect::<Vec<_>>();
         assert_eq!(told(600), [("timeout", 1), ("unavailable", 3)]);
         assert_eq!(told(1_000), [("unavailable", 1)], "what is older is counted no more");
-        assert_eq!(told(1_500), []);
+        assert_eq!(told(1_560), [("unavailable", 0)], "three times within the hour");
+        assert_eq!(told(4_200), []);
         let last = troubles.last_of_backend("preprod", "own", at(9_000)).unwrap();
         assert_eq!((last.trouble.reason, last.words.as_str(), last.last), ("unavailable", "refused at 600", at(600)));
         assert_eq!(troubles.last_of_backend("preprod", "", at(9_000)), None, "of another backend");
@@ -194,8 +215,28 @@ mod tests {
             troubles.happened(backend("broken"), || "a\r\n\u{1b}".repeat(1_000), at(minute * MINUTE));
         }
         let told = troubles.recent(at(999 * MINUTE));
-        assert_eq!((told.len(), told[0].times, told[0].words.chars().count()), (1, 16, LONGEST_WORDS));
+        assert_eq!((told.len(), told[0].times, told[0].hourly), (1, 16, 61));
+        assert_eq!(told[0].words.chars().count(), LONGEST_WORDS);
         assert!(!told[0].words.chars().any(char::is_control));
-        assert!(troubles.all().values().all(|record| record.minutes.len() == 16));
+        assert!(troubles.all().values().all(|record| record.minutes.len() == 61));
+    }
+
+    #[test]
+    fn what_fails_seldom_with_calls_is_told_all_the_time_and_what_failed_once_is_not() {
+        let troubles = Troubles::default();
+        let displaced = Trouble { kind: TroubleKind::Displaced, ..backend("") };
+        for minute in [0, 20, 40] {
+            troubles.happened(backend("unavailable"), String::new, at(minute * MINUTE));
+            troubles.happened(displaced.clone(), String::new, at(minute * MINUTE));
+        }
+        troubles.happened(backend("timeout"), String::new, at(40 * MINUTE));
+        let told = |minutes: u64| {
+            let told = troubles.recent(at(minutes * MINUTE)).into_iter();
+            told.map(|one| (one.trouble.kind, one.trouble.reason, one.times, one.hourly)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(59), [(TroubleKind::Backend, "unavailable", 0, 3)], "the others are control");
+        assert_eq!(told(75), [(TroubleKind::Backend, "unavailable", 0, 2)]);
+        assert_eq!(told(81), [], "one within the hour is left");
+        assert_eq!(told(41).len(), 3, "control");
     }
 }

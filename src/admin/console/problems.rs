@@ -138,6 +138,17 @@ fn lately() -> String {
     format!("within the last {} minutes", RECENT.as_secs() / 60)
 }
 
+/// The same, where something happens seldom.
+const HOURLY: &str = "within the last hour";
+
+/// How many times, and within what time: of late, or where it was not of late, within the hour.
+fn times<'a>(troubles: impl Iterator<Item = &'a RecentTrouble> + Clone) -> (u64, String) {
+    match troubles.clone().map(|one| one.times).sum() {
+        0 => (troubles.map(|one| one.hourly).sum(), HOURLY.to_owned()),
+        times => (times, lately()),
+    }
+}
+
 /// `1 call`, `2 calls`.
 fn counted(count: u64, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Problem, Severity, counted, lately};
+use super::{HOURLY, Problem, Severity, counted, lately, times};
 use crate::admin::EnvironmentStatus;
 use crate::admin::console::look::Seen;
-use crate::admin::console::seen::CallsSeen;
+use crate::admin::console::seen::{CallsSeen, SlotSeen};
 use crate::metrics::{RECENT, RecentTrouble, TroubleKind};
 
 /// Part of the calls of an operation that may fail before it is said: one of this many.
 const FAILING: u64 = 20;
+/// From how many calls of an operation within an hour on they are no longer few; as the alert has it.
+const FEW: u64 = 60;
 /// What 99 of 100 calls may take before it is said, and before somebody is woken; as the alert has it.
 const SLOW: Duration = Duration::from_secs(1);
 const TOO_SLOW: Duration = Duration::from_secs(5);
@@ -19,8 +21,8 @@ pub(super) fn problems(seen: &Seen, all: &mut Vec<Problem>) {
     for environment in &seen.status.environments {
         let name = &environment.name;
         let of_it = || seen.calls.iter().filter(|calls| calls.environment == *name);
-        let found = [errors(of_it(), environment, seen), slow(of_it()), unknown(of_it())];
-        all.extend(found.into_iter().flatten().map(|problem| problem.of(name).at("calls")));
+        let found = errors(of_it(), environment, seen).chain(slow(of_it())).chain(unknown(of_it()));
+        all.extend(found.map(|problem| problem.of(name).at("calls")));
     }
     let mut backends: BTreeMap<_, Vec<&RecentTrouble>> = BTreeMap::new();
     for one in seen.troubles(TroubleKind::Backend) {
@@ -31,26 +33,43 @@ pub(super) fn problems(seen: &Seen, all: &mut Vec<Problem>) {
     }
 }
 
-/// Of all operations of which too many calls fail.
+/// Of all operations of which too many calls fail: of late, or within the hour where calls come seldom. A single failure of few is told of
+/// as well, before somebody is woken.
 fn errors<'a>(
     calls: impl Iterator<Item = &'a CallsSeen>,
     environment: &EnvironmentStatus,
     seen: &Seen,
-) -> Option<Problem> {
-    let (mut total, mut failed, mut operations) = (0, 0, Vec::new());
+) -> impl Iterator<Item = Problem> {
+    let (mut of_late, mut hourly) = (Failing::default(), Failing::default());
     for calls in calls {
-        let of_it = calls.last(minutes());
-        if of_it.failed > 0 && of_it.failed * FAILING >= of_it.total() {
-            (total, failed) = (total + of_it.total(), failed + of_it.failed);
-            operations.push(calls.name());
+        let (late, hour) = (calls.last(minutes()), calls.last(usize::MAX));
+        if late.failed > 0 && late.failed * FAILING >= late.total() {
+            of_late.add(&late, calls.name());
+        } else if hour.failed > 1 && hour.failed * 2 > hour.total() && hour.total() < FEW {
+            hourly.add(&hour, calls.name());
         }
     }
-    if failed == 0 {
-        return None;
+    let failing = [(of_late, lately()), (hourly, HOURLY.to_owned())].into_iter().filter(|(one, _)| one.failed > 0);
+    failing.map(|(Failing { total, failed, operations }, within)| {
+        let title = format!("{failed} of {total} calls were answered with an error (5xx) {within}");
+        let problem = Problem::new(Severity::Page, "IssuerHostErrorsHigh", title, cause(environment, seen));
+        problem.told(format!("Of: {}", operations.join(", ")))
+    })
+}
+
+/// Operations of which too many calls fail, and all their calls.
+#[derive(Default)]
+struct Failing<'a> {
+    total: u64,
+    failed: u64,
+    operations: Vec<&'a str>,
+}
+
+impl<'a> Failing<'a> {
+    fn add(&mut self, calls: &SlotSeen, operation: &'a str) {
+        (self.total, self.failed) = (self.total + calls.total(), self.failed + calls.failed);
+        self.operations.push(operation);
     }
-    let title = format!("{failed} of {total} calls were answered with an error (5xx) {}", lately());
-    let problem = Problem::new(Severity::Page, "IssuerHostErrorsHigh", title, cause(environment, seen));
-    Some(problem.told(format!("Of: {}", operations.join(", "))))
 }
 
 /// What to look at. Not everything that ends in an error has been at the backend.
@@ -93,12 +112,12 @@ fn unknown<'a>(calls: impl Iterator<Item = &'a CallsSeen>) -> Option<Problem> {
 /// A backend that gave no answer.
 fn failing(seen: &Seen, environment: &str, backend: &str, failures: &[&RecentTrouble]) -> Option<Problem> {
     let newest = failures.iter().max_by_key(|one| one.last)?;
-    let times = failures.iter().map(|one| one.times).sum();
+    let (times, within) = times(failures.iter().copied());
     let status = seen.status.environments.iter().find(|status| status.name == environment)?;
     let address = status.backends.iter().find(|one| one.name == backend).map(|one| one.address.as_str());
     let named = if backend.is_empty() { "the backend".to_owned() } else { format!("the backend {backend}") };
     let at = address.map_or(String::new(), |address| format!(" at {address}"));
-    let title = format!("{named}{at} gave no answer {} {}", counted(times, "time"), lately());
+    let title = format!("{named}{at} gave no answer {} {within}", counted(times, "time"));
     let to_do = match newest.trouble.reason {
         "unavailable" => "See that it runs, and that its address can be reached from here.",
         "timeout" => "It takes too long: see what it waits for, and response_timeout.",

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 use super::*;
 use crate::admin::console::health::Health;
 use crate::admin::console::look::InboxSeen;
+use crate::admin::console::seen::SlotSeen;
 use crate::admin::console::testing::{NOW, calls, environment, quiet, refusal, with_inbox};
 use crate::admin::{ConfigurationStatus, SecondKeyStatus};
 use crate::inbox::OldestPending;
@@ -21,7 +22,8 @@ fn trouble(kind: TroubleKind, of: &str, reason: &'static str, minutes: u64, word
     RecentTrouble {
         trouble: Trouble { kind, environment, of: of.to_owned(), reason },
         last: ago(minutes),
-        times: 2,
+        times: if minutes < 15 { 2 } else { 0 },
+        hourly: 3,
         words: words.to_owned(),
     }
 }
@@ -159,6 +161,44 @@ fn a_backend_that_fails_is_named_with_its_address_and_what_happened() {
     assert_eq!((problem.title.as_str(), problem.severity), (title, Severity::Ticket));
     assert_eq!(problem.detail, format!("unavailable, 2 minutes ago: {words}"));
     assert_eq!(problem.environment.as_deref(), Some("preprod"));
+}
+
+#[test]
+fn what_fails_seldom_is_told_for_the_hour() {
+    let told = |kind, of: &str, reason: &'static str| {
+        let titles = [2, 20].map(|minutes| only(&with([trouble(kind, of, reason, minutes, "")])).title);
+        assert!(titles[0].contains("2 ") && titles[0].ends_with("within the last 15 minutes"), "control: {titles:?}");
+        assert!(titles[1].contains("3 ") && titles[1].ends_with("within the last hour"), "{titles:?}");
+    };
+    told(TroubleKind::Backend, "", "unavailable");
+    told(TroubleKind::SecondKey, "d1", "wrong");
+    told(TroubleKind::Token, "", "invalid_client");
+}
+
+#[test]
+fn calls_that_come_seldom_are_judged_by_the_hour() {
+    // A call each twenty minutes, the last one twenty minutes ago, of which so many failed.
+    let told = |failed: usize, others: u64| {
+        let mut seen = quiet();
+        let mut seldom = calls("deliverOtp", 0, 0);
+        let empty = SlotSeen { p99: None, ..seldom.slots[0] };
+        seldom.slots = vec![empty; 60];
+        for (call, slot) in [0, 20, 39].into_iter().enumerate() {
+            let (succeeded, failed) = if call < failed { (0, 1) } else { (1, 0) };
+            seldom.slots[slot] = SlotSeen { succeeded, failed, ..empty };
+        }
+        seldom.slots[1].refused = others;
+        seen.calls = vec![seldom];
+        problems(&seen)
+    };
+    let of_two = told(2, 0);
+    assert_eq!(of_two.len(), 1, "{of_two:#?}");
+    assert_eq!(of_two[0].title, "preprod: 2 of 3 calls were answered with an error (5xx) within the last hour");
+    assert_eq!((of_two[0].severity, of_two[0].detail.as_str()), (Severity::Page, "Of: deliverOtp"));
+    assert_eq!(told(1, 0), [], "control: one failure, and others that went well");
+    assert_eq!(told(2, 1), [], "control: half of them");
+    assert_eq!(told(3, 0).len(), 1);
+    assert_eq!(told(3, 57), [], "control: not few");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What verified clients show besides their certificate, and who vouches for it.
 
-use super::{Problem, Severity, counted, lately};
+use super::{Problem, Severity, counted, times};
 use crate::admin::console::look::Seen;
 use crate::metrics::{RecentTrouble, TroubleKind};
 
@@ -15,11 +15,11 @@ pub(super) fn problems(seen: &Seen, all: &mut Vec<Problem>) {
 
 fn second_key(one: &RecentTrouble, seen: &Seen) -> Problem {
     let (product, reason) = (&one.trouble.of, one.trouble.reason);
+    let (times, within) = times(std::iter::once(one));
     let title = format!(
-        "{} of {product} {} refused for the second key ({reason}) {}",
-        counted(one.times, "call"),
-        if one.times == 1 { "was" } else { "were" },
-        lately()
+        "{} of {product} {} refused for the second key ({reason}) {within}",
+        counted(times, "call"),
+        if times == 1 { "was" } else { "were" },
     );
     let (meaning, to_do) = match reason {
         "missing" => ("The caller showed no API key and no token.", "Ask Thales to send the key that was agreed on."),
@@ -46,12 +46,12 @@ fn second_key(one: &RecentTrouble, seen: &Seen) -> Problem {
 }
 
 fn token(one: &RecentTrouble, seen: &Seen) -> Problem {
+    let (times, within) = times(std::iter::once(one));
     let title = format!(
-        "{} for an access token {} refused ({}) {}",
-        counted(one.times, "request"),
-        if one.times == 1 { "was" } else { "were" },
+        "{} for an access token {} refused ({}) {within}",
+        counted(times, "request"),
+        if times == 1 { "was" } else { "were" },
         one.trouble.reason,
-        lately()
     );
     let to_do = match one.trouble.reason {
         "secret_expired" => "Give Thales a new client secret, and add it beside the expired one.",
