@@ -59,6 +59,9 @@ mod resolution;
 #[path = "cli/revocation.rs"]
 mod revocation;
 
+#[path = "cli/rotation.rs"]
+mod rotation;
+
 #[path = "cli/shell.rs"]
 mod shell;
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use super::Error;
@@ -54,6 +54,8 @@ impl ReplacedFile {
         options.write(true).create_new(true).mode(MODE).custom_flags(libc::O_NOFOLLOW);
         let mut file = options.open(beside)?;
         if let Ok(replaced) = path.metadata() {
+            // Root replaces what a server reads as a user of its own. Nobody else may give a file away, nor has to.
+            let _ = fchown(&file, Some(replaced.uid()), Some(replaced.gid()));
             file.set_permissions(replaced.permissions())?;
         }
         file.write_all(contents)?;
@@ -72,12 +74,27 @@ impl ReplacedFile {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+    use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 
     use super::*;
 
     fn replace(path: &Path, contents: &[u8]) {
         ReplacedFile::begin(path).unwrap().replace(contents).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_root_replaces_stays_the_servers() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ca.crl");
+        replace(&path, b"one");
+        let own = path.metadata().unwrap().uid();
+        // Whoever is not root cannot give files away, and finds its own.
+        let server = if chown(&path, Some(65532), Some(65532)).is_ok() { 65532 } else { own };
+        assert!(server == 65532 || own != 0, "control: root can");
+        replace(&path, b"two");
+        let owner = path.metadata().unwrap();
+        assert_eq!((owner.uid(), std::fs::read(&path).unwrap().as_slice()), (server, b"two".as_slice()));
+        assert!(server != 65532 || owner.gid() == 65532);
     }
 
     #[test]
