@@ -102,8 +102,13 @@ SECRETIVE = merged(with_file(FORWARDING, "keys"), {
     ],
 })
 
+# What docs/deployment.md has for a network load balancer of AWS.
+NETWORK_BALANCED = merged(FORWARDING, yaml.safe_load(
+    Path("docs/deployment.md").read_text().split("### AWS\n", 1)[1].split("```yaml\n", 1)[1].split("```", 1)[0]))
+
 GOOD = {
     "forwarding": FORWARDING,
+    "a network load balancer of AWS": NETWORK_BALANCED,
     "secrets that stand elsewhere": SECRETIVE,
     "sqlite": SQLITE,
     "sqlite, one replica in so many words": merged(SQLITE, {"replicas": 1}),

@@ -143,6 +143,10 @@ def particular(good):
     assert 'customer_id = "0012345678"' in furnished, "zeros count"
     pod = workload(good["admin listener with TLS and a token"])["spec"]["template"]["spec"]["containers"][0]
     assert pod["readinessProbe"]["httpGet"]["scheme"] == "HTTPS"
+    for name, has in ("a network load balancer of AWS", True), ("forwarding", False):
+        rules = one(good[name], "NetworkPolicy")["spec"]["ingress"]
+        rule, = [rule for rule in rules if {"port": 9090, "protocol": "TCP"} in rule["ports"]]
+        assert any("ipBlock" in peer for peer in rule["from"]) == has, f"{name}: health checks from its subnets"
     for name, has in ("the console", True), ("forwarding", False):
         pod = workload(good[name])["spec"]["template"]["spec"]
         secrets = [volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume]
