@@ -7,7 +7,7 @@ use std::time::Duration;
 use issuer_host::metrics::{
     BackendFailure, CertificateKind, ConnectOutcome, EnvironmentMetrics, Metrics, RequestEnd, SessionKind,
 };
-use issuer_host::thales::Catalogue;
+use issuer_host::thales::{Catalogue, Product};
 use rustls_pki_types::UnixTime;
 
 use crate::{Error, cpu};
@@ -68,7 +68,13 @@ fn filled(metrics: &Metrics, name: &str) -> EnvironmentMetrics {
         metrics.handshake_failed(Some(name), reason);
     }
     let calls = [(204, None), (404, Some(false)), (503, Some(true))];
+    for product in Product::ALL {
+        environment
+            .second_key_expected(product.name(), matches!(product, Product::Cof | Product::D1 | Product::D1Ecom));
+    }
+    let _ = environment.token_requests();
     for operation in Catalogue::built_in().operations() {
+        environment.operation_expected(operation.product.name(), &operation.name);
         for (status, retryable) in calls {
             environment.request_began();
             environment.request_ended(end(operation.product.name(), &operation.name, status, retryable));
