@@ -17,7 +17,7 @@ use pin_project_lite::pin_project;
 
 use super::ResponseBody;
 use super::call::Call;
-use super::correlation::{TRACEPARENT, correlation_id, trace_id as trace_id_of};
+use super::correlation::{TRACEPARENT, correlation_id, trace_id as trace_id_of, trace_id_of_valid};
 use super::settle::{Outcome, Settled};
 use super::stack::Connection;
 use super::tellable::{registered, tellable};
@@ -32,7 +32,8 @@ pub(crate) struct Observed(Arc<Findings>);
 #[derive(Debug, Default)]
 struct Findings {
     received: AtomicU64,
-    trace: OnceLock<String>,
+    /// Where the request stands in a trace: valid.
+    traceparent: OnceLock<HeaderValue>,
     /// The name of the second key that was shown.
     key: OnceLock<String>,
     /// What the inbox made of it, and the id of its entry.
@@ -55,10 +56,10 @@ impl Observed {
         let _ = self.0.kept.set((how, entry));
     }
 
-    /// The trace that the request goes on in.
+    /// The trace that the request goes on in: what correlation has looked at, or made.
     pub(crate) fn traced(&self, headers: &HeaderMap) {
-        if let Some(trace) = headers.get(TRACEPARENT).and_then(trace_id_of) {
-            let _ = self.0.trace.set(trace.to_owned());
+        if let Some(traceparent) = headers.get(TRACEPARENT) {
+            let _ = self.0.traceparent.set(traceparent.clone());
         }
     }
 }
@@ -227,7 +228,8 @@ impl Drop for Line {
         let method =
             if operation.is_some() { self.method.as_str() } else { registered(&self.method).unwrap_or("other") };
         let kept = self.observed.0.kept.get();
-        let trace_id = trace.as_deref().or_else(|| self.observed.0.trace.get().map(String::as_str));
+        let goes_on = || self.observed.0.traceparent.get().and_then(trace_id_of_valid);
+        let trace_id = trace.as_deref().or_else(goes_on);
         Told {
             caller: self.connection.caller(),
             product: self.call.as_ref().and_then(Call::product).map(crate::thales::Product::name),

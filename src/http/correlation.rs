@@ -131,10 +131,14 @@ pub(super) fn trace_context(headers: &HeaderMap) -> Option<TraceContext> {
     only(headers, &TRACEPARENT).and_then(|value| TraceContext::parse(value.as_bytes()))
 }
 
-/// The trace of a valid `traceparent`.
+/// The trace of a `traceparent`, which may be a caller's.
 pub(super) fn trace_id(traceparent: &HeaderValue) -> Option<&str> {
-    let valid = TraceContext::parse(traceparent.as_bytes()).is_some();
-    traceparent.to_str().ok().filter(|_| valid)?.split('-').nth(1)
+    TraceContext::parse(traceparent.as_bytes()).and_then(|_| trace_id_of_valid(traceparent))
+}
+
+/// The trace of a `traceparent` that was looked at before. Each part has its place (W3C Trace Context, section 3.2.2).
+pub(super) fn trace_id_of_valid(traceparent: &HeaderValue) -> Option<&str> {
+    traceparent.to_str().ok()?.get(3..35)
 }
 
 /// The id that the caller gave its request, where it can be kept.

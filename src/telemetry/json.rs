@@ -77,6 +77,16 @@ impl Members {
         self.written(|line| write!(line, "{value}"));
     }
 
+    /// A member whose text is a word of this program, with nothing in it to escape.
+    pub(crate) fn word(&mut self, name: &'static str, word: &'static str) {
+        debug_assert!(!name.bytes().chain(word.bytes()).any(must_be_escaped), "{name}: {word}");
+        self.line.push_str(",\"");
+        self.line.push_str(name);
+        self.line.push_str("\":\"");
+        self.line.push_str(word);
+        self.line.push('"');
+    }
+
     /// A member that is a whole number.
     pub(crate) fn integer(&mut self, name: &str, value: impl itoa::Integer) {
         self.name(name);

@@ -110,17 +110,17 @@ impl Told<'_> {
                 write(value);
             }
         }
-        line.string("message", "request");
-        line.string("event", events::REQUEST);
+        line.word("message", "request");
+        line.word("event", events::REQUEST);
         line.as_written(&self.caller.members);
-        some(self.product, |product| line.string("product", product));
+        some(self.product, |product| line.word("product", product));
         some(self.operation, |operation| line.string("operation", operation));
-        some(self.kind, |kind| line.string("kind", kind));
+        some(self.kind, |kind| line.word("kind", kind));
         line.string("method", self.method);
         line.string("path", self.path);
-        line.string("outcome", self.outcome);
+        line.word("outcome", self.outcome);
         some(self.sampled, |sampled| line.integer("sampled", sampled));
-        some(self.problem, |problem| line.string("problem", problem));
+        some(self.problem, |problem| line.word("problem", problem));
         some(self.status, |status| line.integer("status", status));
         some(self.handler_status, |status| line.integer("handler_status", status));
         some(self.retryable, |retryable| line.boolean("retryable", retryable));
@@ -128,7 +128,7 @@ impl Told<'_> {
         line.integer("bytes_out", self.bytes_out);
         line.integer("duration_us", self.duration_us);
         some(self.key, |key| line.string("key", key));
-        some(self.inbox, |inbox| line.string("inbox", inbox));
+        some(self.inbox, |inbox| line.word("inbox", inbox));
         some(self.entry, |entry| line.string("entry", entry));
         some(self.request_id, |id| line.string("request_id", id));
         some(self.correlation_id, |id| line.string("correlation_id", id));
