@@ -131,6 +131,6 @@ async fn expect_told(door: &Door, reason: &str) {
     })
     .await;
     assert_eq!(door.server.status_of("preprod").await["retired_connections"], 2);
-    let events = door.server.told("client_retired", 2).await;
+    let events = door.server.told("client_retired", 1).await;
     assert!(events.iter().all(|event| event["reason"] == reason), "{events:?}");
 }
