@@ -19,7 +19,7 @@ use tracing_subscriber::{EnvFilter, fmt, reload};
 
 #[cfg(test)]
 pub(crate) use json::testing;
-pub(crate) use json::{Members, written_out};
+pub(crate) use json::{Begun, Members, member, written_out};
 pub use level::{DEFAULT_STAY, Level, LevelReport, LogLevel, MAX_STAY};
 pub(crate) use quiet::OncePerSecond;
 

@@ -16,14 +16,14 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::ResponseBody;
-use super::call::Call;
-use super::correlation::{TRACEPARENT, correlation_id, trace_id as trace_id_of, trace_id_of_valid};
+use super::call::{Call, UNKNOWN};
+use super::correlation::{TRACEPARENT, trace_id as trace_id_of, trace_id_of_valid};
 use super::settle::{Outcome, Settled};
 use super::stack::Connection;
-use super::tellable::{registered, tellable};
+use super::tellable::registered;
 use crate::traces::Span;
-pub(super) use told::Caller;
-use told::Told;
+use told::{Called, Told};
+pub(super) use told::{Caller, members_of};
 
 /// What the layers behind learn of a request that is told of.
 #[derive(Clone, Debug, Default)]
@@ -69,9 +69,8 @@ impl Observed {
 pub(crate) struct Line {
     connection: Arc<Connection>,
     call: Option<Call>,
-    method: Method,
-    /// Of a call that nobody knows; that of a known one is its operation's.
-    uri: Option<Uri>,
+    /// Verb and target of a call that nobody knows; those of a known one are its operation's.
+    unknown: Option<(Method, Uri)>,
     began: Instant,
     observed: Observed,
     correlation: Option<HeaderValue>,
@@ -92,6 +91,7 @@ impl Line {
         connection: &Arc<Connection>,
         request: &mut Request<B>,
         call: Option<&Call>,
+        correlation: Option<&HeaderValue>,
         span: Option<Span>,
     ) -> Option<Box<Self>> {
         if !connection.tells_access() && span.is_none() {
@@ -102,11 +102,13 @@ impl Line {
         Some(Box::new(Self {
             connection: Arc::clone(connection),
             call: call.cloned(),
-            method: request.method().clone(),
-            uri: call.and_then(Call::operation).is_none().then(|| request.uri().clone()),
+            unknown: call
+                .and_then(Call::operation)
+                .is_none()
+                .then(|| (request.method().clone(), request.uri().clone())),
             began: Instant::now(),
             observed,
-            correlation: correlation_id(request.headers()).cloned(),
+            correlation: correlation.cloned(),
             traceparent: request.headers().get(TRACEPARENT).cloned(),
             request_id: None,
             settled: None,
@@ -148,6 +150,16 @@ impl Line {
 }
 
 impl Line {
+    /// Which call it was.
+    fn called(&self) -> Called<'_> {
+        if let Some((operation, members)) = self.call.as_ref().and_then(Call::in_words) {
+            return Called::Known(operation, members);
+        }
+        let product = self.call.as_ref().and_then(Call::product);
+        let (method, path) = self.unknown.as_ref().map_or((&Method::GET, ""), |(method, uri)| (method, uri.path()));
+        Called::other(product, self.call.as_ref().map(|_| UNKNOWN), method, path)
+    }
+
     /// The name of the problem that the request ended in.
     fn problem(&self) -> Option<&'static str> {
         match &self.settled {
@@ -159,7 +171,11 @@ impl Line {
     /// Ends the span of the request, with attributes as OpenTelemetry names them. Returns the id of the trace.
     fn end(&self, mut span: Span, outcome: &'static str) -> String {
         let operation = self.call.as_ref().and_then(Call::operation);
-        let method = registered(&self.method);
+        let method = match (operation, &self.unknown) {
+            (Some(operation), _) => Some(&operation.method),
+            (None, unknown) => unknown.as_ref().map(|(method, _)| method),
+        };
+        let method = method.and_then(registered);
         span.set("http.request.method", method.unwrap_or("_OTHER"));
         let method = method.unwrap_or("HTTP");
         if let Some(operation) = operation {
@@ -219,24 +235,12 @@ impl Drop for Line {
         };
         let trace = self.span.take().map(|span| self.end(span, outcome));
         let Some(stands_for) = self.stands_for() else { return };
-        let operation = self.call.as_ref().and_then(Call::operation);
-        // Of a call that is known, the template is enough, and holds no card.
-        let path = match (operation, &self.uri) {
-            (Some(operation), _) => operation.full_path(),
-            (None, uri) => tellable(uri.as_ref().map_or("", Uri::path)),
-        };
-        let method =
-            if operation.is_some() { self.method.as_str() } else { registered(&self.method).unwrap_or("other") };
         let kept = self.observed.0.kept.get();
         let goes_on = || self.observed.0.traceparent.get().and_then(trace_id_of_valid);
         let trace_id = trace.as_deref().or_else(goes_on);
         Told {
             caller: self.connection.caller(),
-            product: self.call.as_ref().and_then(Call::product).map(crate::thales::Product::name),
-            operation: self.call.as_ref().map(Call::name),
-            kind: operation.map(|operation| operation.kind.name()),
-            method,
-            path: &path,
+            called: self.called(),
             outcome,
             sampled: (stands_for > 1).then_some(stands_for),
             problem: self.problem(),

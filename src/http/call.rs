@@ -63,6 +63,12 @@ impl Call {
         self.operation().map_or(UNKNOWN, |operation| &operation.name)
     }
 
+    /// The operation, and what each line of the log says of it.
+    pub(crate) fn in_words(&self) -> Option<(&Operation, &str)> {
+        let operation = self.operation()?;
+        Some((operation, self.interpreter.in_words(operation)?))
+    }
+
     /// The operation's kind.
     #[must_use]
     pub fn kind(&self) -> Option<Kind> {

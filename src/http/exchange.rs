@@ -71,7 +71,7 @@ where
             request.extensions_mut().insert(hop);
             span
         });
-        let line = Line::begin(connection, &mut request, call.as_ref(), span);
+        let line = Line::begin(connection, &mut request, call.as_ref(), ids.correlation.as_ref(), span);
         let ending = Ending { call, ids, account, line };
         if retired {
             let problem = Problem::from(ProblemKind::Retired);

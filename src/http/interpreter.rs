@@ -1,10 +1,12 @@
 //! What an environment knows of the calls that Thales makes to it, and what it demands of them on top of mutual TLS.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ::http::HeaderName;
 
+use super::access;
 use crate::auth::api_key::ApiKeys;
 use crate::auth::bearer::BearerTokens;
 use crate::telemetry::OncePerSecond;
@@ -84,6 +86,8 @@ pub struct Interpreter {
     options: InterpreterOptions,
     /// Where a call that no operation knows names its issuer, by product.
     id_places: Vec<(Product, IdPlace)>,
+    /// What each line of the log says of an operation, in the order of the addresses at which the operations lie.
+    in_words: Vec<(usize, String)>,
     /// So that callers who are refused do not flood the log.
     refusals: OncePerSecond,
 }
@@ -108,7 +112,10 @@ impl Interpreter {
             let place = id_place(operation).map(|place| (operation.product, place));
             id_places.extend(place.filter(|place| !id_places.contains(place)));
         }
-        Self { options, id_places, refusals: OncePerSecond::default() }
+        let in_words = |operation: &Arc<Operation>| (address(operation), access::members_of(operation));
+        let mut in_words: Vec<_> = options.routes.operations().iter().map(in_words).collect();
+        in_words.sort_unstable();
+        Self { options, id_places, in_words, refusals: OncePerSecond::default() }
     }
 
     /// The operations that it knows.
@@ -134,6 +141,12 @@ impl Interpreter {
 
     pub(crate) fn id_places(&self, product: Product) -> impl Iterator<Item = &IdPlace> {
         self.id_places.iter().filter(move |(of, _)| *of == product).map(|(_, place)| place)
+    }
+
+    /// What each line of the log says of one of its operations.
+    pub(crate) fn in_words(&self, operation: &Arc<Operation>) -> Option<&str> {
+        let at = self.in_words.binary_search_by_key(&address(operation), |(address, _)| *address).ok()?;
+        self.in_words.get(at).map(|(_, words)| words.as_str())
     }
 
     /// Whether calls of `product` have to show an API key or a token.
@@ -182,6 +195,11 @@ impl fmt::Debug for Interpreter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Interpreter").field("products", &self.options.routes.products()).finish_non_exhaustive()
     }
+}
+
+/// Where an operation lies; it stays there as long as its interpreter lives.
+fn address(operation: &Arc<Operation>) -> usize {
+    Arc::as_ptr(operation).addr()
 }
 
 /// Where the calls of the operation's product name their issuer, as far as this one tells.

@@ -33,6 +33,18 @@ where
     }
 }
 
+/// A member of which the name is written, in one piece with all that stands around it. [`member`] makes it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun(pub(crate) &'static str);
+
+/// The beginning of a member of this name, in which nothing has to be escaped.
+macro_rules! member {
+    ($name:literal) => {
+        $crate::telemetry::Begun(concat!(",\"", $name, "\":"))
+    };
+}
+pub(crate) use member;
+
 /// The members of an object, behind the first ones.
 pub(crate) struct Members {
     line: String,
@@ -63,8 +75,7 @@ impl Members {
         self.line.push_str("\":");
     }
 
-    /// A member that is text.
-    pub(crate) fn string(&mut self, name: &str, text: &str) {
+    fn string(&mut self, name: &str, text: &str) {
         self.name(name);
         self.line.push('"');
         push_escaped(&mut self.line, text);
@@ -77,26 +88,38 @@ impl Members {
         self.written(|line| write!(line, "{value}"));
     }
 
+    /// A member that is text.
+    pub(crate) fn text(&mut self, Begun(begun): Begun, text: &str) {
+        self.line.push_str(begun);
+        self.line.push('"');
+        push_escaped(&mut self.line, text);
+        self.line.push('"');
+    }
+
     /// A member whose text is a word of this program, with nothing in it to escape.
-    pub(crate) fn word(&mut self, name: &'static str, word: &'static str) {
-        debug_assert!(!name.bytes().chain(word.bytes()).any(must_be_escaped), "{name}: {word}");
-        self.line.push_str(",\"");
-        self.line.push_str(name);
-        self.line.push_str("\":\"");
+    pub(crate) fn word(&mut self, Begun(begun): Begun, word: &'static str) {
+        debug_assert!(!word.bytes().any(must_be_escaped), "{word}");
+        self.line.push_str(begun);
+        self.line.push('"');
         self.line.push_str(word);
         self.line.push('"');
     }
 
     /// A member that is a whole number.
-    pub(crate) fn integer(&mut self, name: &str, value: impl itoa::Integer) {
-        self.name(name);
-        self.line.push_str(itoa::Buffer::new().format(value));
+    pub(crate) fn number(&mut self, Begun(begun): Begun, number: impl itoa::Integer) {
+        self.line.push_str(begun);
+        self.line.push_str(itoa::Buffer::new().format(number));
     }
 
     /// A member that is `true` or `false`.
-    pub(crate) fn boolean(&mut self, name: &str, value: bool) {
-        self.name(name);
+    pub(crate) fn truth(&mut self, Begun(begun): Begun, value: bool) {
+        self.line.push_str(begun);
         self.line.push_str(if value { "true" } else { "false" });
+    }
+
+    fn integer(&mut self, name: &str, value: impl itoa::Integer) {
+        self.name(name);
+        self.line.push_str(itoa::Buffer::new().format(value));
     }
 
     /// Members that [`written_out`] made.
@@ -132,7 +155,7 @@ impl Visit for Members {
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.boolean(name(field), value);
+        self.literal(name(field), value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {

@@ -1,8 +1,11 @@
 //! What the line of a request says.
 
+use ::http::Method;
 use tracing::{Level, enabled, info};
 
-use crate::telemetry::{self, Members, events};
+use crate::http::tellable::{registered, tellable};
+use crate::telemetry::{self, Members, events, member};
+use crate::thales::{Operation, Product};
 use crate::tls::VerifiedClient;
 
 const TARGET: &str = "issuer_host::http::access";
@@ -23,26 +26,54 @@ impl Caller {
     pub(in crate::http) fn new(client: &VerifiedClient) -> Self {
         let (address, sha256) = (client.peer().to_string(), client.identity().sha256.to_string());
         let members = telemetry::written_out(|members| {
-            members.string("environment", client.environment());
-            members.string("tls", client.tls().version);
-            members.boolean("resumed", client.tls().resumed);
-            members.string("peer", &address);
-            members.string("subject", &client.identity().subject);
-            members.string("sha256", &sha256);
+            members.text(member!("environment"), client.environment());
+            members.word(member!("tls"), client.tls().version);
+            members.truth(member!("resumed"), client.tls().resumed);
+            members.text(member!("peer"), &address);
+            members.text(member!("subject"), &client.identity().subject);
+            members.text(member!("sha256"), &sha256);
         });
         Self { client: client.clone(), address, sha256, members }
+    }
+}
+
+/// What each line says of a call that is known, as members of a JSON object. The template of its path is enough, and holds no card.
+pub(in crate::http) fn members_of(operation: &Operation) -> String {
+    telemetry::written_out(|members| {
+        members.word(member!("product"), operation.product.name());
+        members.text(member!("operation"), &operation.name);
+        members.word(member!("kind"), operation.kind.name());
+        members.text(member!("method"), operation.method.as_str());
+        members.text(member!("path"), &operation.full_path());
+    })
+}
+
+/// Which call it was.
+pub(super) enum Called<'l> {
+    /// One that is known, and what [`members_of`] makes of it.
+    Known(&'l Operation, &'l str),
+    /// Another one.
+    Other {
+        product: Option<&'static str>,
+        /// What it is called where there is somebody who knows calls.
+        name: Option<&'static str>,
+        method: &'static str,
+        path: String,
+    },
+}
+
+impl Called<'_> {
+    /// A call that nobody knows; verb and path are the caller's own text.
+    pub(super) fn other(product: Option<Product>, name: Option<&'static str>, method: &Method, path: &str) -> Self {
+        let method = registered(method).unwrap_or("other");
+        Self::Other { product: product.map(Product::name), name, method, path: tellable(path) }
     }
 }
 
 /// A request that has ended. What is `None` is left out.
 pub(super) struct Told<'l> {
     pub(super) caller: &'l Caller,
-    pub(super) product: Option<&'static str>,
-    pub(super) operation: Option<&'l str>,
-    pub(super) kind: Option<&'static str>,
-    pub(super) method: &'l str,
-    /// Of an unknown call it is the caller's; text is escaped, so that it cannot pass for a line of ours.
-    pub(super) path: &'l str,
+    pub(super) called: Called<'l>,
     pub(super) outcome: &'static str,
     pub(super) sampled: Option<u32>,
     pub(super) problem: Option<&'static str>,
@@ -71,15 +102,26 @@ impl Told<'_> {
 
     fn event(&self) {
         let client = &self.caller.client;
+        let (product, operation, kind, method, path) = match &self.called {
+            Called::Known(operation, _) => (
+                Some(operation.product.name()),
+                Some(operation.name.as_str()),
+                Some(operation.kind.name()),
+                operation.method.as_str(),
+                &operation.full_path(),
+            ),
+            Called::Other { product, name, method, path } => (*product, *name, None, *method, path),
+        };
         info!(
             target: TARGET,
             event = events::REQUEST,
             environment = client.environment(),
-            product = self.product,
-            operation = self.operation,
-            kind = self.kind,
-            method = self.method,
-            path = self.path,
+            product,
+            operation,
+            kind,
+            method,
+            // Of an unknown call it is the caller's; text is escaped, so that it cannot pass for a line of ours.
+            path,
             outcome = self.outcome,
             sampled = self.sampled,
             problem = self.problem,
@@ -110,29 +152,33 @@ impl Told<'_> {
                 write(value);
             }
         }
-        line.word("message", "request");
-        line.word("event", events::REQUEST);
+        line.word(member!("message"), "request");
+        line.word(member!("event"), events::REQUEST);
         line.as_written(&self.caller.members);
-        some(self.product, |product| line.word("product", product));
-        some(self.operation, |operation| line.string("operation", operation));
-        some(self.kind, |kind| line.word("kind", kind));
-        line.string("method", self.method);
-        line.string("path", self.path);
-        line.word("outcome", self.outcome);
-        some(self.sampled, |sampled| line.integer("sampled", sampled));
-        some(self.problem, |problem| line.word("problem", problem));
-        some(self.status, |status| line.integer("status", status));
-        some(self.handler_status, |status| line.integer("handler_status", status));
-        some(self.retryable, |retryable| line.boolean("retryable", retryable));
-        line.integer("bytes_in", self.bytes_in);
-        line.integer("bytes_out", self.bytes_out);
-        line.integer("duration_us", self.duration_us);
-        some(self.key, |key| line.string("key", key));
-        some(self.inbox, |inbox| line.word("inbox", inbox));
-        some(self.entry, |entry| line.string("entry", entry));
-        some(self.request_id, |id| line.string("request_id", id));
-        some(self.correlation_id, |id| line.string("correlation_id", id));
-        some(self.trace_id, |id| line.string("trace_id", id));
+        match &self.called {
+            Called::Known(_, members) => line.as_written(members),
+            Called::Other { product, name, method, path } => {
+                some(*product, |product| line.word(member!("product"), product));
+                some(*name, |name| line.word(member!("operation"), name));
+                line.word(member!("method"), method);
+                line.text(member!("path"), path);
+            }
+        }
+        line.word(member!("outcome"), self.outcome);
+        some(self.sampled, |sampled| line.number(member!("sampled"), sampled));
+        some(self.problem, |problem| line.word(member!("problem"), problem));
+        some(self.status, |status| line.number(member!("status"), status));
+        some(self.handler_status, |status| line.number(member!("handler_status"), status));
+        some(self.retryable, |retryable| line.truth(member!("retryable"), retryable));
+        line.number(member!("bytes_in"), self.bytes_in);
+        line.number(member!("bytes_out"), self.bytes_out);
+        line.number(member!("duration_us"), self.duration_us);
+        some(self.key, |key| line.text(member!("key"), key));
+        some(self.inbox, |inbox| line.word(member!("inbox"), inbox));
+        some(self.entry, |entry| line.text(member!("entry"), entry));
+        some(self.request_id, |id| line.text(member!("request_id"), id));
+        some(self.correlation_id, |id| line.text(member!("correlation_id"), id));
+        some(self.trace_id, |id| line.text(member!("trace_id"), id));
     }
 }
 
