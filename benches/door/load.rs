@@ -60,8 +60,13 @@ pub(crate) async fn measure(measure: &Measure) -> Result<(), Error> {
     let client = measure.caller.client()?;
     let mut samples: Vec<(Target, Vec<Sample>)> =
         measure.caller.targets.iter().map(|target| (target.clone(), Vec::new())).collect();
-    for _ in 0..measure.rounds {
-        for (target, samples) in &mut samples {
+    for number in 0..measure.rounds {
+        // In turns from either end, so that no server always follows the same one.
+        let mut order: Vec<_> = samples.iter_mut().collect();
+        if number % 2 == 1 {
+            order.reverse();
+        }
+        for (target, samples) in order {
             let round = round(measure, &client, target);
             let sample = timeout(Duration::from_secs(measure.round_seconds), round)
                 .await

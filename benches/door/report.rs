@@ -53,14 +53,16 @@ impl Sample {
     }
 }
 
-/// Prints the medians of `samples`, a line for each target. `ratio` is the first target's CPU divided by this one's: below 1,
+/// Prints the medians of `samples`, a line for each target. `ratio` is the first target's CPU divided by that of this one: below 1,
 /// the first target needs less.
 pub(crate) fn print_samples(label: &str, samples: &[(Target, Vec<Sample>)]) {
-    let mut first = None;
+    let firsts = samples.first().map_or(&[][..], |(_, samples)| samples);
     for (target, samples) in samples {
         let micros = |sample: &Sample| sample.server_micros;
         let cpu = median(samples.iter().map(micros));
-        let ratio = ratio(*first.get_or_insert(cpu), cpu);
+        // Of the rounds' ratios: what disturbs the machine disturbs all servers of a round alike.
+        let pairs = firsts.iter().map(micros).zip(samples.iter().map(micros));
+        let ratio = ratio(median(pairs.map(|(first, this)| first / this)), 1.0);
         println!(
             "{label:<26} {name:<14} {cpu:>9.1} us/op  ({low:.1} to {high:.1})  ratio {ratio:>5}  {rate:>8.0} op/s  \
              server {server:>3.0} %  client {client:>3.0} %",
