@@ -88,7 +88,7 @@ pub fn flush(patience: Duration) {
 /// Puts a line of JSON together without the way through `tracing`, which costs the line of a request several times its own work. For what
 /// comes with each request alone, and where `tracing` says that the event is enabled. False, and nothing is done, where the log of this
 /// process is not ours, or is for people.
-pub(crate) fn json_line(level: tracing::Level, target: &str, write: impl FnOnce(&mut Members)) -> bool {
+pub(crate) fn json_line(level: tracing::Level, target: &'static str, write: impl FnOnce(&mut Members)) -> bool {
     let Some(outlet) = JSON.get() else { return false };
     json::with_line(level, target, write, |line| outlet.take(line.as_bytes()));
     true

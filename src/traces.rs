@@ -30,7 +30,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-pub(crate) use context::TraceContext;
+pub(crate) use context::{TraceContext, TraceId};
 pub use ratio::Ratio;
 pub(crate) use span::{Kind, Span};
 pub(crate) use tracer::Hop;

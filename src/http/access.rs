@@ -10,30 +10,38 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use ::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use ::http::{HeaderValue, Method, Request, StatusCode, Uri};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::ResponseBody;
 use super::call::{Call, UNKNOWN};
-use super::correlation::{TRACEPARENT, trace_id as trace_id_of, trace_id_of_valid};
+use super::correlation::trace_context;
 use super::settle::{Outcome, Settled};
 use super::stack::Connection;
 use super::tellable::registered;
-use crate::traces::Span;
+use crate::traces::{Span, TraceContext, TraceId};
 use told::{Called, Told};
 pub(super) use told::{Caller, members_of};
 
-/// What the layers behind learn of a request that is told of.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Observed(Arc<Findings>);
+/// A request that is told of, and the place for what the layers behind learn of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Observed(Arc<Observation>);
 
-#[derive(Debug, Default)]
-struct Findings {
+#[derive(Debug)]
+struct Observation {
+    connection: Arc<Connection>,
+    call: Option<Call>,
+    /// Verb and target of a call that nobody knows; those of a known one are its operation's.
+    unknown: Option<(Method, Uri)>,
+    began: Instant,
+    correlation: Option<HeaderValue>,
+    /// The trace that the caller is in, as it says.
+    caller_trace: Option<TraceId>,
+    /// The trace that the request goes on in.
+    trace: OnceLock<TraceId>,
     received: AtomicU64,
-    /// Where the request stands in a trace: valid.
-    traceparent: OnceLock<HeaderValue>,
     /// The name of the second key that was shown.
     key: OnceLock<String>,
     /// What the inbox made of it, and the id of its entry.
@@ -56,26 +64,16 @@ impl Observed {
         let _ = self.0.kept.set((how, entry));
     }
 
-    /// The trace that the request goes on in: what correlation has looked at, or made.
-    pub(crate) fn traced(&self, headers: &HeaderMap) {
-        if let Some(traceparent) = headers.get(TRACEPARENT) {
-            let _ = self.0.traceparent.set(traceparent.clone());
-        }
+    /// The trace that the request goes on in.
+    pub(crate) fn traced(&self, trace: TraceId) {
+        let _ = self.0.trace.set(trace);
     }
 }
 
 /// The line of a request, and the end of its span; told when dropped, so that a caller who goes away is told of too.
 #[derive(Debug)]
 pub(crate) struct Line {
-    connection: Arc<Connection>,
-    call: Option<Call>,
-    /// Verb and target of a call that nobody knows; those of a known one are its operation's.
-    unknown: Option<(Method, Uri)>,
-    began: Instant,
     observed: Observed,
-    correlation: Option<HeaderValue>,
-    /// As the caller sent it; what the request goes on with is observed.
-    traceparent: Option<HeaderValue>,
     request_id: Option<HeaderValue>,
     settled: Option<Settled>,
     sent: u64,
@@ -92,45 +90,46 @@ impl Line {
         request: &mut Request<B>,
         call: Option<&Call>,
         correlation: Option<&HeaderValue>,
+        began: Instant,
         span: Option<Span>,
-    ) -> Option<Box<Self>> {
+    ) -> Option<Self> {
         if !connection.tells_access() && span.is_none() {
             return None;
         }
-        let observed = Observed::default();
-        request.extensions_mut().insert(observed.clone());
-        Some(Box::new(Self {
+        // One allocation for all that is known by now: it is a good part of what a line costs.
+        let observed = Observed(Arc::new(Observation {
             connection: Arc::clone(connection),
             call: call.cloned(),
             unknown: call
                 .and_then(Call::operation)
                 .is_none()
                 .then(|| (request.method().clone(), request.uri().clone())),
-            began: Instant::now(),
-            observed,
+            began,
             correlation: correlation.cloned(),
-            traceparent: request.headers().get(TRACEPARENT).cloned(),
-            request_id: None,
-            settled: None,
-            sent: 0,
-            complete: false,
-            span,
-        }))
+            caller_trace: trace_context(request.headers()).map(TraceContext::trace_id),
+            trace: OnceLock::new(),
+            received: AtomicU64::new(0),
+            key: OnceLock::new(),
+            kept: OnceLock::new(),
+        }));
+        request.extensions_mut().insert(observed.clone());
+        Some(Self { observed, request_id: None, settled: None, sent: 0, complete: false, span })
     }
 
     /// The answer is there, with the id that the request is known by.
-    pub(crate) fn settled(&mut self, settled: Settled, request_id: Option<&HeaderValue>) {
+    pub(crate) fn settled(&mut self, settled: Settled, request_id: HeaderValue) {
         self.settled = Some(settled);
-        self.request_id = request_id.cloned();
+        self.request_id = Some(request_id);
     }
 
     /// How many requests are told of by the line of this one; `None` where it is told of by that of another one, or none is. What
     /// failed has a line of its own.
     fn stands_for(&self) -> Option<u32> {
-        if !self.connection.tells_access() {
+        let connection = &self.observed.0.connection;
+        if !connection.tells_access() {
             return None;
         }
-        let sample = self.connection.access_sample().get();
+        let sample = connection.access_sample().get();
         if sample == 1 || !self.went_well() {
             return Some(1);
         }
@@ -152,12 +151,13 @@ impl Line {
 impl Line {
     /// Which call it was.
     fn called(&self) -> Called<'_> {
-        if let Some((operation, members)) = self.call.as_ref().and_then(Call::in_words) {
+        let Observation { call, unknown, .. } = &*self.observed.0;
+        if let Some((operation, members)) = call.as_ref().and_then(Call::in_words) {
             return Called::Known(operation, members);
         }
-        let product = self.call.as_ref().and_then(Call::product);
-        let (method, path) = self.unknown.as_ref().map_or((&Method::GET, ""), |(method, uri)| (method, uri.path()));
-        Called::other(product, self.call.as_ref().map(|_| UNKNOWN), method, path)
+        let product = call.as_ref().and_then(Call::product);
+        let (method, path) = unknown.as_ref().map_or((&Method::GET, ""), |(method, uri)| (method, uri.path()));
+        Called::other(product, call.as_ref().map(|_| UNKNOWN), method, path)
     }
 
     /// The name of the problem that the request ended in.
@@ -169,9 +169,10 @@ impl Line {
     }
 
     /// Ends the span of the request, with attributes as OpenTelemetry names them. Returns the id of the trace.
-    fn end(&self, mut span: Span, outcome: &'static str) -> String {
-        let operation = self.call.as_ref().and_then(Call::operation);
-        let method = match (operation, &self.unknown) {
+    fn end(&self, mut span: Span, outcome: &'static str) -> TraceId {
+        let Observation { connection, call, unknown, .. } = &*self.observed.0;
+        let operation = call.as_ref().and_then(Call::operation);
+        let method = match (operation, unknown) {
             (Some(operation), _) => Some(&operation.method),
             (None, unknown) => unknown.as_ref().map(|(method, _)| method),
         };
@@ -186,11 +187,11 @@ impl Line {
             span.name(method);
         }
         span.set("url.scheme", "https");
-        if let Some(host) = self.connection.host() {
+        if let Some(host) = connection.host() {
             span.set("server.address", host.to_owned());
         }
-        span.set("issuer_host.environment", self.connection.client().environment().to_owned());
-        if let Some(call) = &self.call {
+        span.set("issuer_host.environment", connection.client().environment().to_owned());
+        if let Some(call) = call {
             if let Some(product) = call.product() {
                 span.set("issuer_host.product", product.name());
             }
@@ -235,11 +236,11 @@ impl Drop for Line {
         };
         let trace = self.span.take().map(|span| self.end(span, outcome));
         let Some(stands_for) = self.stands_for() else { return };
-        let kept = self.observed.0.kept.get();
-        let goes_on = || self.observed.0.traceparent.get().and_then(trace_id_of_valid);
-        let trace_id = trace.as_deref().or_else(goes_on);
+        let observed = &*self.observed.0;
+        let kept = observed.kept.get();
+        let trace_id = trace.as_ref().or_else(|| observed.trace.get()).or(observed.caller_trace.as_ref());
         Told {
-            caller: self.connection.caller(),
+            caller: observed.connection.caller(),
             called: self.called(),
             outcome,
             sampled: (stands_for > 1).then_some(stands_for),
@@ -247,18 +248,23 @@ impl Drop for Line {
             status: self.settled.map(|settled| settled.status.as_u16()),
             handler_status: self.settled.and_then(|settled| settled.handler_status).map(|status| status.as_u16()),
             retryable: self.settled.and_then(|settled| settled.retryable),
-            bytes_in: self.observed.0.received.load(Ordering::Relaxed),
+            bytes_in: observed.received.load(Ordering::Relaxed),
             bytes_out: self.sent,
-            duration_us: u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX),
-            key: self.observed.0.key.get().map(String::as_str),
+            duration_us: u64::try_from(observed.began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            key: observed.key.get().map(String::as_str),
             inbox: kept.map(|(how, _)| *how),
             entry: kept.and_then(|(_, entry)| entry.as_deref()),
-            request_id: self.request_id.as_ref().and_then(|id| id.to_str().ok()),
-            correlation_id: self.correlation.as_ref().and_then(|id| id.to_str().ok()),
-            trace_id: trace_id.or_else(|| self.traceparent.as_ref().and_then(trace_id_of)),
+            request_id: self.request_id.as_ref().and_then(text),
+            correlation_id: observed.correlation.as_ref().and_then(text),
+            trace_id: trace_id.map(TraceId::as_str),
         }
         .tell();
     }
+}
+
+/// An id, which nearly always is ASCII: to look for UTF-8 takes a fraction of looking at each byte.
+fn text(id: &HeaderValue) -> Option<&str> {
+    str::from_utf8(id.as_bytes()).ok()
 }
 
 pin_project! {
@@ -267,12 +273,12 @@ pin_project! {
     pub struct ExchangeBody {
         #[pin]
         inner: ResponseBody,
-        line: Option<Box<Line>>,
+        line: Option<Line>,
     }
 }
 
 impl ExchangeBody {
-    pub(crate) fn new(inner: ResponseBody, line: Option<Box<Line>>) -> Self {
+    pub(crate) fn new(inner: ResponseBody, line: Option<Line>) -> Self {
         let mut body = Self { inner, line };
         // Of an empty body nobody asks for the end.
         let ended = body.inner.is_end_stream();

@@ -52,9 +52,9 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    pub(crate) fn open(accounting: &Arc<dyn Accounting>, call: Option<&Call>) -> Self {
+    pub(crate) fn open(accounting: &Arc<dyn Accounting>, call: Option<&Call>, began: Instant) -> Self {
         accounting.began();
-        Self { accounting: Arc::clone(accounting), call: call.cloned(), began: Instant::now(), settled: None }
+        Self { accounting: Arc::clone(accounting), call: call.cloned(), began, settled: None }
     }
 
     /// The request has its answer.

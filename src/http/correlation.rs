@@ -59,12 +59,12 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let id = pass_or_make_request_id(request.headers_mut());
-        match request.extensions().get::<Hop>().map(Hop::context) {
-            Some(place) => go_on_from(place, request.headers_mut()),
+        let place = match request.extensions().get::<Hop>().map(Hop::context) {
+            Some(place) => Some(go_on_from(place, request.headers_mut())),
             None => pass_or_make_traceparent(request.headers_mut()),
-        }
-        if let Some(observed) = request.extensions().get::<Observed>() {
-            observed.traced(request.headers());
+        };
+        if let (Some(place), Some(observed)) = (place, request.extensions().get::<Observed>()) {
+            observed.traced(place.trace_id());
         }
         CorrelationFuture { inner: self.inner.call(request), id: Some(id) }
     }
@@ -105,40 +105,34 @@ fn pass_or_make_request_id(headers: &mut HeaderMap) -> HeaderValue {
     id
 }
 
-fn pass_or_make_traceparent(headers: &mut HeaderMap) {
-    if trace_context(headers).is_some() {
-        return;
+/// `None` where the system has no random numbers.
+fn pass_or_make_traceparent(headers: &mut HeaderMap) -> Option<TraceContext> {
+    if let Some(valid) = trace_context(headers) {
+        return Some(valid);
     }
     // A state without its parent belongs to nothing.
     headers.remove(TRACESTATE);
     // It is marked as sampled, since with a parent that is not most tracers of a backend would record nothing.
-    match TraceContext::new(true) {
+    let made = TraceContext::new(true);
+    match made {
         Some(made) => headers.insert(TRACEPARENT, made.header()),
         None => headers.remove(TRACEPARENT),
     };
+    made
 }
 
 /// Where traces are recorded or not recorded here, those behind learn of it: their parent is this server, and not its caller.
-fn go_on_from(place: TraceContext, headers: &mut HeaderMap) {
+fn go_on_from(place: TraceContext, headers: &mut HeaderMap) -> TraceContext {
     if trace_context(headers).is_none() {
         headers.remove(TRACESTATE);
     }
     headers.insert(TRACEPARENT, place.header());
+    place
 }
 
 /// Where the caller stands in its trace; `None` where it did not say so, or not clearly.
 pub(super) fn trace_context(headers: &HeaderMap) -> Option<TraceContext> {
     only(headers, &TRACEPARENT).and_then(|value| TraceContext::parse(value.as_bytes()))
-}
-
-/// The trace of a `traceparent`, which may be a caller's.
-pub(super) fn trace_id(traceparent: &HeaderValue) -> Option<&str> {
-    TraceContext::parse(traceparent.as_bytes()).and_then(|_| trace_id_of_valid(traceparent))
-}
-
-/// The trace of a `traceparent` that was looked at before. Each part has its place (W3C Trace Context, section 3.2.2).
-pub(super) fn trace_id_of_valid(traceparent: &HeaderValue) -> Option<&str> {
-    traceparent.to_str().ok()?.get(3..35)
 }
 
 /// The id that the caller gave its request, where it can be kept.

@@ -6,7 +6,7 @@ use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use ::http::{HeaderValue, Request, Response};
 use futures_util::future::Either;
@@ -65,13 +65,14 @@ where
             Ids { request: request_id(request.headers()), correlation: correlation_id(request.headers()).cloned() };
         let interpreter = connection.interpreter();
         let call = interpreter.map(|known| Call::new(known, request.method(), request.uri().path()));
-        let account = self.layer.accounting.as_ref().map(|accounting| Account::open(accounting, call.as_ref()));
+        let began = Instant::now();
+        let account = self.layer.accounting.as_ref().map(|accounting| Account::open(accounting, call.as_ref(), began));
         let traced = self.layer.tracer.as_ref().and_then(|tracer| tracer.arrive(trace_context(request.headers())));
         let span = traced.and_then(|(hop, span)| {
             request.extensions_mut().insert(hop);
             span
         });
-        let line = Line::begin(connection, &mut request, call.as_ref(), ids.correlation.as_ref(), span);
+        let line = Line::begin(connection, &mut request, call.as_ref(), ids.correlation.as_ref(), began, span);
         let ending = Ending { call, ids, account, line };
         if retired {
             let problem = Problem::from(ProblemKind::Retired);
@@ -118,7 +119,7 @@ struct Ending {
     call: Option<Call>,
     ids: Ids,
     account: Option<Account>,
-    line: Option<Box<Line>>,
+    line: Option<Line>,
 }
 
 /// The ids by which the caller knows its request, as far as they can be echoed.
@@ -136,15 +137,17 @@ impl Ending {
         if let Some(id) = ids.correlation {
             headers.insert(CORRELATION_ID, id);
         }
-        if !headers.contains_key(REQUEST_ID) {
+        let request_id = headers.get(REQUEST_ID).cloned().unwrap_or_else(|| {
             // It was refused before it was given one.
-            headers.insert(REQUEST_ID, ids.request.unwrap_or_else(new_request_id));
-        }
+            let id = ids.request.unwrap_or_else(new_request_id);
+            headers.insert(REQUEST_ID, id.clone());
+            id
+        });
         if let Some(account) = account {
             account.close(settled);
         }
         if let Some(line) = &mut line {
-            line.settled(settled, response.headers().get(REQUEST_ID));
+            line.settled(settled, request_id);
         }
         response.map(|body| ExchangeBody::new(body, line))
     }

@@ -33,14 +33,19 @@ where
     }
 }
 
-/// A member of which the name is written, in one piece with all that stands around it. [`member`] makes it.
+/// The beginning of a member, in one piece with all that stands around it. [`member`] makes it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Begun(pub(crate) &'static str);
+pub(crate) struct Begun {
+    /// Before a literal.
+    pub(crate) bare: &'static str,
+    /// Before text, with its quote.
+    pub(crate) quoted: &'static str,
+}
 
 /// The beginning of a member of this name, in which nothing has to be escaped.
 macro_rules! member {
     ($name:literal) => {
-        $crate::telemetry::Begun(concat!(",\"", $name, "\":"))
+        $crate::telemetry::Begun { bare: concat!(",\"", $name, "\":"), quoted: concat!(",\"", $name, "\":\"") }
     };
 }
 pub(crate) use member;
@@ -69,6 +74,13 @@ impl Members {
         (self.line, self.result)
     }
 
+    /// As [`Members::end`], with a target of this program's own.
+    fn end_of_ours(mut self, target: &'static str) -> String {
+        self.word(member!("target"), target);
+        self.line.push_str("}\n");
+        self.line
+    }
+
     fn name(&mut self, name: &str) {
         self.line.push_str(",\"");
         push_escaped(&mut self.line, name);
@@ -89,31 +101,29 @@ impl Members {
     }
 
     /// A member that is text.
-    pub(crate) fn text(&mut self, Begun(begun): Begun, text: &str) {
-        self.line.push_str(begun);
-        self.line.push('"');
+    pub(crate) fn text(&mut self, begun: Begun, text: &str) {
+        self.line.push_str(begun.quoted);
         push_escaped(&mut self.line, text);
         self.line.push('"');
     }
 
-    /// A member whose text is a word of this program, with nothing in it to escape.
-    pub(crate) fn word(&mut self, Begun(begun): Begun, word: &'static str) {
+    /// A member whose text is a word that this program made, with nothing in it to escape.
+    pub(crate) fn word(&mut self, begun: Begun, word: &str) {
         debug_assert!(!word.bytes().any(must_be_escaped), "{word}");
-        self.line.push_str(begun);
-        self.line.push('"');
+        self.line.push_str(begun.quoted);
         self.line.push_str(word);
         self.line.push('"');
     }
 
     /// A member that is a whole number.
-    pub(crate) fn number(&mut self, Begun(begun): Begun, number: impl itoa::Integer) {
-        self.line.push_str(begun);
+    pub(crate) fn number(&mut self, begun: Begun, number: impl itoa::Integer) {
+        self.line.push_str(begun.bare);
         self.line.push_str(itoa::Buffer::new().format(number));
     }
 
     /// A member that is `true` or `false`.
-    pub(crate) fn truth(&mut self, Begun(begun): Begun, value: bool) {
-        self.line.push_str(begun);
+    pub(crate) fn truth(&mut self, begun: Begun, value: bool) {
+        self.line.push_str(begun.bare);
         self.line.push_str(if value { "true" } else { "false" });
     }
 
@@ -183,13 +193,11 @@ pub(crate) fn written_out(write: impl FnOnce(&mut Members)) -> String {
 }
 
 /// Hands a whole line to `take`. What it is put together in is kept for the next one.
-pub(super) fn with_line(level: Level, target: &str, write: impl FnOnce(&mut Members), take: impl FnOnce(&str)) {
+pub(super) fn with_line(level: Level, target: &'static str, write: impl FnOnce(&mut Members), take: impl FnOnce(&str)) {
     let mut members = Members::begin(BUFFER.take(), level);
     write(&mut members);
-    let (line, result) = members.end(target);
-    if result.is_ok() {
-        take(&line);
-    }
+    let line = members.end_of_ours(target);
+    take(&line);
     BUFFER.set(line);
 }
 

@@ -18,7 +18,7 @@ const LIMIT: usize = 4 << 20;
 const USUAL: usize = 256 << 10;
 /// After lines were written: for so long others gather, of which none has to wake anybody. The first line after a silence is written at
 /// once.
-const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE: Duration = Duration::from_millis(10);
 /// Until somebody who reads nothing is asked again.
 const STALLED: Duration = Duration::from_millis(10);
 

@@ -54,28 +54,41 @@ impl TraceContext {
     }
 
     /// The id of the trace, as `traceparent` writes it.
-    pub(crate) fn trace_id(self) -> String {
-        let mut text = String::with_capacity(2 * self.trace.len());
-        push_hex(&mut text, &self.trace);
-        text
+    pub(crate) fn trace_id(self) -> TraceId {
+        let mut text = [b'0'; 32];
+        put_hex(&mut text, self.trace);
+        TraceId(text)
     }
 
     /// As the value of `traceparent`.
     pub(crate) fn text(self) -> String {
-        let mut text = String::with_capacity(LENGTH);
-        text.push_str("00-");
-        push_hex(&mut text, &self.trace);
-        text.push('-');
-        push_hex(&mut text, &self.span);
-        text.push_str(if self.sampled { "-01" } else { "-00" });
-        text
+        str::from_utf8(&self.written()).unwrap_or_default().to_owned()
     }
 
     /// The same as a header.
     pub(crate) fn header(self) -> HeaderValue {
         // Hexadecimal digits and hyphens: always a header value.
-        HeaderValue::from_maybe_shared(bytes::Bytes::from(self.text()))
-            .unwrap_or_else(|_| HeaderValue::from_static("-"))
+        HeaderValue::from_bytes(&self.written()).unwrap_or_else(|_| HeaderValue::from_static("-"))
+    }
+
+    fn written(self) -> [u8; LENGTH] {
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        let [_, _, _, ids @ .., _, _, sampled] = &mut text;
+        let (trace, span) = ids.split_at_mut(32);
+        put_hex(trace, self.trace);
+        put_hex(span.split_at_mut(1).1, self.span);
+        *sampled = b'0' + u8::from(self.sampled);
+        text
+    }
+}
+
+/// The id of a trace, as `traceparent` writes it: 32 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TraceId([u8; 32]);
+
+impl TraceId {
+    pub(crate) fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
@@ -97,11 +110,11 @@ fn bytes<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-fn push_hex(text: &mut String, bytes: &[u8]) {
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 0x0f] {
-            text.push(char::from_digit(u32::from(digit), 16).unwrap_or('0'));
-        }
+/// Writes bytes in lower-case hexadecimal, two digits each.
+fn put_hex<const N: usize>(text: &mut [u8], bytes: [u8; N]) {
+    let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' - 10 + value };
+    for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 0x0f)];
     }
 }
 

@@ -88,6 +88,7 @@ pub(super) struct Told<'l> {
     pub(super) entry: Option<&'l str>,
     pub(super) request_id: Option<&'l str>,
     pub(super) correlation_id: Option<&'l str>,
+    /// Hexadecimal.
     pub(super) trace_id: Option<&'l str>,
 }
 
@@ -178,7 +179,7 @@ impl Told<'_> {
         some(self.entry, |entry| line.text(member!("entry"), entry));
         some(self.request_id, |id| line.text(member!("request_id"), id));
         some(self.correlation_id, |id| line.text(member!("correlation_id"), id));
-        some(self.trace_id, |id| line.text(member!("trace_id"), id));
+        some(self.trace_id, |id| line.word(member!("trace_id"), id));
     }
 }
 

@@ -24,10 +24,11 @@ pub(super) fn push(line: &mut String, now: SystemTime) {
             second
         }
     });
-    line.push_str(std::str::from_utf8(&second).unwrap_or_default());
-    let mut micros = *b".000000Z";
-    put(&mut micros, 1, 6, since.subsec_micros());
-    line.push_str(std::str::from_utf8(&micros).unwrap_or_default());
+    let mut text = *b"0000-00-00T00:00:00.000000Z";
+    let [date @ .., _, _, _, _, _, _, _, _] = &mut text;
+    *date = second;
+    put(&mut text, 20, 6, since.subsec_micros());
+    line.push_str(str::from_utf8(&text).unwrap_or_default());
 }
 
 fn written(second: u64) -> Second {

@@ -52,7 +52,7 @@ impl Kept {
 /// A line that is put together by hand, without its end, read by a library.
 pub(crate) fn put_together(
     level: tracing::Level,
-    target: &str,
+    target: &'static str,
     write: impl FnOnce(&mut super::Members),
 ) -> serde_json::Map<String, Value> {
     let mut text = String::new();
