@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use rustls_pki_types::UnixTime;
 use tracing::warn;
 
 use super::audit;
@@ -73,6 +74,11 @@ impl AdminAccess {
         if !same {
             audit::closed_all(&before);
         }
+    }
+
+    /// When the certificate in force ends; `None` without TLS.
+    pub(crate) fn certificate_ends(&self) -> Option<UnixTime> {
+        self.0.load().rules.tls.as_ref().map(AdminTls::ends)
     }
 
     pub(super) fn now(&self) -> Arc<InForce> {

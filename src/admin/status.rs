@@ -139,6 +139,8 @@ pub struct BackendStatus {
     pub name: String,
     /// Scheme, host and port.
     pub address: String,
+    /// The chain that it is shown, leaf first; empty = none.
+    pub client_certificate: Vec<CertificateStatus>,
     /// Calls that it has not answered yet.
     pub in_flight: i64,
     /// The last time that it did not answer; `null` = it always has.

@@ -1,10 +1,12 @@
 //! What may be called, and when what an environment is made of ends: metrics tell of both, and lines of the log of an end that is near.
 
+use std::iter;
 use std::path::Path;
 use std::time::SystemTime;
 
 use super::options::EnvironmentOptions;
 use crate::auth::ApiKeys;
+use crate::handler::Handler;
 use crate::http::Interpreter;
 use crate::metrics::{CertificateKind, EnvironmentMetrics, SecondKeyKind};
 use crate::pki::{CertificateFacts, EndorsedChain, RevocationList};
@@ -25,12 +27,13 @@ pub(super) fn what_may_be_called(metrics: &EnvironmentMetrics, interpreter: Opti
     }
 }
 
-/// The epoch in force, which was made from `sources`: its number, and when its certificates and revocation lists end.
-pub(super) fn material(environment: &Environment, sources: &MaterialSources) {
+/// The epoch in force, which was made from `sources`: its number, and when its certificates and revocation lists end, and what is
+/// shown to backends.
+pub(super) fn material(environment: &Environment, sources: &MaterialSources, options: &EnvironmentOptions) {
     let epoch = environment.tls.current();
     environment.metrics.epoch_installed(epoch.number());
 
-    let ends = certificates(&epoch, sources).map(|(kind, file, facts)| (kind, file, facts.not_after));
+    let ends = certificates(&epoch, sources, options).map(|(kind, file, facts)| (kind, file, facts.not_after));
     environment.metrics.certificates_end(ends);
 
     let lists = epoch.judge().revocation().lists.lists().iter();
@@ -38,10 +41,11 @@ pub(super) fn material(environment: &Environment, sources: &MaterialSources) {
     environment.metrics.revocation_lists_end(lists);
 }
 
-/// The certificates of an epoch that was made from `sources`, and the file of each, where it has one.
+/// The certificates of an epoch that was made from `sources`, those that backends are shown, and the file of each, where it has one.
 pub(super) fn certificates<'e>(
     epoch: &'e Epoch,
     sources: &MaterialSources,
+    options: &'e EnvironmentOptions,
 ) -> impl Iterator<Item = (CertificateKind, String, &'e CertificateFacts)> {
     let anchors = epoch.judge().anchors().anchors().iter().map(|anchor| &anchor.facts);
     let endorsed = epoch.endorsed().map(EndorsedChain::authorities).unwrap_or_default();
@@ -53,6 +57,21 @@ pub(super) fn certificates<'e>(
             epoch.credential().facts().iter().map(of(CertificateKind::ServerChain, Some(&sources.certificate_chain))),
         )
         .chain(endorsed.map(of(CertificateKind::EndorsedChain, sources.endorsed_chain.as_ref())))
+        .chain(shown(options))
+}
+
+/// The certificates that backends are shown. Several of them may be shown the same ones.
+fn shown(options: &EnvironmentOptions) -> impl Iterator<Item = (CertificateKind, String, &CertificateFacts)> {
+    backends(options).filter_map(|(_, handler)| handler.shown()).flat_map(|shown| {
+        let file = shown.file.as_deref().map(|file| file.display().to_string()).unwrap_or_default();
+        shown.facts.iter().map(move |facts| (CertificateKind::BackendClient, file.clone(), facts))
+    })
+}
+
+/// Where calls go, by name; an empty one is the environment's own.
+pub(super) fn backends(options: &EnvironmentOptions) -> impl Iterator<Item = (&str, &Handler)> {
+    let named = options.others.iter().flat_map(|others| &others.backends);
+    iter::once(("", &options.handler)).chain(named.map(|(name, handler)| (name.as_str(), handler)))
 }
 
 /// When the second keys end that are in force.

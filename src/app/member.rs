@@ -347,7 +347,7 @@ impl Member {
 
     /// What metrics tell of the epoch and the second keys in force.
     fn measure(&self) {
-        measure::material(&self.environment, &self.tls.0);
+        measure::material(&self.environment, &self.tls.0, &self.options);
         measure::second_keys(&self.environment, &self.options);
     }
 }

@@ -1,5 +1,6 @@
 //! What `/status` shows.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -22,6 +23,7 @@ use crate::handler::Handler;
 use crate::http::Interpreter;
 use crate::inbox::{Inbox, delivery};
 use crate::metrics::{BackendMetrics, RecentTrouble};
+use crate::outgoing::ShownChain;
 use crate::pki::facts::CertificateFacts;
 use crate::pki::{EndorsedChain, RevocationList};
 use crate::server::Environment;
@@ -51,8 +53,7 @@ struct Subject {
     products: Vec<String>,
     interpreter: Option<Arc<Interpreter>>,
     token_endpoint: Option<Arc<TokenEndpoint>>,
-    /// The backends: name, address, and what is counted of them.
-    backends: Vec<(String, String, BackendMetrics)>,
+    backends: Vec<Backend>,
     /// What the epoch in force was made from.
     sources: MaterialSources,
     last: LastReload,
@@ -131,7 +132,7 @@ impl Subject {
         let revocation = epoch.judge().revocation();
         let now = now();
         let options = self.interpreter.as_deref().map(Interpreter::options);
-        let (client_ca, chain) = (Some(&self.sources.client_ca), Some(&self.sources.certificate_chain));
+        let (client_ca, chain) = (self.sources.client_ca.file(), self.sources.certificate_chain.file());
         EnvironmentStatus {
             name: tls.name().to_string(),
             host: self.host.clone(),
@@ -172,17 +173,24 @@ impl Subject {
     }
 }
 
-fn backends(member: &Member) -> Vec<(String, String, BackendMetrics)> {
-    let metrics = &member.environment.metrics;
-    let counted = |name: &str, handler: &Handler| Some((name.to_owned(), handler.address()?, metrics.backend(name)));
-    let named = member.options.others.iter().flat_map(|others| &others.backends);
-    counted("", &member.options.handler)
-        .into_iter()
-        .chain(named.filter_map(|(name, handler)| counted(name, handler)))
-        .collect()
+/// A backend: what it is, and what is counted of it.
+struct Backend {
+    name: String,
+    address: String,
+    shown: ShownChain,
+    metrics: BackendMetrics,
 }
 
-fn backend((name, address, metrics): &(String, String, BackendMetrics)) -> BackendStatus {
+fn backends(member: &Member) -> Vec<Backend> {
+    let metrics = &member.environment.metrics;
+    let known = |(name, handler): (&str, &Handler)| {
+        let (address, shown) = (handler.address()?, handler.shown()?.clone());
+        Some(Backend { name: name.to_owned(), address, shown, metrics: metrics.backend(name) })
+    };
+    measure::backends(&member.options).filter_map(known).collect()
+}
+
+fn backend(Backend { name, address, shown, metrics }: &Backend) -> BackendStatus {
     let failure = |failure: RecentTrouble| FailureStatus {
         at: rfc3339(failure.last),
         reason: failure.trouble.reason,
@@ -191,6 +199,7 @@ fn backend((name, address, metrics): &(String, String, BackendMetrics)) -> Backe
     BackendStatus {
         name: name.clone(),
         address: address.clone(),
+        client_certificate: shown.facts.iter().map(|facts| certificate(facts, shown.file.as_deref())).collect(),
         in_flight: metrics.in_flight(),
         last_failure: metrics.last_failure().map(failure),
     }
@@ -227,18 +236,18 @@ fn second_key(name: String, expires: Option<SystemTime>) -> SecondKeyStatus {
     SecondKeyStatus { name, expires: expires.map(rfc3339), expired }
 }
 
-fn certificate(facts: &CertificateFacts, source: Option<&MaterialSource>) -> CertificateStatus {
+fn certificate(facts: &CertificateFacts, file: Option<&Path>) -> CertificateStatus {
     CertificateStatus {
         subject: facts.subject.clone(),
         sha256: facts.sha256.to_string(),
-        file: measure::file(source),
+        file: file.map(|file| file.display().to_string()),
         not_after: in_words(facts.not_after),
     }
 }
 
 fn endorsed(epoch: &Epoch, source: Option<&MaterialSource>) -> Vec<CertificateStatus> {
     let authorities = epoch.endorsed().map(EndorsedChain::authorities).unwrap_or_default();
-    authorities.iter().map(|authority| certificate(&authority.facts, source)).collect()
+    authorities.iter().map(|authority| certificate(&authority.facts, source.and_then(MaterialSource::file))).collect()
 }
 
 fn crl(list: &RevocationList, sources: &[MaterialSource], now: UnixTime) -> RevocationListStatus {

@@ -20,6 +20,7 @@ pub use forward::{Forward, ForwardError, ForwardOptions};
 pub use receive::Receive;
 
 use crate::metrics::BackendMetrics;
+use crate::outgoing::ShownChain;
 
 /// The handler of an environment. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -52,6 +53,14 @@ impl Handler {
     pub(crate) fn address(&self) -> Option<String> {
         match self {
             Self::Forward(forward) => Some(forward.address()),
+            Self::Embed(_) => None,
+        }
+    }
+
+    /// The certificates that are shown to the backend; `None` where there is none.
+    pub(crate) fn shown(&self) -> Option<&ShownChain> {
+        match self {
+            Self::Forward(forward) => Some(forward.shown()),
             Self::Embed(_) => None,
         }
     }

@@ -101,6 +101,8 @@ pub enum CertificateKind {
     ServerChain,
     /// A CA that the server's chain has to end at.
     EndorsedChain,
+    /// A certificate that is shown to a backend.
+    BackendClient,
 }
 
 impl CertificateKind {
@@ -109,6 +111,7 @@ impl CertificateKind {
             Self::ClientCa => "client_ca",
             Self::ServerChain => "server_chain",
             Self::EndorsedChain => "endorsed_chain",
+            Self::BackendClient => "backend_client",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a backend is reached with, what can be wrong with it, and the client for it.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Buf;
@@ -11,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::connect::{ConnectError, ConnectOptions, Connector, Versions, connector};
 use super::metered::Meter;
+use crate::pki::{CertificateFacts, pem};
 
 /// Between pings on an HTTP/2 connection with requests on it: all requests share it, so a backend that vanished without a word
 /// would fail every one of them until TCP gives up.
@@ -100,6 +102,14 @@ impl ForwardOptions {
         })
     }
 
+    /// What is shown to the backend.
+    pub(crate) fn shown(&self) -> ShownChain {
+        let Some(credential) = &self.client_credential else { return ShownChain::default() };
+        let chain = pem::certificates(&credential.chain).unwrap_or_default();
+        let facts = chain.iter().filter_map(|certificate| CertificateFacts::from_der(certificate).ok()).collect();
+        ShownChain { file: credential.file.clone(), facts }
+    }
+
     /// SHA-256 over all of it, so that it can be compared later without being kept: it holds a key.
     pub(crate) fn digest(&self) -> [u8; 32] {
         let Self { connect_timeout, response_timeout, max_idle, idle_timeout, protocol, .. } = self;
@@ -135,6 +145,16 @@ pub struct ClientCredentialPem {
     pub chain: Vec<u8>,
     /// PKCS#8, SEC1 or PKCS#1.
     pub key: Zeroizing<Vec<u8>>,
+    /// Where the chain was read, for whoever has to renew it.
+    pub file: Option<PathBuf>,
+}
+
+/// The certificates that are shown to a backend, leaf first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ShownChain {
+    /// Where they were read.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) facts: Vec<CertificateFacts>,
 }
 
 impl fmt::Debug for ClientCredentialPem {

@@ -10,8 +10,8 @@ pub(crate) mod testing;
 
 use std::error::Error;
 
-pub(crate) use backend::digest_of;
 pub use backend::{ClientCredentialPem, ForwardError, ForwardOptions, Protocol};
+pub(crate) use backend::{ShownChain, digest_of};
 pub use connect::ConnectError;
 pub use fetch::{Fetch, FetchError, HttpsFetch};
 pub(crate) use metered::Meter;

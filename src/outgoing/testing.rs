@@ -107,6 +107,6 @@ impl Pki {
 
     pub(crate) fn credential(&self) -> ClientCredentialPem {
         let key = Zeroizing::new(self.client.1.serialize_pem().into_bytes());
-        ClientCredentialPem { chain: self.client.0.pem().into_bytes(), key }
+        ClientCredentialPem { chain: self.client.0.pem().into_bytes(), key, file: None }
     }
 }

@@ -258,6 +258,10 @@ fn first_to_escape(bytes: &[u8]) -> Option<usize> {
             return Some(number * 8 + marks.trailing_zeros() as usize / 8);
         }
     }
+    // What is left over is looked at with what stands before it.
+    if bytes.last_chunk().is_some_and(|last| marks(u64::from_le_bytes(*last)) == 0) {
+        return None;
+    }
     rest.iter().position(|byte| must_be_escaped(*byte)).map(|at| words.len() * 8 + at)
 }
 

@@ -103,7 +103,9 @@ impl Outlet {
             }
             let mut state = self.state();
             state.out += length;
-            self.0.progress.notify_all();
+            if state.hurried {
+                self.0.progress.notify_all();
+            }
             drop(self.0.wake.wait_timeout_while(state, PAUSE, |state| !state.hurried));
         }
     }

@@ -104,6 +104,12 @@ impl AdminTls {
         self.administrators.is_some()
     }
 
+    /// When the first certificate of the chain ends.
+    #[must_use]
+    pub fn ends(&self) -> UnixTime {
+        self.ends
+    }
+
     /// Whether browsers and scrapers refuse the chain at `now` because it has expired.
     #[must_use]
     pub fn has_expired(&self, now: UnixTime) -> bool {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::everything::{KEY_ENDS, SECRET_ENDS, door_with_everything};
-use crate::support::{Door, Server, descriptors, eventually, raw};
+use crate::support::{Authority, Door, Server, Spec, descriptors, eventually, raw};
 
 #[tokio::test]
 async fn probes_and_metrics_are_served_on_the_admin_listener_alone() {
@@ -73,6 +73,28 @@ async fn the_status_tells_of_everything_that_ends_when_and_in_which_file() {
     };
     keys("api_keys", "main", KEY_ENDS);
     keys("client_secrets", "thales/current", SECRET_ENDS);
+    let [own, vault] = &environment["backends"].as_array().unwrap()[..] else { panic!("{environment}") };
+    assert_eq!(own["client_certificate"], serde_json::json!([]), "control");
+    let shown = &vault["client_certificate"][0];
+    assert_eq!((&vault["name"], &shown["subject"]), (&"vault".into(), &"O=issuer-host tests,C=FR,CN=to-vault".into()));
+    assert!(shown["file"].as_str().is_some_and(|file| file.ends_with("/to-vault.pem")), "{shown}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_a_backend_is_shown_is_told_of_before_it_ends() {
+    let door = door_with_everything().await;
+    let warned = || door.server.warned_of("client_certificate (");
+    let soon = Authority::root("Backend CA").issue(Spec::client("to-vault").valid(-1, 5));
+    door.replace("to-vault-key.pem", soon.key_pem());
+    door.replace("to-vault.pem", soon.chain_pem());
+    for _ in 0..2 {
+        door.server.reload().await;
+    }
+    eventually("it to be told", async || !warned().is_empty()).await;
+    let line = &warned()[0];
+    let words = line["message"].as_str().unwrap();
+    assert!(words.contains("/to-vault.pem): O=issuer-host tests,C=FR,CN=to-vault expires at"), "{words}");
+    assert_eq!(line["environment"], "preprod", "{line}");
 }
 
 #[tokio::test]

@@ -174,3 +174,21 @@ async fn the_healthcheck_speaks_tls_where_that_is_configured_and_takes_whatever_
     place.door.server.terminate();
     eventually("the healthcheck to fail", async || !healthy(&configured).await).await;
 }
+
+#[tokio::test]
+async fn a_chain_that_is_near_its_end_is_told_of_once_without_monitoring() {
+    let place = Place::open().await;
+    let warned = || place.door.server.warned_of("certificate_chain of [admin.tls] expires at");
+    let soon = place.servers.issue(Spec::server(NAME).valid(-1, 5));
+    place.door.replace("admin-key.pem", soon.key_pem());
+    place.door.replace("admin-chain.pem", soon.chain_pem());
+    // The first one takes it up; what is in force is looked at before each one.
+    for _ in 0..2 {
+        assert_eq!(place.reload().await, 200);
+    }
+    eventually("it to be told", async || !warned().is_empty()).await;
+    assert_eq!(place.reload().await, 200);
+    place.door.server.told("reload_ended", 3).await;
+    assert_eq!(warned().len(), 1, "{:?}", warned());
+    assert!(warned()[0].get("environment").is_none(), "it is of no environment: {:?}", warned());
+}

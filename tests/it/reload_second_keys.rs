@@ -201,10 +201,7 @@ async fn a_key_that_is_near_its_end_is_told_of_once_without_monitoring() {
     let near = humantime::format_rfc3339_seconds(near);
     let file = "key_file = \"api-key.txt\"";
     door.edit(file, &format!("{file}\nexpires = \"{near}\""));
-    let warned = || {
-        let about = |event: &Value| event["message"].as_str().unwrap().starts_with("API key main expires at");
-        door.server.events("material_warning").into_iter().filter(about).collect::<Vec<_>>()
-    };
+    let warned = || door.server.warned_of("API key main expires at");
     // The first one takes it up; what is in force is looked at before each one.
     for _ in 0..2 {
         door.server.reload().await;

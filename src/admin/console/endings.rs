@@ -46,6 +46,8 @@ pub(super) enum Kind {
     Intermediate,
     Endorsed,
     RevocationList,
+    /// What a backend is shown.
+    BackendClient,
     ApiKey,
     ClientSecret,
 }
@@ -58,6 +60,7 @@ impl Kind {
             Self::Intermediate => "Intermediate",
             Self::Endorsed => "Endorsed chain",
             Self::RevocationList => "Revocation list",
+            Self::BackendClient => "Shown to the backend",
             Self::ApiKey => "API key",
             Self::ClientSecret => "Client secret",
         }
@@ -70,6 +73,7 @@ impl Kind {
             Self::Intermediate => "an intermediate of the server's chain",
             Self::Endorsed => "the endorsed chain",
             Self::RevocationList => "a revocation list",
+            Self::BackendClient => "a certificate that a backend is shown",
             Self::ApiKey => "an API key",
             Self::ClientSecret => "a client secret",
         }
@@ -86,6 +90,9 @@ impl Kind {
             Self::Endorsed => "Give Thales the new chain, and put it into endorsed_chain.",
             Self::RevocationList => {
                 "Put the CA's newest list into crl. Once it has ended, all clients that it covers are refused."
+            }
+            Self::BackendClient => {
+                "Renew it, and put chain and key into client_certificate and client_key of the backend."
             }
             Self::ApiKey => {
                 "Give Thales a new key, add it beside this one, and take this one out when Thales has changed over."
@@ -147,10 +154,16 @@ pub(super) fn endings(environment: &EnvironmentStatus, now: OffsetDateTime) -> V
         _ => certificate(Kind::Intermediate, status, SOON_FOR_CA),
     });
     let endorsed = environment.endorsed_chain.iter().filter_map(|one| certificate(Kind::Endorsed, one, SOON_FOR_CA));
+    let mut shown: Vec<_> = environment.backends.iter().flat_map(|backend| &backend.client_certificate).collect();
+    shown.sort_by_key(|status| &status.sha256);
+    // Most often all backends are shown the same ones.
+    shown.dedup_by_key(|status| &status.sha256);
+    let shown = shown.into_iter().filter_map(|status| certificate(Kind::BackendClient, status, SOON));
     let lists = environment.crls.iter().filter_map(|list| revocation_list(list, now));
     let keys = environment.api_keys.iter().filter_map(|key| second_key(Kind::ApiKey, key, now));
     let secrets = environment.client_secrets.iter().filter_map(|key| second_key(Kind::ClientSecret, key, now));
-    let mut all: Vec<_> = anchors.chain(served).chain(endorsed).chain(lists).chain(keys).chain(secrets).collect();
+    let mut all: Vec<_> =
+        anchors.chain(served).chain(endorsed).chain(shown).chain(lists).chain(keys).chain(secrets).collect();
     all.sort_by_key(|(left, _)| *left);
     all.into_iter().map(|(_, ending)| ending).collect()
 }

@@ -55,6 +55,7 @@ pub(super) fn environment(name: &str) -> EnvironmentStatus {
         backends: vec![BackendStatus {
             name: String::new(),
             address: "http://127.0.0.1:8080".into(),
+            client_certificate: Vec::new(),
             in_flight: 0,
             last_failure: None,
         }],
@@ -82,7 +83,7 @@ pub(super) fn quiet_environment(name: &str) -> EnvironmentStatus {
     environment
 }
 
-fn certificate(subject: &str, not_after: &str) -> CertificateStatus {
+pub(super) fn certificate(subject: &str, not_after: &str) -> CertificateStatus {
     CertificateStatus {
         subject: subject.into(),
         sha256: "ab".repeat(32),

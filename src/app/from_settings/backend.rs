@@ -1,5 +1,6 @@
 //! From settings to the pooled client of a backend.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use http::Uri;
@@ -111,7 +112,9 @@ fn options(table: &str, settings: &BackendSettings, https: bool, problems: &mut 
     let mut texts = texts(table, &sources(settings), PemSource::read, problems);
     let ca_pem = texts.remove("ca").map(|pem| pem.to_vec());
     let (chain, key) = (texts.remove("client_certificate"), texts.remove("client_key"));
-    let client_credential = chain.zip(key).map(|(chain, key)| ClientCredentialPem { chain: chain.to_vec(), key });
+    let file = settings.client_credential.as_ref().and_then(|credential| credential.certificate.path());
+    let file = file.map(Path::to_owned);
+    let client_credential = chain.zip(key).map(|(chain, key)| ClientCredentialPem { chain: chain.to_vec(), key, file });
     ForwardOptions {
         ca_pem: ca_pem.filter(|_| https),
         client_credential: client_credential.filter(|_| https),

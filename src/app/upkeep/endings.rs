@@ -18,7 +18,8 @@ const STEPS: [Duration; 4] = [DAY.saturating_mul(30), DAY.saturating_mul(7), DAY
 /// Something that ends.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Ending {
-    environment: String,
+    /// `None` = it is of all.
+    environment: Option<String>,
     /// What it is called in a line.
     what: String,
     to_do: &'static str,
@@ -33,7 +34,7 @@ pub(super) struct Endings(HashMap<Ending, usize>);
 
 impl Endings {
     /// The lines that are due at `now`, each with its environment; what is not among `all` any more is forgotten.
-    pub(super) fn due(&mut self, all: impl Iterator<Item = Ending>, now: UnixTime) -> Vec<(String, String)> {
+    pub(super) fn due(&mut self, all: impl Iterator<Item = Ending>, now: UnixTime) -> Vec<(Option<String>, String)> {
         let mut lines = Vec::new();
         let mut present = HashMap::new();
         for ending in all {
@@ -65,14 +66,22 @@ impl Ending {
 
 /// Everything that ends and is in force.
 pub(super) fn of(serving: &Serving) -> impl Iterator<Item = Ending> {
-    serving.members.iter().flat_map(|member| {
+    let admin = serving.admin.certificate_ends().map(|ends| Ending {
+        environment: None,
+        what: "certificate_chain of [admin.tls]".to_owned(),
+        to_do: "renew it: browsers, scrapers and health checks refuse it afterwards",
+        ends,
+        is_told: false,
+    });
+    let of_environments = serving.members.iter().flat_map(|member| {
         let epoch = member.environment.tls.current();
-        let certificates = measure::certificates(&epoch, member.sources()).map(|(kind, file, facts)| {
-            let (key, to_do) = of_certificate(kind);
-            let file = if file.is_empty() { String::new() } else { format!(" ({file})") };
-            let is_told = kind != CertificateKind::ClientCa;
-            (format!("{key}{file}: {}", facts.subject), to_do, facts.not_after, is_told)
-        });
+        let certificates =
+            measure::certificates(&epoch, member.sources(), &member.options).map(|(kind, file, facts)| {
+                let (key, to_do) = of_certificate(kind);
+                let file = if file.is_empty() { String::new() } else { format!(" ({file})") };
+                let is_told = matches!(kind, CertificateKind::ServerChain | CertificateKind::EndorsedChain);
+                (format!("{key}{file}: {}", facts.subject), to_do, facts.not_after, is_told)
+            });
         let keys = measure::keys(&member.options).map(|(kind, name, ends)| {
             let kind = match kind {
                 SecondKeyKind::ApiKey => "API key",
@@ -82,11 +91,12 @@ pub(super) fn of(serving: &Serving) -> impl Iterator<Item = Ending> {
             (format!("{kind} {name}"), "Thales has to use the next one before", ends, false)
         });
         let ending = |(what, to_do, ends, is_told)| {
-            let environment = member.name().to_owned();
+            let environment = Some(member.name().to_owned());
             Ending { environment, what, to_do, ends, is_told }
         };
         certificates.chain(keys).map(ending).collect::<Vec<_>>()
-    })
+    });
+    of_environments.chain(admin)
 }
 
 fn of_certificate(kind: CertificateKind) -> (&'static str, &'static str) {
@@ -96,6 +106,7 @@ fn of_certificate(kind: CertificateKind) -> (&'static str, &'static str) {
             ("certificate_chain", "renew it, and tell Thales first when its CA changes (O10)")
         }
         CertificateKind::EndorsedChain => ("endorsed_chain", "tell Thales before the next one comes into use (O10)"),
+        CertificateKind::BackendClient => ("client_certificate", "renew it: without, the backend refuses this server"),
     }
 }
 
@@ -110,7 +121,7 @@ mod tests {
     fn ending(is_told: bool) -> Ending {
         let ends = UnixTime::since_unix_epoch(DAY * 20_000);
         let what = "client_ca (ca.pem): CN=Root".to_owned();
-        Ending { environment: "preprod".to_owned(), what, to_do: "renew it", ends, is_told }
+        Ending { environment: Some("preprod".to_owned()), what, to_do: "renew it", ends, is_told }
     }
 
     /// So long before its end.
@@ -121,7 +132,7 @@ mod tests {
     /// The lines that are due with so much left.
     fn lines(endings: &mut Endings, ending: &Ending, left: Duration) -> Vec<String> {
         let due = endings.due([ending.clone()].into_iter(), before(ending, left));
-        due.into_iter().map(|(environment, line)| format!("{environment}: {line}")).collect()
+        due.into_iter().map(|(environment, line)| format!("{}: {line}", environment.unwrap())).collect()
     }
 
     #[test]

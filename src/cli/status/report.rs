@@ -51,12 +51,18 @@ fn next_end(status: &Value) -> Option<(String, String)> {
         ("api_keys", "expires", "name", "API key"),
         ("client_secrets", "expires", "name", "client secret"),
     ];
-    let ends = kinds.into_iter().flat_map(|(list, when, name, word)| {
-        let all = status[list].as_array().map_or(&[][..], Vec::as_slice);
-        all.iter().filter_map(move |one| Some((printable(one[when].as_str()?), format!("{word} {}", text(&one[name])))))
-    });
-    // RFC 3339 in UTC is in the order of its text.
-    ends.min()
+    let of = |all: &Value, when: &str, name: &str, word: &str| {
+        let all = all.as_array().map_or(&[][..], Vec::as_slice);
+        let end = |one: &Value| Some((printable(one[when].as_str()?), format!("{word} {}", text(&one[name]))));
+        // RFC 3339 in UTC is in the order of its text.
+        all.iter().filter_map(end).min()
+    };
+    let own = kinds.into_iter().filter_map(|(list, when, name, word)| of(&status[list], when, name, word));
+    let backends = status["backends"].as_array().map_or(&[][..], Vec::as_slice);
+    let shown = backends
+        .iter()
+        .filter_map(|backend| of(&backend["client_certificate"], "not_after", "subject", "shown to a backend:"));
+    own.chain(shown).min()
 }
 
 fn set_in(line: &str) -> String {

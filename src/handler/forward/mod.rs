@@ -29,7 +29,7 @@ pub use response::{ForwardFuture, ResponseBodyError};
 
 use crate::metrics::BackendMetrics;
 use crate::outgoing::connect::Connector;
-use crate::outgoing::{Meter, Target};
+use crate::outgoing::{Meter, ShownChain, Target};
 use failure::Complaints;
 use request::aim;
 
@@ -44,6 +44,7 @@ struct Backend {
     target: Target,
     response_timeout: Duration,
     complaints: Complaints,
+    shown: ShownChain,
     /// Of the options that it was made from.
     digest: [u8; 32],
 }
@@ -58,8 +59,8 @@ impl Forward {
         let meter = Meter::default();
         let client = options.client(target.is_https(), meter.clone())?;
         let response_timeout = options.response_timeout;
-        let (complaints, digest) = (Complaints::default(), options.digest());
-        Ok(Self(Arc::new(Backend { client, meter, target, response_timeout, complaints, digest })))
+        let (complaints, shown, digest) = (Complaints::default(), options.shown(), options.digest());
+        Ok(Self(Arc::new(Backend { client, meter, target, response_timeout, complaints, shown, digest })))
     }
 
     /// Counts what it does in `metrics` from now on; the first one stays.
@@ -70,6 +71,11 @@ impl Forward {
     /// Scheme, host and port of the backend.
     pub(crate) fn address(&self) -> String {
         self.0.target.origin()
+    }
+
+    /// The certificates that are shown to the backend.
+    pub(crate) fn shown(&self) -> &ShownChain {
+        &self.0.shown
     }
 
     /// SHA-256 over the options that it was made from.

@@ -1,7 +1,9 @@
 //! What the line of a request says.
 
 use ::http::Method;
-use tracing::{Level, enabled, info};
+use tracing::{Level, Metadata, dispatcher, info};
+use tracing_core::callsite::DefaultCallsite;
+use tracing_core::{Kind, metadata};
 
 use crate::http::tellable::{registered, tellable};
 use crate::telemetry::{self, Members, events, member};
@@ -9,6 +11,22 @@ use crate::thales::{Operation, Product};
 use crate::tls::VerifiedClient;
 
 const TARGET: &str = "issuer_host::http::access";
+
+/// Where lines of requests come from. Whether anybody wants them is found out when the level changes, and not for each of them.
+static CALLSITE: DefaultCallsite = DefaultCallsite::new(&METADATA);
+static METADATA: Metadata<'static> = metadata! {
+    name: "request",
+    target: TARGET,
+    level: Level::INFO,
+    fields: &[],
+    callsite: &CALLSITE,
+    kind: Kind::EVENT,
+};
+
+fn is_wanted() -> bool {
+    let interest = CALLSITE.interest();
+    interest.is_always() || !interest.is_never() && dispatcher::get_default(|log| log.enabled(&METADATA))
+}
 
 /// What each line of a connection's requests says of who called. It is written out once.
 #[derive(Debug)]
@@ -95,8 +113,7 @@ pub(super) struct Told<'l> {
 impl Told<'_> {
     /// Where the log is ours and for programs, the shortest way; else as any event. Both say the same, which a test holds together.
     pub(super) fn tell(&self) {
-        if enabled!(target: TARGET, Level::INFO) && !telemetry::json_line(Level::INFO, TARGET, |line| self.write(line))
-        {
+        if is_wanted() && !telemetry::json_line(Level::INFO, TARGET, |line| self.write(line)) {
             self.event();
         }
     }

@@ -88,11 +88,11 @@ metrics! {
 
     CERTIFICATE_EXPIRY = "issuer_host_certificate_expiry_timestamp_seconds", Gauge [
             ENVIRONMENT,
-            Label::closed("kind", &["client_ca", "endorsed_chain", "server_chain"]),
+            Label::closed("kind", &["backend_client", "client_ca", "endorsed_chain", "server_chain"]),
             FILE
         ]
         "notAfter of the certificate of a file that ends first, in seconds since 1970"
-        => "Replace it in time: callers are refused when the client CA has ended, and refuse us when the server chain has.";
+        => "Replace it in time: callers are refused when the client CA has ended, and refuse us when the server chain has; so does a backend when what it is shown has.";
     CRL_NEXT_UPDATE = "issuer_host_crl_next_update_timestamp_seconds", Gauge [ENVIRONMENT, FILE]
         "nextUpdate of the revocation list of a file that ends first, in seconds since 1970; past it the clients that it covers are refused"
         => "Fetch the next list before.";

@@ -22,6 +22,9 @@ async fn ending_in(days: i64, hours: i64) -> Vec<History> {
     door.replace("endorsed.pem", issuing.pem() + &door.pki.servers.pem());
     door.replace_anchors(&[&door.pki.clients, &Authority::root_of(soon(Spec::authority("Client CA that ends soon")))]);
     door.replace("clients.crl", door.pki.clients.crl(2, &[], Duration::hours(hours)));
+    let shown = Authority::root("Backend CA").issue(soon(Spec::client("to-vault")));
+    door.replace("to-vault.pem", shown.chain_pem());
+    door.replace("to-vault-key.pem", shown.key_pem());
     let end = format!("{}T00:00:00Z", (OffsetDateTime::now_utc() + Duration::days(days)).date());
     for there in [KEY_ENDS, SECRET_ENDS] {
         door.edit(there, &end);

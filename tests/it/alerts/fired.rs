@@ -58,6 +58,7 @@ fire! {
         page IssuerHostServerCertificateExpiring(environment = "preprod", kind = "server_chain"),
         page IssuerHostServerCertificateExpiring(environment = "preprod", kind = "endorsed_chain"),
         page IssuerHostClientCaExpiring(environment = "preprod"),
+        page IssuerHostBackendCertificateExpiring(environment = "preprod"),
         page IssuerHostRevocationListExpiring(environment = "preprod"),
         ticket IssuerHostSecondKeyExpiring(environment = "preprod", kind = "api_key", name = "main"),
         ticket IssuerHostSecondKeyExpiring(environment = "preprod", kind = "client_secret", name = "thales/current"),
@@ -66,6 +67,7 @@ fire! {
         ticket IssuerHostServerCertificateExpiring(environment = "preprod", kind = "server_chain"),
         ticket IssuerHostServerCertificateExpiring(environment = "preprod", kind = "endorsed_chain"),
         ticket IssuerHostClientCaExpiring(environment = "preprod"),
+        ticket IssuerHostBackendCertificateExpiring(environment = "preprod"),
         ticket IssuerHostRevocationListExpiring(environment = "preprod"),
     ];
 

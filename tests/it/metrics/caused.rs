@@ -127,7 +127,7 @@ async fn a_server_that_was_never_called_tells_what_it_is_made_of_and_a_call_adds
     let door = door_with_everything().await;
     expect(&door.server, AT_ONCE).await;
     expect_none(&door.server, CALLED).await;
-    for kind in ["client_ca", "endorsed_chain", "server_chain"] {
+    for kind in ["backend_client", "client_ca", "endorsed_chain", "server_chain"] {
         let labels = [&*format!("kind=\"{kind}\""), "file=\"/"];
         assert!(
             door.server.counted("issuer_host_certificate_expiry_timestamp_seconds", &labels).await > 1_000_000_000,

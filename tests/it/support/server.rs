@@ -154,6 +154,12 @@ impl Server {
         self.events(name)
     }
 
+    /// What was warned of in words that begin like this.
+    pub(crate) fn warned_of(&self, beginning: &str) -> Vec<Value> {
+        let about = |event: &Value| event["message"].as_str().is_some_and(|message| message.starts_with(beginning));
+        self.events("material_warning").into_iter().filter(about).collect()
+    }
+
     pub(crate) fn terminate(&self) {
         self.signal("TERM");
     }

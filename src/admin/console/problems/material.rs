@@ -53,6 +53,7 @@ fn ending(ending: &Ending, environment: &EnvironmentStatus) -> Option<Problem> {
         Kind::ServerCertificate | Kind::Intermediate | Kind::Endorsed => ("IssuerHostServerCertificateExpiring", 7, 30),
         Kind::ClientCa => ("IssuerHostClientCaExpiring", 7, 30),
         Kind::RevocationList => ("IssuerHostRevocationListExpiring", 1, 3),
+        Kind::BackendClient => ("IssuerHostBackendCertificateExpiring", 7, 30),
         Kind::ApiKey | Kind::ClientSecret => ("IssuerHostSecondKeyExpiring", 0, 14),
     };
     let ended = ending.urgency == Urgency::Ended;

@@ -5,7 +5,7 @@ use super::*;
 use crate::admin::console::health::Health;
 use crate::admin::console::look::InboxSeen;
 use crate::admin::console::seen::SlotSeen;
-use crate::admin::console::testing::{NOW, calls, environment, quiet, refusal, with_inbox};
+use crate::admin::console::testing::{NOW, calls, certificate, environment, quiet, refusal, with_inbox};
 use crate::admin::{ConfigurationStatus, SecondKeyStatus};
 use crate::inbox::OldestPending;
 use crate::metrics::Trouble;
@@ -75,6 +75,8 @@ fn ruined() -> Seen {
         expires: Some("2026-11-30T09:00:00Z".into()),
         expired: false,
     });
+    seen.status.environments[0].backends[0].client_certificate =
+        vec![certificate("CN=to-the-backend", "2026-11-28T09:00:00Z")];
     seen.status.connections_limit = seen.status.connections;
     let inbox = seen.status.inbox.as_mut().unwrap();
     (inbox.full, inbox.destinations[0].breaker) = (true, "open");

@@ -51,7 +51,7 @@ fn whole<'l>(caller: &'l Caller, operation: &'l Operation, members: &'l str) -> 
 fn said(told: &Told<'_>) -> Map<String, Value> {
     let kept = testing::Kept::default();
     let log = dispatch(Format::Json, "info", false, kept.clone()).unwrap();
-    tracing::dispatcher::with_default(&log, || told.event());
+    dispatcher::with_default(&log, || told.event());
     let mut long: Map<String, Value> = serde_json::from_str(&kept.texts()[0]).unwrap();
     let mut short = testing::put_together(Level::INFO, TARGET, |line| told.write(line));
     for line in [&mut long, &mut short] {
@@ -85,7 +85,7 @@ fn the_short_way_is_taken_by_the_log_of_the_process_alone() {
     let (kept, quiet) = (testing::Kept::default(), testing::Kept::default());
     for (level, kept) in [("info", &kept), ("warn", &quiet)] {
         let log = dispatch(Format::Json, level, false, kept.clone()).unwrap();
-        tracing::dispatcher::with_default(&log, || bare(&caller).tell());
+        dispatcher::with_default(&log, || bare(&caller).tell());
     }
     assert_eq!((kept.texts().len(), quiet.texts().len()), (1, 0));
 }
