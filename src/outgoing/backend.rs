@@ -1,6 +1,7 @@
 //! What a backend is reached with, what can be wrong with it, and the client for it.
 
 use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -121,6 +122,10 @@ impl ForwardOptions {
             self.ca_pem.as_deref().unwrap_or_default(),
             credential.map_or(&[][..], |credential| &credential.chain),
             credential.map_or(&[][..], |credential| &credential.key),
+            // What is told of the chain names it.
+            credential
+                .and_then(|credential| credential.file.as_deref())
+                .map_or(&[][..], |file| file.as_os_str().as_bytes()),
             times.as_bytes(),
         ])
     }

@@ -20,7 +20,8 @@ static METADATA: Metadata<'static> = metadata! {
     level: Level::INFO,
     fields: &[],
     callsite: &CALLSITE,
-    kind: Kind::EVENT,
+    // A question, which has no fields that a filter could ask for.
+    kind: Kind::HINT,
 };
 
 fn is_wanted() -> bool {
