@@ -5,21 +5,12 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bytes::Buf;
-use http_body::Body;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use zeroize::Zeroizing;
 
-use super::connect::{ConnectError, ConnectOptions, Connector, Versions, connector};
+use super::client::{Client, Sent};
+use super::connect::{ConnectError, ConnectOptions, Versions, connector};
 use super::metered::Meter;
 use crate::pki::{CertificateFacts, pem};
-
-/// Between pings on an HTTP/2 connection with requests on it: all requests share it, so a backend that vanished without a word
-/// would fail every one of them until TCP gives up.
-const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(10);
-/// How long a pong may take before the connection is given up.
-const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How to reach a backend.
 #[derive(Clone, Debug)]
@@ -59,27 +50,12 @@ impl ForwardOptions {
 }
 
 impl ForwardOptions {
-    /// A pooled client for the backend, whose connections `meter` counts. Connects when the first request comes.
+    /// A client for the backend, whose connections `meter` counts. Connects when the first request comes.
     ///
     /// # Errors
     /// [`ForwardError`] about TLS.
-    pub(crate) fn client<B>(&self, https: bool, meter: Meter) -> Result<Client<Connector, B>, ForwardError>
-    where
-        B: Body + Send,
-        B::Data: Buf + Send,
-    {
-        let connector = connector(self.connect_options(https)?, meter)?;
-        Ok(Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .pool_max_idle_per_host(self.max_idle)
-            .pool_idle_timeout(self.idle_timeout)
-            .http2_only(self.protocol == Protocol::Http2)
-            .http2_keep_alive_interval(HTTP2_PING_INTERVAL)
-            .http2_keep_alive_timeout(HTTP2_PING_TIMEOUT)
-            // Canceled is what was never written: the request is still whole, and nobody has seen it.
-            .retry_canceled_requests(true)
-            .build(connector))
+    pub(crate) fn client<B: Sent>(&self, https: bool, meter: Meter) -> Result<Client<B>, ForwardError> {
+        Ok(Client::new(connector(self.connect_options(https)?, meter)?, self))
     }
 
     /// How the backend is connected to.

@@ -18,6 +18,9 @@ use crate::metrics::ConnectOutcome;
 /// What a client connects with.
 pub(crate) type Connector = WithDeadline<HttpsConnector<HttpConnector>>;
 
+/// What a connector yields.
+pub(super) type Socket = <Connector as Service<Uri>>::Response;
+
 /// Between TCP probes on a connection with nothing on its way, so that a peer that vanished is noticed.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 

@@ -1,6 +1,7 @@
 //! Connections that this server opens: to backends, to the identity provider whose keys it needs, and to the collector of traces.
 
 mod backend;
+mod client;
 pub(crate) mod connect;
 mod fetch;
 mod metered;
@@ -12,6 +13,7 @@ use std::error::Error;
 
 pub use backend::{ClientCredentialPem, ForwardError, ForwardOptions, Protocol};
 pub(crate) use backend::{ShownChain, digest_of};
+pub(crate) use client::{Answer, AnswerBody, Client, ClientError};
 pub use connect::ConnectError;
 pub use fetch::{Fetch, FetchError, HttpsFetch};
 pub(crate) use metered::Meter;

@@ -23,7 +23,7 @@ use crate::http::ConnectionContext;
 use crate::metrics::SessionKind;
 use crate::telemetry::events;
 use crate::tls::handshake::{Admitted, Protocol, handshake};
-use crate::tls::{Refusal, TlsFacts};
+use crate::tls::{LateTicket, Refusal, TlsFacts};
 
 /// Runs a connection to its end. The permit is freed when this returns.
 pub(super) async fn run(socket: TcpStream, peer: SocketAddr, permit: Permit, door: Arc<Door>) {
@@ -182,7 +182,7 @@ async fn serve(admitted: Admitted<TcpStream, Arc<Environment>>, local: SocketAdd
 }
 
 async fn serve_http1<A: Answers>(
-    stream: TlsStream<TcpStream>,
+    stream: TlsStream<LateTicket<TcpStream>>,
     service: Counted<A>,
     environment: &Environment,
     watch: &Watch<'_>,
@@ -211,7 +211,7 @@ async fn serve_http1<A: Answers>(
             // The peer may have stopped listening; it is refused all the same.
             let _ = tokio::time::timeout(linger::PATIENCE, io.finish(only_temporary)).await;
         } else {
-            linger::close(io.into_inner().into_inner().0).await;
+            linger::close(io.into_inner().into_inner().0.into_inner()).await;
         }
     };
     tokio::select! {
@@ -236,7 +236,7 @@ fn wire(guard: &GuardHandle) -> Wire {
 const HEAD_LEEWAY: u32 = 4;
 
 async fn serve_http2<A: Answers>(
-    stream: TlsStream<TcpStream>,
+    stream: TlsStream<LateTicket<TcpStream>>,
     service: Counted<A>,
     environment: &Environment,
     watch: &Watch<'_>,

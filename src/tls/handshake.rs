@@ -16,6 +16,7 @@ use super::epoch::Epoch;
 use super::findings::{self, Accepted, Judgement};
 use super::hosts::{HostRefusal, Hosts};
 use super::judge::ChainDigest;
+use super::late_ticket::LateTicket;
 use super::live::LiveStanding;
 use super::refusal::RefusedClient;
 use super::verified_client::{TlsFacts, VerifiedClient};
@@ -37,7 +38,7 @@ pub enum Protocol {
 #[derive(Debug)]
 pub struct Admitted<IO, E> {
     /// The TLS stream.
-    pub stream: TlsStream<IO>,
+    pub stream: TlsStream<LateTicket<IO>>,
     /// The environment that the client was admitted to.
     pub environment: E,
     /// Who it is.
@@ -134,12 +135,17 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
     E: HasTls + Clone,
 {
-    let mut acceptor = LazyConfigAcceptor::new(Acceptor::default(), io);
+    let mut acceptor = LazyConfigAcceptor::new(Acceptor::default(), LateTicket::new(io));
     let mut start = match (&mut acceptor).await {
         Ok(start) => start,
         Err(error) => {
             let failure = classify(error, None);
-            return Err(FailedHandshake { failure, environment: None, io: acceptor.take_io() });
+            // Of what a server says before it has a configuration, nothing is encrypted, and so nothing is held.
+            return Err(FailedHandshake {
+                failure,
+                environment: None,
+                io: acceptor.take_io().map(LateTicket::into_inner),
+            });
         }
     };
 
@@ -149,8 +155,12 @@ where
         Ok(environment) => environment.clone(),
         Err(refusal) => {
             // The peer may be gone already; the refusal stands either way.
-            let _ = start.io.write_all(&UNRECOGNIZED_NAME).await;
-            return Err(FailedHandshake { failure: refusal.into(), environment: None, io: Some(start.io) });
+            let _ = start.io.inner_mut().write_all(&UNRECOGNIZED_NAME).await;
+            return Err(FailedHandshake {
+                failure: refusal.into(),
+                environment: None,
+                io: Some(start.io.into_inner()),
+            });
         }
     };
     let name = Arc::clone(environment.tls().name());
@@ -162,14 +172,14 @@ where
     match outcome {
         Ok(stream) => admit(stream, environment, &epoch, judgement, peer, server_name),
         Err((error, io)) => {
-            let refused = judgement.and_then(Result::err);
-            Err(FailedHandshake { failure: classify(error, refused), environment: Some(name), io: Some(io) })
+            let failure = classify(error, judgement.and_then(Result::err));
+            Err(FailedHandshake { failure, environment: Some(name), io: Some(io.released().await) })
         }
     }
 }
 
 fn admit<IO, E>(
-    stream: TlsStream<IO>,
+    mut stream: TlsStream<LateTicket<IO>>,
     environment: E,
     epoch: &Epoch,
     judgement: Option<Judgement>,
@@ -198,8 +208,9 @@ where
         Ok(admitted) => admitted,
         Err(refused) => {
             let failure = HandshakeFailure::Refused(refused);
+            // Its ticket goes down with it.
             let (environment, (io, _)) = (Some(Arc::clone(name)), stream.into_inner());
-            return Err(FailedHandshake { failure, environment, io: Some(io) });
+            return Err(FailedHandshake { failure, environment, io: Some(io.into_inner()) });
         }
     };
     let protocol = if session.alpn_protocol() == Some(b"h2") { Protocol::Http2 } else { Protocol::Http1 };
@@ -221,6 +232,7 @@ where
         peer,
         facts,
     );
+    stream.get_mut().0.open();
     Ok(Admitted { stream, environment, client, standing, protocol })
 }
 

@@ -3,26 +3,25 @@
 use std::error::Error;
 
 use http::uri::Authority;
-use hyper_util::client::legacy;
 
 use crate::http::body::BodyError;
 use crate::http::{Problem, ProblemKind};
-use crate::outgoing::causes;
+use crate::outgoing::{ClientError, causes};
 use crate::telemetry::{OncePerSecond, events};
 
 /// The problem that `error` of the client is for the caller.
-pub(super) fn problem(error: &legacy::Error) -> Problem {
-    if error.is_connect() {
-        ProblemKind::BackendUnavailable.into()
-    } else if is_callers(error) {
-        Problem::bad_request("The body of the request could not be read.")
-    } else {
-        ProblemKind::BackendBroken.into()
+pub(super) fn problem(error: &ClientError) -> Problem {
+    match error {
+        ClientError::Connect(_) => ProblemKind::BackendUnavailable.into(),
+        ClientError::Exchange(error) if is_callers(error) => {
+            Problem::bad_request("The body of the request could not be read.")
+        }
+        ClientError::Exchange(_) => ProblemKind::BackendBroken.into(),
     }
 }
 
 /// Whether `error` comes from the caller's half of the exchange: its body broke, or crossed a bound.
-fn is_callers(error: &legacy::Error) -> bool {
+fn is_callers(error: &hyper::Error) -> bool {
     let mut source = error.source();
     while let Some(error) = source {
         if error.is::<BodyError>() {

@@ -21,15 +21,13 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::{Request, Response};
-use hyper_util::client::legacy::Client;
 use tower::Service;
 
 pub use crate::outgoing::{ClientCredentialPem, ForwardError, ForwardOptions, Protocol};
 pub use response::{ForwardFuture, ResponseBodyError};
 
 use crate::metrics::BackendMetrics;
-use crate::outgoing::connect::Connector;
-use crate::outgoing::{Meter, ShownChain, Target};
+use crate::outgoing::{Client, Meter, ShownChain, Target};
 use failure::Complaints;
 use request::aim;
 
@@ -39,7 +37,7 @@ pub struct Forward(Arc<Backend>);
 
 #[derive(Debug)]
 struct Backend {
-    client: Client<Connector, Body>,
+    client: Client<Body>,
     meter: Meter,
     target: Target,
     response_timeout: Duration,

@@ -7,11 +7,10 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::Body as HandlerBody;
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
-use hyper_util::client::legacy::ResponseFuture;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -19,14 +18,14 @@ use super::{Backend, failure, span};
 use crate::http::body::FromBackend;
 use crate::http::{Problem, ProblemKind, strip_response};
 use crate::metrics::{BackendFailure, BackendMetrics, Held};
-use crate::outgoing::causes;
+use crate::outgoing::{Answer, AnswerBody, causes};
 use crate::traces::Span;
 
 pin_project! {
     /// The future of [`Forward`](super::Forward). When it is dropped, the exchange with the backend ends.
     pub struct ForwardFuture {
         #[pin]
-        response: Result<ResponseFuture, Problem>,
+        response: Result<BoxFuture<'static, Answer<HandlerBody>>, Problem>,
         #[pin]
         timer: Option<Sleep>,
         backend: Arc<Backend>,
@@ -44,7 +43,7 @@ struct UnderWay {
 
 impl ForwardFuture {
     pub(super) fn new(
-        response: Result<ResponseFuture, Problem>,
+        response: Result<BoxFuture<'static, Answer<HandlerBody>>, Problem>,
         backend: Arc<Backend>,
         version: Version,
         span: Option<Span>,
@@ -75,7 +74,7 @@ impl Future for ForwardFuture {
         let mut this = self.project();
         let version = *this.version;
         let polled = match this.response.get_mut() {
-            Ok(response) => Pin::new(response).poll(cx),
+            Ok(response) => response.as_mut().poll(cx),
             Err(problem) => {
                 this.under_way.fail(problem.name());
                 return Poll::Ready(Ok(problem.response(version)));
@@ -133,7 +132,7 @@ impl Backend {
 }
 
 fn passed_on(
-    response: Response<Incoming>,
+    response: Response<AnswerBody<HandlerBody>>,
     backend: &Arc<Backend>,
     version: Version,
     mut under_way: UnderWay,
@@ -188,7 +187,7 @@ pin_project! {
     /// on; a body that is always ready has none.
     struct LivelyBody {
         #[pin]
-        inner: Incoming,
+        inner: AnswerBody<HandlerBody>,
         #[pin]
         timer: Option<Sleep>,
         waiting: bool,

@@ -4,8 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Response};
+use http_body::Body;
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
+use tower::BoxError;
 
 use super::super::{Attempt, is_unwell};
 
@@ -30,7 +31,7 @@ pub(super) fn judged<B>(response: &Response<B>, now: SystemTime) -> Attempt {
 }
 
 /// Reads the body to its end, so that the connection can be used again. One that is too long or too slow costs its connection.
-pub(super) async fn discard(response: Response<Incoming>) {
+pub(super) async fn discard<B: Body<Error: Into<BoxError>>>(response: Response<B>) {
     let body = Limited::new(response.into_body(), MOST_DISCARDED).collect();
     // What was answered counts, whatever becomes of the body.
     let _ = tokio::time::timeout(DISCARD_TIMEOUT, body).await;

@@ -14,11 +14,9 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Uri};
 use http_body_util::Full;
-use hyper_util::client::legacy::{Client, Error};
 
 use super::{Attempt, Delivery, Destination, SigningSecrets, cloud_events};
-use crate::outgoing::connect::Connector;
-use crate::outgoing::{ForwardError, ForwardOptions, Meter, Target, causes, digest_of};
+use crate::outgoing::{Client, ForwardError, ForwardOptions, Meter, Target, causes, digest_of};
 
 /// How events reach a backend.
 #[derive(Clone)]
@@ -63,7 +61,7 @@ impl fmt::Debug for HttpOptions {
 /// * 2xx delivers. 400, 410, 413, 415 and 422 refuse for good. Everything else, redirects too, may be better next time.
 /// * No connection, no answer, an exchange that broke, 429, 500, 502, 503 and 504 say that the backend as a whole is unwell.
 pub struct HttpDestination {
-    client: Client<Connector, Full<Bytes>>,
+    client: Client<Full<Bytes>>,
     place: Place,
     signing: Option<SigningSecrets>,
     response_timeout: Duration,
@@ -104,7 +102,7 @@ impl HttpDestination {
         };
         match tokio::time::timeout(self.response_timeout, self.client.request(request)).await {
             Err(_) => unwell(format!("no answer within {}", humantime::format_duration(self.response_timeout))),
-            Ok(Err(error)) => unwell(problem(&error)),
+            Ok(Err(error)) => unwell(causes(&error)),
             Ok(Ok(response)) => {
                 let attempt = answer::judged(&response, SystemTime::now());
                 // Beside: the head has decided, and an attempt whose time ran out over the body would be made again.
@@ -191,11 +189,6 @@ fn fixed(url: &str, backend: &ForwardOptions) -> Result<(Target, Uri), ForwardEr
     let target = Target::new(&ForwardOptions { url: base.to_owned(), ..backend.clone() })?;
     let uri = url.parse().map_err(|_| ForwardError::Url("is malformed"))?;
     Ok((target, uri))
-}
-
-fn problem(error: &Error) -> String {
-    let what = if error.is_connect() { "no connection" } else { "the exchange broke" };
-    format!("{what}: {}", causes(error))
 }
 
 fn unwell(problem: String) -> Attempt {
