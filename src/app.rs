@@ -34,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::admin::Readiness;
-use crate::server::{self, Door, Drained, LAST_REQUEST, Listener, PassedSockets, Pulse, Shutdown};
+use crate::server::{self, Door, Drained, LAST_REQUEST, Listener, PassedSockets, Pulse, Shutdown, Workers};
 use crate::telemetry::events;
 use crate::traces::Traces;
 
@@ -61,6 +61,7 @@ pub struct App {
     life: Life,
     observer: Observer,
     traces: Option<Traces>,
+    workers: Workers,
 }
 
 impl App {
@@ -114,6 +115,13 @@ impl App {
         self
     }
 
+    /// Where connections are served, and embedded handlers run; without it, on the runtime of whoever runs the server.
+    #[must_use]
+    pub fn with_workers(mut self, workers: Workers) -> Self {
+        self.workers = workers;
+        self
+    }
+
     /// Asks for reloads while the server runs.
     #[must_use]
     pub fn reloader(&self) -> Reloader {
@@ -140,8 +148,10 @@ impl App {
             if let Ok(address) = listener.local_addr() {
                 info!(event = events::LISTENING, %address, "taking connections");
             }
-            loops.push(tokio::spawn(server::accept(listener, door, pulse.beat())));
+            let accepting = server::accept(listener, door, self.workers.clone(), pulse.beat());
+            loops.push(self.workers.accept(accepting));
         }
+        self.workers.felt_by(&mut pulse);
         let reloads_end = CancellationToken::new();
         let rules = Arc::clone(&self.reloading.serving().rules);
         let reloads = tokio::spawn(self.reloading.run(reloads_end.clone()));

@@ -72,6 +72,7 @@ mod nearest;
 mod new_uuid;
 mod outgoing;
 pub mod pki;
+mod random;
 pub mod server;
 pub mod settings;
 pub mod telemetry;

@@ -20,7 +20,7 @@ use super::status::StatusBoard;
 use crate::admin::{AdminAccess, AdminError, AdminOpening, AdminOptions, AdminRules, AdminSources, Readiness};
 use crate::metrics::Metrics;
 use crate::server::limits::{HandshakeSlots, Permits};
-use crate::server::{self, BindError, Door, Listener, PassedSocketError, PassedSockets, Shutdown};
+use crate::server::{self, BindError, Door, Listener, PassedSocketError, PassedSockets, Shutdown, Workers};
 use crate::telemetry::LogLevel;
 use crate::tls::trigger::Trigger;
 use crate::tls::{Hosts, MaterialError};
@@ -194,7 +194,8 @@ pub(super) async fn bind(
         let readiness = readiness.clone();
         probes.serve(AdminSources { readiness, metrics, status, reload, log_level, inbox: store, access });
     }
-    Ok(App { doors, probes, readiness, shutdown, reloading, reloader, life, observer, traces })
+    let workers = Workers::default();
+    Ok(App { doors, probes, readiness, shutdown, reloading, reloader, life, observer, traces, workers })
 }
 
 /// What all environments stand on.

@@ -22,7 +22,7 @@ use tracing::{error, info, warn};
 use super::configuration::{self, ConfigurationFile};
 use super::{EXIT_CONFIGURATION, Error, StopSignal};
 use crate::app::{App, AppOptions, ConfigurationSource, Observer, Reloader, StartError, StartProgress};
-use crate::server::PassedSockets;
+use crate::server::{PassedSockets, WorkerThreads, Workers};
 use crate::settings::{Settings, Sources};
 use crate::telemetry::events;
 use crate::tls::trigger::Trigger;
@@ -62,8 +62,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Ok(passed) => passed,
         Err(error) => return Ok(not_started(&error, EXIT_CONFIGURATION)),
     };
-    let runtime = runtime(settings.server.workers)?;
-    let outcome = runtime.block_on(serve(sources, settings, options, passed));
+    // What looks after the server, beside the threads that serve callers: a look at the console keeps nobody waiting.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let threads = WorkerThreads::start(workers(settings.server.workers), LAST_WORK)?;
+    let outcome = runtime.block_on(serve(sources, settings, options, passed, threads.workers()));
+    threads.end();
     end(runtime);
     outcome
 }
@@ -73,6 +76,7 @@ async fn serve(
     settings: Settings,
     options: AppOptions,
     passed: PassedSockets,
+    workers: Workers,
 ) -> Result<ExitCode, Error> {
     // Before anything listens: a signal at any moment from here on drains or reloads, and does not kill.
     let mut stop = StopSignal::install()?;
@@ -90,7 +94,7 @@ async fn serve(
             if let Some(warning) = settings.inbox_warning() {
                 warn!(event = events::CONFIGURATION_WARNING, "{warning}");
             }
-            let app = app.with_configuration(source(sources, settings));
+            let app = app.with_configuration(source(sources, settings)).with_workers(workers);
             let told = manager.map(|manager| tokio::spawn(manager.accompany(app.observer())));
             let reloads = tokio::spawn(reload_on(hangup, app.reloader(), manager, app.observer()));
             let (begin, haste) = (CancellationToken::new(), Arc::new(Notify::new()));
@@ -225,21 +229,12 @@ fn end(runtime: Runtime) {
     runtime.shutdown_timeout(LAST_WORK);
 }
 
-/// A runtime of `workers` threads; 0 = one for each core.
-fn runtime(workers: usize) -> std::io::Result<Runtime> {
-    let workers = match workers {
+/// How many threads `workers` says; 0 = one for each core.
+fn workers(workers: usize) -> usize {
+    match workers {
         0 => std::thread::available_parallelism().map_or(1, NonZero::get),
         workers => workers,
-    };
-    // One worker of a multi-thread runtime pays for hand-overs that have nobody to be handed to.
-    let mut builder = if workers == 1 {
-        tokio::runtime::Builder::new_current_thread()
-    } else {
-        let mut builder = tokio::runtime::Builder::new_multi_thread();
-        builder.worker_threads(workers);
-        builder
-    };
-    builder.enable_all().build()
+    }
 }
 
 #[cfg(test)]
@@ -252,23 +247,21 @@ mod tests {
 
     #[test]
     fn work_that_never_ends_does_not_keep_the_process() {
-        for workers in [1, 2] {
-            let (release, released) = mpsc::channel::<()>();
-            let (done, finished) = mpsc::channel();
-            std::thread::spawn(move || {
-                let runtime = runtime(workers).unwrap();
-                let (started, begun) = mpsc::channel();
-                runtime.spawn_blocking(move || {
-                    started.send(()).unwrap();
-                    let _ = released.recv();
-                });
-                begun.recv().unwrap();
-                end(runtime);
-                done.send(()).unwrap();
+        let (release, released) = mpsc::channel::<()>();
+        let (done, finished) = mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let (started, begun) = mpsc::channel();
+            runtime.spawn_blocking(move || {
+                started.send(()).unwrap();
+                let _ = released.recv();
             });
-            finished.recv_timeout(Duration::from_secs(20)).expect("the end waits for work that never ends");
-            drop(release);
-        }
+            begun.recv().unwrap();
+            end(runtime);
+            done.send(()).unwrap();
+        });
+        finished.recv_timeout(Duration::from_secs(20)).expect("the end waits for work that never ends");
+        drop(release);
     }
 
     #[tokio::test]

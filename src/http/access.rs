@@ -93,7 +93,7 @@ impl Line {
         began: Instant,
         span: Option<Span>,
     ) -> Option<Self> {
-        if !connection.tells_access() && span.is_none() {
+        if !(connection.tells_access() && told::is_wanted()) && span.is_none() {
             return None;
         }
         // One allocation for all that is known by now: it is a good part of what a line costs.

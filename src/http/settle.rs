@@ -6,6 +6,7 @@ use std::time::Duration;
 use ::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use ::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use axum::body::Body;
+use futures_util::FutureExt as _;
 use http_body::Body as _;
 use http_body_util::BodyExt;
 
@@ -194,16 +195,23 @@ fn discard(mut body: ResponseBody) {
     /// In bytes: more than any answer to a notification holds.
     const MOST: usize = 64 * 1024;
     const LONGEST: Duration = Duration::from_secs(1);
-    if body.is_end_stream() {
-        return;
-    }
-    tokio::spawn(tokio::time::timeout(LONGEST, async move {
-        let mut read = 0;
-        while read < MOST {
-            let Some(Ok(frame)) = body.frame().await else { break };
-            read += frame.data_ref().map_or(0, bytes::Bytes::len);
+    let mut read = 0;
+    // A short answer came with its head, and needs no task.
+    while !body.is_end_stream() && read < MOST {
+        match body.frame().now_or_never() {
+            Some(Some(Ok(frame))) => read += frame.data_ref().map_or(0, bytes::Bytes::len),
+            Some(None | Some(Err(_))) => return,
+            None => {
+                tokio::spawn(tokio::time::timeout(LONGEST, async move {
+                    while read < MOST {
+                        let Some(Ok(frame)) = body.frame().await else { break };
+                        read += frame.data_ref().map_or(0, bytes::Bytes::len);
+                    }
+                }));
+                return;
+            }
         }
-    }));
+    }
 }
 
 #[cfg(test)]

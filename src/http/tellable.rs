@@ -28,15 +28,19 @@ pub(super) fn tellable(path: &str) -> String {
     let plain = plain_digits(path);
     let mut told = String::with_capacity(plain.len().min(MAX_PATH));
     let mut rest = plain.as_str();
-    while let Some(first) = rest.chars().next() {
+    while !rest.is_empty() {
         if told.len() >= MAX_PATH {
             told.push_str("...");
             break;
         }
         let (length, digits) = number(rest);
-        let Some((piece, after)) = rest.split_at_checked(if length > 0 { length } else { first.len_utf8() }) else {
-            break;
+        let length = if length > 0 {
+            length
+        } else {
+            let text = rest.bytes().position(|byte| byte.is_ascii_digit()).unwrap_or(rest.len());
+            rest.ceil_char_boundary(text.min(MAX_PATH - told.len()))
         };
+        let Some((piece, after)) = rest.split_at_checked(length) else { break };
         told.push_str(if digits > LONGEST_NUMBER { "[number]" } else { piece });
         rest = after;
     }
@@ -64,13 +68,16 @@ fn plain_digits(path: &str) -> String {
 /// How many bytes a number takes at the beginning of `text`, with single separators as people write them between its digits, and
 /// how many digits it has.
 fn number(text: &str) -> (usize, usize) {
-    const SEPARATORS: [&str; 6] = ["-", ".", "_", "+", " ", "%20"];
     let (mut length, mut digits) = (0, 0);
     loop {
-        let rest = text.get(length..).unwrap_or_default();
-        let separator = SEPARATORS.iter().find_map(|separator| rest.strip_prefix(separator).map(|_| separator.len()));
-        let skipped = separator.filter(|_| digits > 0).unwrap_or(0);
-        if !rest.as_bytes().get(skipped).is_some_and(u8::is_ascii_digit) {
+        let rest = text.as_bytes().get(length..).unwrap_or_default();
+        let skipped = match rest {
+            _ if digits == 0 => 0,
+            [b'-' | b'.' | b'_' | b'+' | b' ', ..] => 1,
+            [b'%', b'2', b'0', ..] => 3,
+            _ => 0,
+        };
+        if !rest.get(skipped).is_some_and(u8::is_ascii_digit) {
             return (length, digits);
         }
         length += skipped + 1;

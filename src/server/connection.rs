@@ -11,7 +11,8 @@ use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
 use super::deadline::{Activity, Wire};
-use super::http1_framing::{FramingLimits, Phase};
+use super::http1_connection::Http1;
+use super::http1_framing::Phase;
 use super::http1_guard::{GuardHandle, GuardedIo};
 use super::http2_wire::ObservedIo;
 use super::limits::{HandshakeSlot, Permit};
@@ -31,7 +32,8 @@ pub(super) async fn run(socket: TcpStream, peer: SocketAddr, permit: Permit, doo
     let rules = door.rules.load_full();
     // Answers are written whole; waiting for more to send would only delay them.
     let _ = socket.set_nodelay(true);
-    if let Some((admitted, local)) = admit(socket, peer, opened, &door, &rules).await {
+    // On the heap, and gone with its end: a connection that idles for an hour does not hold the room that its handshake took.
+    if let Some((admitted, local)) = Box::pin(admit(socket, peer, opened, &door, &rules)).await {
         serve(admitted, local, &door, &rules).await;
     }
     drop(permit);
@@ -83,7 +85,7 @@ async fn admit(
         }
     };
 
-    // On the heap, and gone with its end: a connection that idles for an hour does not hold the room that its handshake took.
+    // It is large, and moves once more before it begins.
     let handshake = Box::pin(handshake(socket, || door.hosts.load_full(), caller));
     match bounded(door, deadline, &slot, handshake).await {
         Ok(Ok(admitted)) => {
@@ -173,8 +175,9 @@ async fn serve(admitted: Admitted<TcpStream, Arc<Environment>>, local: SocketAdd
     let service = Counted::new(current, Arc::clone(&activity));
     let watch = Watch { door, rules, client, standing: &standing, activity: &activity };
     match protocol {
-        Protocol::Http1 => serve_http1(stream, service, &environment, &watch).await,
-        Protocol::Http2 => serve_http2(stream, service, &environment, &watch).await,
+        // On the heap, so that neither of them has the room of both.
+        Protocol::Http1 => Box::pin(serve_http1(stream, service, &environment, &watch)).await,
+        Protocol::Http2 => Box::pin(serve_http2(stream, service, &environment, &watch)).await,
     }
     if standing.is_retired() {
         refused::retired(&environment, &watch.client, standing.refusal().unwrap_or(Refusal::Other), door);
@@ -190,18 +193,12 @@ async fn serve_http1<A: Answers>(
     let framing = watch.rules.framing;
     let (io, guard) = GuardedIo::new(stream, framing);
     let service = service.guarded_by(guard.clone());
-    // header_read_timeout also runs while a connection idles, so it is off: the guard knows when a head began.
-    let mut connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(None)
-        .max_headers(framing.head_fields)
-        .max_buf_size(read_buffer(&framing))
-        .serve_connection(TokioIo::new(io), service);
+    let mut connection = Http1::new(Box::new(io), guard.clone(), service, framing);
     let ended = watch.over(Pin::new(&mut connection), || wire(&guard)).await;
     if ended == Ended::Cut {
         return;
     }
-    let io = connection.into_parts().io.into_inner();
+    let Some(io) = connection.into_io() else { return };
     let goodbye = async {
         if let Some(error) = guard.refusal() {
             let peer = watch.client.peer();
@@ -218,12 +215,6 @@ async fn serve_http1<A: Answers>(
         () = goodbye => {}
         () = watch.door.shutdown.cutting() => {}
     }
-}
-
-/// hyper's read buffer, in bytes: it must hold a whole head. The guard refuses a larger one first.
-fn read_buffer(framing: &FramingLimits) -> usize {
-    // hyper takes no less than 8 KiB.
-    framing.head_bytes.saturating_add(4096).max(8192)
 }
 
 /// When the head that is being read began; nothing between heads. An answer that is not taken blocks what is behind it.

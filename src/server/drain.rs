@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -63,6 +64,14 @@ impl Shutdown {
         F: Future<Output = ()> + Send + 'static,
     {
         self.connections.spawn(connection);
+    }
+
+    /// The same on another runtime.
+    pub(super) fn spawn_on<F>(&self, runtime: &Handle, connection: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.connections.spawn_on(connection, runtime);
     }
 
     /// Connections that have not ended.

@@ -6,9 +6,11 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
 
@@ -26,6 +28,8 @@ pub struct GuardedIo<T> {
     framing: Framing,
     handle: GuardHandle,
     refused: Option<Refusal>,
+    /// Was looked at, and is to be read once more.
+    pushed_back: Bytes,
 }
 
 impl<T> GuardedIo<T> {
@@ -33,13 +37,25 @@ impl<T> GuardedIo<T> {
     #[must_use]
     pub fn new(inner: T, limits: FramingLimits) -> (Self, GuardHandle) {
         let handle = GuardHandle::new();
-        (Self { inner, framing: Framing::new(limits), handle: handle.clone(), refused: None }, handle)
+        let framing = Framing::new(limits);
+        (Self { inner, framing, handle: handle.clone(), refused: None, pushed_back: Bytes::new() }, handle)
     }
 
     /// The stream within.
     #[must_use]
     pub fn into_inner(self) -> T {
         self.inner
+    }
+
+    /// The stream within.
+    #[must_use]
+    pub fn get_ref(&self) -> &T {
+        &self.inner
+    }
+
+    /// Gives `bytes` back that the parser has read and not used.
+    pub(super) fn push_back(&mut self, bytes: Bytes) {
+        self.pushed_back = bytes;
     }
 }
 
@@ -76,7 +92,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> GuardedIo<T> {
 
 /// What the guard of a connection saw; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct GuardHandle(Arc<Mutex<Seen>>);
+pub struct GuardHandle(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    seen: Mutex<Seen>,
+    /// Whether something was to be written and has not gone as far as the socket.
+    is_writing: AtomicBool,
+}
 
 #[derive(Debug)]
 struct Seen {
@@ -104,7 +127,7 @@ pub struct Observation {
 impl GuardHandle {
     fn new() -> Self {
         let seen = Seen { phase: Phase::Idle, since: Instant::now(), open: 0, refusal: None, held_back: None };
-        Self(Arc::new(Mutex::new(seen)))
+        Self(Arc::new(Shared { seen: Mutex::new(seen), is_writing: AtomicBool::new(false) }))
     }
 
     /// Where the connection is now. Timers need not be told of changes: when one fires, it asks, and if the time has not
@@ -113,6 +136,14 @@ impl GuardHandle {
     pub fn observe(&self) -> Observation {
         let seen = self.seen();
         Observation { phase: seen.phase, since: seen.since, open: seen.open }
+    }
+
+    /// Since when nothing has happened between the end of one exchange and the beginning of another; `None` where something is under way,
+    /// be it the rest of an answer on its way to the socket.
+    pub(super) fn quiet_since(&self) -> Option<Instant> {
+        let seen = self.seen();
+        let is_quiet = seen.phase == Phase::Idle && seen.open == 0 && seen.refusal.is_none();
+        (is_quiet && !self.0.is_writing.load(Ordering::Relaxed)).then_some(seen.since)
     }
 
     /// The shape that was refused, if any.
@@ -140,7 +171,7 @@ impl GuardHandle {
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
         // The state is written in whole steps: a panic elsewhere cannot leave it half written.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -170,6 +201,11 @@ impl<T: AsyncRead + Unpin> AsyncRead for GuardedIo<T> {
         let this = self.get_mut();
         if let Some(refusal) = this.refused {
             return this.handle.fail(refusal, cx);
+        }
+        if !this.pushed_back.is_empty() {
+            let part = this.pushed_back.split_to(this.pushed_back.len().min(buf.remaining()));
+            buf.put_slice(&part);
+            return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
         std::task::ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;
@@ -221,11 +257,18 @@ impl GuardHandle {
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for GuardedIo<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write(cx, buf)
+        let this = self.get_mut();
+        this.handle.0.is_writing.store(true, Ordering::Relaxed);
+        Pin::new(&mut this.inner).poll_write(cx, buf)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_flush(cx)
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.inner).poll_flush(cx);
+        if flushed.is_ready() {
+            this.handle.0.is_writing.store(false, Ordering::Relaxed);
+        }
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -239,7 +282,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for GuardedIo<T> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write_vectored(cx, bufs)
+        let this = self.get_mut();
+        this.handle.0.is_writing.store(true, Ordering::Relaxed);
+        Pin::new(&mut this.inner).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -19,10 +19,10 @@ pub struct BindError {
     pub source: io::Error,
 }
 
-/// A socket that listens.
+/// A socket that listens. It belongs to no runtime yet.
 #[derive(Debug)]
 pub struct Listener {
-    socket: TcpListener,
+    socket: std::net::TcpListener,
     /// Whether somebody else holds it as well, and goes on with it when we have closed it.
     is_passed: bool,
 }
@@ -34,7 +34,7 @@ impl Listener {
     /// What the operating system says.
     pub fn passed(socket: std::net::TcpListener) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        Ok(Self { socket: TcpListener::from_std(socket)?, is_passed: true })
+        Ok(Self { socket, is_passed: true })
     }
 
     /// Where it listens.
@@ -45,15 +45,18 @@ impl Listener {
         self.socket.local_addr()
     }
 
-    /// The next connection.
-    pub(super) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        self.socket.accept().await
+    /// In the runtime that accepts.
+    ///
+    /// # Errors
+    /// What the operating system says; nothing was lost.
+    pub(super) fn open(&self) -> io::Result<TcpListener> {
+        TcpListener::from_std(self.socket.try_clone()?)
     }
 
     /// Closes the socket. What yields are the connections that the kernel has completed and nobody has accepted: their callers believe
     /// themselves connected, and would be reset. A socket that somebody else goes on with keeps them for whoever comes next.
     pub(super) fn close(self) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
-        let waiting = if self.is_passed { None } else { self.socket.into_std().ok() };
+        let waiting = (!self.is_passed).then_some(self.socket);
         let next = move || {
             let (socket, peer) = waiting.as_ref()?.accept().ok()?;
             socket.set_nonblocking(true).ok()?;
@@ -79,7 +82,7 @@ pub fn bind(address: SocketAddr) -> Result<Listener, BindError> {
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
-        Ok(Listener { socket: TcpListener::from_std(socket.into())?, is_passed: false })
+        Ok(Listener { socket: socket.into(), is_passed: false })
     };
     listen().map_err(|source| BindError { address, source })
 }

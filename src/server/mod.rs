@@ -8,7 +8,9 @@ mod accept;
 mod accept_errors;
 mod connection;
 pub mod deadline;
+mod disturbances;
 pub mod drain;
+mod http1_connection;
 pub mod http1_framing;
 pub mod http1_guard;
 mod http2_wire;
@@ -21,19 +23,21 @@ mod pulse;
 mod refused;
 mod service;
 mod watch;
+mod workers;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-pub use accept::accept;
+pub(crate) use accept::accept;
 pub(crate) use accept_errors::AcceptErrors;
 pub use deadline::Deadlines;
 pub use drain::{Drained, LAST_REQUEST, Shutdown};
 pub use listener::{BindError, Listener, bind};
 pub use passed::{PassedSocketError, PassedSockets};
 pub use pulse::{Beat, Pulse};
+pub use workers::{WorkerThreads, Workers};
 
 use crate::handler::Dispatch;
 use crate::http::Stack;

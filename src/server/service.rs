@@ -41,10 +41,13 @@ where
 }
 
 /// Yields the service that answers the next request of a connection.
-pub(super) trait Answers: Unpin {
+pub(super) trait Answers: Unpin + 'static {
     type Service: Answer;
 
     fn service(&self) -> Self::Service;
+
+    /// Gives back what is made anew with the next request.
+    fn put_aside(&self);
 }
 
 /// The stack of an environment, bound to a connection: that which is in force when a request comes, so that a configuration which
@@ -52,27 +55,34 @@ pub(super) trait Answers: Unpin {
 pub(super) struct CurrentStack<S, F> {
     environment: Arc<Environment>,
     bind: F,
-    bound: Mutex<(Arc<Stack<Dispatch>>, S)>,
+    /// With the stack that it was made of; none yet, or none any more.
+    bound: Mutex<Option<(Arc<Stack<Dispatch>>, S)>>,
 }
 
 impl<S: Answer, F: Fn(&Stack<Dispatch>) -> S> CurrentStack<S, F> {
     pub(super) fn new(environment: Arc<Environment>, bind: F) -> Self {
-        let stack = environment.stack.load_full();
-        let service = bind(&stack);
-        Self { environment, bind, bound: Mutex::new((stack, service)) }
+        Self { environment, bind, bound: Mutex::new(None) }
     }
 }
 
-impl<S: Answer, F: Fn(&Stack<Dispatch>) -> S + Unpin> Answers for CurrentStack<S, F> {
+impl<S: Answer, F: Fn(&Stack<Dispatch>) -> S + Unpin + 'static> Answers for CurrentStack<S, F> {
     type Service = S;
 
     fn service(&self) -> S {
         let mut bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
         let current = self.environment.stack.load();
-        if !Arc::ptr_eq(&current, &bound.0) {
-            *bound = (Arc::clone(&current), (self.bind)(&current));
+        match &*bound {
+            Some((stack, service)) if Arc::ptr_eq(&current, stack) => service.clone(),
+            _ => {
+                let service = (self.bind)(&current);
+                *bound = Some((Arc::clone(&current), service.clone()));
+                service
+            }
         }
-        bound.1.clone()
+    }
+
+    fn put_aside(&self) {
+        *self.bound.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
@@ -85,13 +95,18 @@ pub(super) struct Counted<A> {
     guard: Option<GuardHandle>,
 }
 
-impl<A> Counted<A> {
+impl<A: Answers> Counted<A> {
     pub(super) fn new(answers: A, activity: Arc<Activity>) -> Self {
         Self { answers, activity, guard: None }
     }
 
     pub(super) fn guarded_by(self, guard: GuardHandle) -> Self {
         Self { guard: Some(guard), ..self }
+    }
+
+    /// Gives back what is made anew with the next request.
+    pub(super) fn put_aside(&self) {
+        self.answers.put_aside();
     }
 }
 

@@ -1,6 +1,8 @@
 //! What happens to a connection beside its requests: deadlines, retirement, drain.
 
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use hyper::rt::{Read, Write};
@@ -8,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
 use super::deadline::{Activity, Due, Wire};
+use super::disturbances::Disturbances;
 use super::drain::LAST_REQUEST;
 use super::service::{Answers, Counted};
 use super::{Door, DoorRules};
@@ -30,17 +33,10 @@ pub(super) trait Connection: Future<Output = hyper::Result<()>> {
 
     /// Finishes what is in flight, takes nothing new.
     fn say_goodbye(self: Pin<&mut Self>);
-}
 
-impl<I, S> Connection for hyper::server::conn::http1::Connection<I, Counted<S>>
-where
-    I: Read + Write + Unpin + 'static,
-    S: Answers,
-{
-    const ANSWERS_SAY_GOODBYE: bool = true;
-
-    fn say_goodbye(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
+    /// Gives back what is not needed while nothing happens, if nothing has happened for long. Returns when that is to be asked again.
+    fn rest(self: Pin<&mut Self>, _now: Instant) -> Option<Instant> {
+        None
     }
 }
 
@@ -56,14 +52,35 @@ where
     }
 }
 
+/// How far the end of a connection is.
+#[derive(Debug, Default)]
+struct Course {
+    goodbye: Goodbye,
+    is_retired: bool,
+    is_announced: bool,
+}
+
 /// Whether the peer knows that the connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Goodbye {
+    #[default]
     Unsaid,
     /// It will be said with the next request, since then.
     Announced(Instant),
     /// Since then.
     Said(Instant),
+}
+
+/// What happens to a connection.
+#[derive(Debug)]
+enum Event {
+    Over(hyper::Result<()>),
+    Retired,
+    Announced,
+    FirstRequest,
+    Cutting,
+    Shortened,
+    Time,
 }
 
 /// How a connection ended.
@@ -91,84 +108,117 @@ impl Watch<'_> {
         let mut announced = pin!(self.door.shutdown.announced());
         let mut first_request = pin!(self.activity.first_request());
         let mut cutting = pin!(self.door.shutdown.cutting());
-        let mut timer = pin!(sleep_until(self.first_look()));
-        let mut goodbye = Goodbye::Unsaid;
-        let mut is_retired = false;
-        let mut is_announced = false;
-        let retire_grace = self.rules.deadlines.retire_grace;
+        let mut shortened = pin!(self.standing.shortened());
+        let mut timer = pin!(sleep_until(self.first_look(connection.as_mut())));
+        let mut disturbances = Disturbances::new();
+        let mut course = Course::default();
         loop {
-            tokio::select! {
+            let event = poll_fn(|cx| {
                 // What has arrived is read before a timer that ends an idle connection is looked at.
-                biased;
-                outcome = connection.as_mut() => {
+                if let Poll::Ready(outcome) = connection.as_mut().poll(cx) {
+                    return Poll::Ready(Event::Over(outcome));
+                }
+                let Some(mut cx) = disturbances.rang(cx) else { return Poll::Pending };
+                let cx = &mut cx;
+                if !course.is_retired && retired.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Event::Retired);
+                }
+                if !course.is_announced && announced.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Event::Announced);
+                }
+                let awaited = !C::ANSWERS_SAY_GOODBYE && matches!(course.goodbye, Goodbye::Announced(_));
+                if awaited && first_request.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Event::FirstRequest);
+                }
+                if cutting.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Event::Cutting);
+                }
+                // A retired verdict has no deadline.
+                if !course.is_retired && shortened.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Event::Shortened);
+                }
+                timer.as_mut().poll(cx).map(|()| Event::Time)
+            })
+            .await;
+            disturbances.again();
+            match event {
+                Event::Over(outcome) => {
                     if let Err(error) = outcome {
                         debug!(event = events::CONNECTION_FAILED, peer = %self.client.peer(), %error, "connection ended with an error");
                     }
                     return Ended::ByItself;
                 }
-                () = retired.as_mut(), if !is_retired => {
-                    is_retired = true;
+                Event::Retired => {
+                    course.is_retired = true;
                     connection.as_mut().say_goodbye();
                     let now = Instant::now();
-                    goodbye = Goodbye::Said(now);
-                    timer.as_mut().reset(now + retire_grace);
+                    course.goodbye = Goodbye::Said(now);
+                    timer.as_mut().reset(now + self.rules.deadlines.retire_grace);
                 }
-                () = announced.as_mut(), if !is_announced => {
-                    is_announced = true;
+                Event::Announced => {
+                    course.is_announced = true;
                     self.activity.make_next_last();
-                    if goodbye == Goodbye::Unsaid {
+                    if course.goodbye == Goodbye::Unsaid {
                         let now = Instant::now();
-                        goodbye = Goodbye::Announced(now);
+                        course.goodbye = Goodbye::Announced(now);
                         let look = timer.deadline().min(now + self.last_request());
                         timer.as_mut().reset(look);
                     }
                 }
                 // A caller that was told before its first request would give up a connection that it has just made.
-                () = first_request.as_mut(), if !C::ANSWERS_SAY_GOODBYE && matches!(goodbye, Goodbye::Announced(_)) => {
+                Event::FirstRequest => {
                     connection.as_mut().say_goodbye();
                     let now = Instant::now();
-                    goodbye = Goodbye::Said(now);
+                    course.goodbye = Goodbye::Said(now);
                     // What has nothing in flight and does not go by itself, for want of a pong, gets no more than its grace.
                     let look = timer.deadline().min(now + GRACE);
                     timer.as_mut().reset(look);
                 }
-                () = cutting.as_mut() => return Ended::Cut,
-                // The timer was set by a deadline that is no longer the verdict's. A retired verdict has none.
-                () = self.standing.shortened(), if !is_retired => {
+                Event::Cutting => return Ended::Cut,
+                // The timer was set by a deadline that is no longer the verdict's.
+                Event::Shortened => {
+                    shortened.set(self.standing.shortened());
                     let look = self.next_look(Instant::now(), timer.deadline());
                     timer.as_mut().reset(look);
                 }
-                () = timer.as_mut() => {
-                    let now = Instant::now();
-                    // The verdict's own deadline; a request would ask as well, an idle connection has nobody else to.
-                    let _ = self.standing.ask(SystemTime::now());
-                    let wire = wire();
-                    match (self.activity.due(&self.rules.deadlines, now, wire), goodbye) {
-                        (Due::Cut, _) => return Ended::Cut,
-                        (_, Goodbye::Said(since)) => {
-                            let end = if is_retired {
-                                since + retire_grace
-                            } else {
-                                since.max(self.activity.idle_since().unwrap_or(now)) + GRACE
-                            };
-                            if end <= now {
-                                return Ended::Cut;
-                            }
-                            // A retired verdict has no deadline left to look for.
-                            timer.as_mut().reset(if is_retired { end } else { self.next_look(now, end) });
-                        }
-                        (Due::At(next), Goodbye::Unsaid) => timer.as_mut().reset(self.next_look(now, next)),
-                        (Due::At(next), Goodbye::Announced(since)) if self.kept_until(since, now, next, wire) > now => {
-                            let next = self.kept_until(since, now, next, wire);
-                            timer.as_mut().reset(self.next_look(now, next));
-                        }
-                        (Due::Goodbye | Due::At(_), _) => {
-                            connection.as_mut().say_goodbye();
-                            goodbye = Goodbye::Said(now);
-                            timer.as_mut().reset(self.next_look(now, now + GRACE));
-                        }
-                    }
+                Event::Time => match self.looked(&mut course, connection.as_mut(), wire()) {
+                    Some(look) => timer.as_mut().reset(look),
+                    None => return Ended::Cut,
+                },
+            }
+        }
+    }
+
+    /// Looks at everything that has a time. Returns when to look again; `None` = the connection has to be cut.
+    fn looked<C: Connection>(&self, course: &mut Course, mut connection: Pin<&mut C>, wire: Wire) -> Option<Instant> {
+        let now = Instant::now();
+        // The verdict's own deadline; a request would ask as well, an idle connection has nobody else to.
+        let _ = self.standing.ask(SystemTime::now());
+        match (self.activity.due(&self.rules.deadlines, now, wire), course.goodbye) {
+            (Due::Cut, _) => None,
+            (_, Goodbye::Said(since)) => {
+                let end = if course.is_retired {
+                    since + self.rules.deadlines.retire_grace
+                } else {
+                    since.max(self.activity.idle_since().unwrap_or(now)) + GRACE
+                };
+                if end <= now {
+                    return None;
                 }
+                // A retired verdict has no deadline left to look for.
+                Some(if course.is_retired { end } else { self.next_look(now, end) })
+            }
+            (Due::At(next), Goodbye::Unsaid) => {
+                let next = connection.as_mut().rest(now).map_or(next, |rest| next.min(rest));
+                Some(self.next_look(now, next))
+            }
+            (Due::At(next), Goodbye::Announced(since)) if self.kept_until(since, now, next, wire) > now => {
+                Some(self.next_look(now, self.kept_until(since, now, next, wire)))
+            }
+            (Due::Goodbye | Due::At(_), _) => {
+                connection.as_mut().say_goodbye();
+                course.goodbye = Goodbye::Said(now);
+                Some(self.next_look(now, now + GRACE))
             }
         }
     }
@@ -188,10 +238,10 @@ impl Watch<'_> {
         LAST_REQUEST.min(self.rules.drain_timeout / 2)
     }
 
-    fn first_look(&self) -> Instant {
+    fn first_look<C: Connection>(&self, connection: Pin<&mut C>) -> Instant {
         let now = Instant::now();
         match self.activity.due(&self.rules.deadlines, now, Wire::default()) {
-            Due::At(next) => self.next_look(now, next),
+            Due::At(next) => self.next_look(now, connection.rest(now).map_or(next, |rest| next.min(rest))),
             Due::Goodbye | Due::Cut => now,
         }
     }

@@ -133,14 +133,8 @@ impl TlsEnvironment {
     ///
     /// # Errors
     /// The [`Refusal`] where another epoch came into force during the handshake and does not accept the client.
-    pub(super) fn admit(
-        self: &Arc<Self>,
-        chain: &Arc<[CertificateDer<'static>]>,
-        epoch: u64,
-        accepted: &Accepted,
-    ) -> Result<LiveStanding, Refusal> {
-        let (environment, chain) = (Arc::clone(self), Arc::clone(chain));
-        let standing = Standing::of_client(environment, chain, accepted.digest, epoch, &accepted.verdict);
+    pub(super) fn admit(self: &Arc<Self>, epoch: u64, accepted: &Accepted) -> Result<LiveStanding, Refusal> {
+        let standing = Standing::of_client(Arc::clone(self), accepted.digest, epoch, &accepted.verdict);
         let live = self.live.enter(Arc::new(standing));
         if live.ask(std::time::SystemTime::now()).is_err() {
             return Err(live.refusal().unwrap_or(Refusal::Other));

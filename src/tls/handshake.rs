@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use rustls::server::Acceptor;
 use rustls::{PeerIncompatible, ProtocolVersion};
-use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -190,18 +189,17 @@ where
     E: HasTls,
 {
     let (_, session) = stream.get_ref();
-    let chain: Arc<[CertificateDer<'static>]> =
-        session.peer_certificates().unwrap_or_default().iter().map(|der| der.clone().into_owned()).collect();
+    let chain = session.peer_certificates().unwrap_or_default();
     // A resumed session ran no verifier: the chain that its ticket restored is judged here. Nobody gets past this point unjudged.
     let judgement = judgement.unwrap_or_else(|| {
-        let digest = ChainDigest::of(&chain);
-        let verdict = epoch.judge().judge_or_recall(&digest, &chain, super::now());
+        let digest = ChainDigest::of(chain);
+        let verdict = epoch.judge().judge_or_recall(&digest, chain, super::now());
         let accepted = |(verdict, remembered)| Accepted { digest, verdict, remembered };
-        verdict.map(accepted).map_err(|refusal| epoch.judge().refused(refusal, &chain))
+        verdict.map(accepted).map_err(|refusal| epoch.judge().refused(refusal, chain))
     });
     let admitted = judgement.and_then(|accepted| {
-        let standing = environment.tls().admit(&chain, epoch.number(), &accepted);
-        standing.map(|standing| (accepted, standing)).map_err(|refusal| epoch.judge().refused(refusal, &chain))
+        let standing = environment.tls().admit(epoch.number(), &accepted);
+        standing.map(|standing| (accepted, standing)).map_err(|refusal| epoch.judge().refused(refusal, chain))
     });
     let name = environment.tls().name();
     let (accepted, standing) = match admitted {
@@ -227,7 +225,7 @@ where
     let client = VerifiedClient::new(
         Arc::clone(name),
         Arc::clone(&accepted.verdict.identity),
-        chain,
+        Arc::clone(&accepted.verdict.chain),
         epoch.number(),
         peer,
         facts,

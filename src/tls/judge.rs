@@ -18,7 +18,7 @@ mod remembered;
 mod trust;
 
 pub use remembered::ChainDigest;
-use remembered::Remembered;
+use remembered::{MAX_REMEMBERED_CHAIN, Remembered};
 use trust::Trust;
 
 /// Certificates that are looked at, the leaf included. Thirty cross-signed ones without any trusted key cost path building
@@ -47,6 +47,8 @@ impl Default for ClientRules {
 pub struct Verdict {
     /// Who presented the chain.
     pub identity: Arc<ClientIdentity>,
+    /// The chain, leaf first: one copy for all connections that present it.
+    pub chain: Arc<[CertificateDer<'static>]>,
     /// The first second at which the verdict holds: the latest notBefore on the verified path, the anchor's included, and
     /// thisUpdate of the revocation lists that cover it. It never lies after the judgement.
     pub not_before: UnixTime,
@@ -146,7 +148,9 @@ impl Judge {
             return Ok((verdict, true));
         }
         let verdict = Arc::new(self.verify(chain, now)?);
-        self.remembered().remember(*digest, Arc::clone(&verdict));
+        if chain.iter().map(|certificate| certificate.len()).sum::<usize>() <= MAX_REMEMBERED_CHAIN {
+            self.remembered().remember(*digest, Arc::clone(&verdict));
+        }
         Ok((verdict, false))
     }
 
@@ -210,7 +214,8 @@ impl Judge {
             deadline = deadline.min(second_before(list.next_update));
         }
         let identity = Arc::new(ClientIdentity::from_der(leaf).map_err(|_| Refusal::Malformed)?);
-        Ok(Verdict { identity, not_before, deadline })
+        let chain = chain.iter().map(|certificate| certificate.clone().into_owned()).collect();
+        Ok(Verdict { identity, chain, not_before, deadline })
     }
 
     /// What webpki leaves out and another path could satisfy: the anchor's validity and path length, and keyCertSign of each

@@ -26,7 +26,7 @@ pub struct LateTicket<IO> {
 enum Phase {
     /// What the server writes answers the client.
     Flight,
-    /// The client has spoken since: what is encrypted from its first byte on is no flight, which begins with a ServerHello in clear. It
+    /// The client has spoken since: what is encrypted from its first byte on is no flight, which begins with a `ServerHello` in clear. It
     /// is the ticket, or an alert.
     Answered,
     /// The handshake is over; what is held waits for company.
@@ -49,6 +49,11 @@ impl<IO> LateTicket<IO> {
     /// The socket, without what is still held.
     pub fn into_inner(self) -> IO {
         self.inner
+    }
+
+    /// The socket.
+    pub fn get_ref(&self) -> &IO {
+        &self.inner
     }
 
     /// The socket.

@@ -59,17 +59,21 @@ impl Standing {
         }
     }
 
-    /// The standing of a client whose `chain` the epoch `epoch` of `environment` has accepted.
+    /// The standing of a client whose chain the epoch `epoch` of `environment` has accepted.
     pub(super) fn of_client(
         environment: Arc<TlsEnvironment>,
-        chain: Arc<[CertificateDer<'static>]>,
         digest: ChainDigest,
         epoch: u64,
         verdict: &Verdict,
     ) -> Self {
         Self {
             epoch: AtomicU64::new(epoch),
-            client: Some(PresentedChain { environment, chain, digest, opened_under: epoch }),
+            client: Some(PresentedChain {
+                environment,
+                chain: Arc::clone(&verdict.chain),
+                digest,
+                opened_under: epoch,
+            }),
             ..Self::until(verdict.deadline)
         }
     }

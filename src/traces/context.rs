@@ -2,6 +2,8 @@
 
 use http::HeaderValue;
 
+use crate::random;
+
 /// Length of a `traceparent` of version 00, in bytes.
 const LENGTH: usize = 55;
 
@@ -28,9 +30,7 @@ impl TraceContext {
 
     /// A place in a trace of its own. `None` where the system has no random numbers.
     pub(crate) fn new(sampled: bool) -> Option<Self> {
-        let mut random = [0; 24];
-        aws_lc_rs::rand::fill(&mut random).ok()?;
-        Some(Self::drawn(&random, sampled))
+        Some(Self::drawn(&random::for_id()?, sampled))
     }
 
     /// The place that these random bytes are.
@@ -47,8 +47,7 @@ impl TraceContext {
 
     /// The next place in the same trace, which is recorded if this one is.
     pub(super) fn next(self) -> Option<Self> {
-        let mut span = [0; 8];
-        aws_lc_rs::rand::fill(&mut span).ok()?;
+        let mut span: [u8; 8] = random::for_id()?;
         span[0] |= 1;
         Some(Self { span, ..self })
     }

@@ -9,6 +9,7 @@ use super::context::TraceContext;
 use super::ratio::Ratio;
 use super::span::{Kind, Record, Span};
 use crate::metrics::TraceMetrics;
+use crate::random;
 
 /// Opens spans. Cheap to clone; clones share the queue.
 #[derive(Clone, Debug)]
@@ -49,8 +50,7 @@ impl Tracer {
     ///
     /// `None` where the system has no random numbers.
     pub(crate) fn arrive(&self, caller: Option<TraceContext>) -> Option<(Hop, Option<Span>)> {
-        let mut random = [0; 24];
-        aws_lc_rs::rand::fill(&mut random).ok()?;
+        let random: [u8; 24] = random::for_id()?;
         let number = random.get(8..16).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes)?;
         let sampled = caller.is_none_or(|caller| caller.sampled) && self.0.sample.takes(number);
         let fresh = TraceContext::drawn(&random, sampled);

@@ -24,7 +24,8 @@ static METADATA: Metadata<'static> = metadata! {
     kind: Kind::HINT,
 };
 
-fn is_wanted() -> bool {
+/// Whether anybody wants lines of requests.
+pub(super) fn is_wanted() -> bool {
     let interest = CALLSITE.interest();
     interest.is_always() || !interest.is_never() && dispatcher::get_default(|log| log.enabled(&METADATA))
 }

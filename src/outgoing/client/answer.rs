@@ -16,8 +16,15 @@ use super::link::Link;
 #[derive(Debug)]
 pub(crate) struct AnswerBody<B: Sent> {
     incoming: Incoming,
-    /// The connection and where it goes when the body has ended; `None` where something else drives it.
-    driven: Option<(Box<Link<B>>, Arc<Idle<B>>)>,
+    /// `None` where something else drives the connection.
+    driven: Option<Driven<B>>,
+}
+
+/// A connection, and where it goes when the body has ended.
+#[derive(Debug)]
+struct Driven<B: Sent> {
+    link: Box<Link<B>>,
+    idle: Arc<Idle<B>>,
 }
 
 impl<B: Sent> AnswerBody<B> {
@@ -28,7 +35,7 @@ impl<B: Sent> AnswerBody<B> {
 
     /// A body that comes over `link`, which is left with `idle` when it has ended.
     pub(super) fn over(incoming: Incoming, link: Box<Link<B>>, idle: &Arc<Idle<B>>) -> Self {
-        Self { incoming, driven: Some((link, Arc::clone(idle))) }
+        Self { incoming, driven: Some(Driven { link, idle: Arc::clone(idle) }) }
     }
 }
 
@@ -41,7 +48,7 @@ impl<B: Sent> Body for AnswerBody<B> {
         let mut frame = Pin::new(&mut *incoming).poll_frame(cx);
         // What is not there yet has to be asked for before the connection reads it.
         if frame.is_pending()
-            && let Some((link, _)) = driven
+            && let Some(Driven { link, .. }) = driven
         {
             let _ = link.poll(cx);
             frame = Pin::new(&mut *incoming).poll_frame(cx);
@@ -51,7 +58,7 @@ impl<B: Sent> Body for AnswerBody<B> {
             Poll::Ready(None | Some(Err(_))) => true,
             Poll::Pending => false,
         };
-        if has_ended && let Some((link, idle)) = driven.take() {
+        if has_ended && let Some(Driven { link, idle }) = driven.take() {
             idle.keep(link);
         }
         frame

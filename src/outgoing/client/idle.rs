@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Wake;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -71,10 +72,12 @@ impl<B: Sent> Idle<B> {
         Arc::new(Bell { ringing: Arc::clone(&self.ringing), ..Bell::default() })
     }
 
-    /// The connection that was used last, if there is one.
+    /// The connection that was used last, of those that this runtime has opened: what happens on another's has to be handed over by it.
     pub(super) fn take(&self) -> Option<Box<Link<B>>> {
+        let here = Handle::current().id();
         let mut state = self.state();
-        while let Some(Kept { link, since }) = state.links.pop_back() {
+        while let Some(at) = state.links.iter().rposition(|kept| kept.link.home() == here) {
+            let Some(Kept { link, since }) = state.links.remove(at) else { break };
             link.bell().is_idle.store(false, Ordering::Release);
             if since.elapsed() < self.timeout {
                 return Some(link);

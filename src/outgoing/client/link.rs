@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use ::http::{Request, Response};
 use http_body::Body as _;
 use hyper::client::conn::http1;
+use tokio::runtime::{self, Handle};
 
 use super::answer::AnswerBody;
 use super::idle::{Bell, Idle};
@@ -20,6 +21,8 @@ pub(super) struct Link<B: Sent> {
     sender: http1::SendRequest<B>,
     /// `None` = it has ended. Whatever is still asked of it is given back, so that it is dropped at once.
     connection: Option<http1::Connection<Socket, B>>,
+    /// Where it was opened, and where what happens on it is noticed.
+    home: runtime::Id,
     bell: Arc<Bell>,
     rings: Waker,
 }
@@ -29,7 +32,7 @@ impl<B: Sent> Link<B> {
     pub(super) async fn open(socket: Socket, bell: Arc<Bell>) -> hyper::Result<Self> {
         let (sender, connection) = http1::Builder::new().handshake(socket).await?;
         let rings = Waker::from(Arc::clone(&bell));
-        Ok(Self { sender, connection: Some(connection), bell, rings })
+        Ok(Self { sender, connection: Some(connection), home: Handle::current().id(), bell, rings })
     }
 
     /// Sends `request` up to the head of its answer; the body goes on driving the connection, and leaves it with `idle`.
@@ -63,6 +66,10 @@ impl<B: Sent> Link<B> {
     /// The same for nobody in particular: what happens next rings the bell.
     pub(super) fn poll_by_bell(&mut self) -> Poll<()> {
         poll(&mut self.connection, &mut Context::from_waker(&self.rings))
+    }
+
+    pub(super) fn home(&self) -> runtime::Id {
+        self.home
     }
 
     pub(super) fn bell(&self) -> &Bell {

@@ -239,5 +239,5 @@ fn admitted(environment: &Arc<TlsEnvironment>, client: &Minted) -> LiveStanding 
 fn admitted_as(environment: &Arc<TlsEnvironment>, client: &Minted, digest: ChainDigest) -> LiveStanding {
     let chain: Arc<[CertificateDer<'static>]> = Arc::new([client.der.clone()]);
     let verdict = environment.current().judge().judge(&chain, crate::tls::now()).unwrap();
-    environment.admit(&chain, environment.epoch_number(), &Accepted { digest, verdict, remembered: false }).unwrap()
+    environment.admit(environment.epoch_number(), &Accepted { digest, verdict, remembered: false }).unwrap()
 }

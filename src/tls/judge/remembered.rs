@@ -10,6 +10,9 @@ use super::Verdict;
 /// Acceptances that are remembered per epoch. Thales has few leaves; a caller that varies its chain only displaces others.
 pub(super) const MAX_REMEMBERED: usize = 1024;
 
+/// The largest chain that is remembered, in bytes; an honest one has two to four kilobytes.
+pub(super) const MAX_REMEMBERED_CHAIN: usize = 16 * 1024;
+
 /// SHA-256 over a whole presented chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ChainDigest([u8; 32]);
@@ -69,7 +72,7 @@ mod tests {
     #[test]
     fn what_is_remembered_is_bounded_and_the_oldest_goes_first() {
         let identity = Arc::new(ClientIdentity::from_der(&Minted::self_signed(client("leaf")).der).unwrap());
-        let verdict = Arc::new(Verdict { identity, not_before: now(), deadline: now() });
+        let verdict = Arc::new(Verdict { identity, chain: Arc::default(), not_before: now(), deadline: now() });
         let mut remembered = Remembered::default();
         let digest = |number: usize| ChainDigest::of(&[CertificateDer::from(number.to_be_bytes().to_vec())]);
         for number in 0..=MAX_REMEMBERED {

@@ -11,7 +11,9 @@ use crate::support::jwt::TokenKey;
 use crate::support::notifications::{NOTIFICATION, door_with_inbox, fill, notify};
 use crate::support::series::{counted, told};
 use crate::support::token_door::{D1_CALL, D1_TOKEN, SECRET, ask, call, call_d1, open, token};
-use crate::support::{Answer, Authority, Door, Gate, QUIET, Server, Setup, descriptors, eventually, request};
+use crate::support::{
+    Answer, Authority, Door, Gate, QUIET, Server, Setup, descriptors, eventually, eventually_after_failures, request,
+};
 
 /// What is told of a server that runs and was never called.
 const AT_ONCE: &[&str] = &[
@@ -319,16 +321,7 @@ async fn a_notification_that_cannot_be_delivered_is_told() {
     let up = async || door.server.counted("issuer_host_inbox_destination_up", &[r#"environment="preprod""#]).await;
     eventually("the destination to be told as down", async || up().await == 0).await;
     door.backend.answer(NOTIFICATION, Answer::Fixed(StatusCode::NO_CONTENT, ""));
-    // The breaker looks again after up to half a minute, longer than anything else here takes.
-    for _ in 0..3 {
-        for _ in 0..400 {
-            if up().await == 1 {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-    }
-    panic!("the destination is never told as up");
+    eventually_after_failures("the destination to be told as up", async || up().await == 1).await;
 }
 
 #[tokio::test]

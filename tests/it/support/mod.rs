@@ -54,12 +54,21 @@ pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T 
 }
 
 /// Asks `question` again until it is answered with yes; fails in words after a bounded number of tries.
-pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut question: impl FnMut() -> F) {
-    for _ in 0..400 {
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, question: impl FnMut() -> F) {
+    asked(400, what, question).await;
+}
+
+/// The same for what comes after a pause that has grown to half a minute: that of a delivery that failed several times.
+pub(crate) async fn eventually_after_failures<F: Future<Output = bool>>(what: &str, question: impl FnMut() -> F) {
+    asked(4000, what, question).await;
+}
+
+async fn asked<F: Future<Output = bool>>(times: u32, what: &str, mut question: impl FnMut() -> F) {
+    for _ in 0..times {
         if question().await {
             return;
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
-    panic!("asked 400 times in vain for {what}");
+    panic!("asked {times} times in vain for {what}");
 }
