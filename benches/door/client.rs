@@ -1,4 +1,4 @@
-//! The calling side: one connection with a client certificate, never resumed.
+//! The calling side: connections with a client certificate, as a newcomer or as somebody who comes again.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,7 +13,7 @@ use hyper::{Request, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::client::{Resumption, WantsClientCert};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::{ClientConfig, ConfigBuilder, HandshakeKind, NamedGroup, RootCertStore};
+use rustls::{CipherSuite, ClientConfig, ConfigBuilder, HandshakeKind, NamedGroup, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,6 +23,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::Error;
+use crate::sessions::Forgetful;
+
+/// Sessions that somebody who comes again keeps: one is used up by each visit, which brings one or two.
+const SESSIONS: usize = 8;
 
 /// Bytes of a request's body. Thales' notifications are JSON documents of this order.
 const BODY_BYTES: usize = 1024;
@@ -46,18 +50,21 @@ pub(crate) enum Http {
 /// Everything that is the same for each connection of a run.
 #[derive(Clone)]
 pub(crate) struct Client {
-    connector: TlsConnector,
+    config: Arc<ClientConfig>,
     host: String,
     path: String,
     tls: Tls,
     http: Http,
     body: Bytes,
+    /// What every handshake has to be: a newcomer's is full, that of somebody who comes again is resumed.
+    kind: HandshakeKind,
 }
 
 /// An open connection.
 pub(crate) struct Connection {
     sender: Sender,
     driver: JoinHandle<()>,
+    suite: Option<CipherSuite>,
 }
 
 /// The end of a connection that takes requests.
@@ -69,8 +76,8 @@ pub(crate) enum Sender {
 }
 
 impl Client {
-    /// Reads the credentials in `pki`. All targets are held to the same cryptography, which every peer supports:
-    /// AES-256-GCM with SHA-384, X25519. Resumption is off.
+    /// A newcomer with the credentials in `pki`. It offers rustls' suites, so that each server chooses as it does for its users,
+    /// and groups that every peer knows, so that all do the same key exchange: X25519.
     pub(crate) fn new(pki: &Path, host: &str, path: &str, tls: Tls, http: Http) -> Result<Self, Error> {
         let config = Self::configuration(pki, tls)?;
         let chain = CertificateDer::pem_file_iter(pki.join("client-chain.pem"))?.collect::<Result<Vec<_>, _>>()?;
@@ -83,13 +90,25 @@ impl Client {
         Ok(Self::with(Self::configuration(pki, tls)?.with_no_client_auth(), host, path, tls, http))
     }
 
+    /// The same caller with a memory of its own, that has been at `address` once: from now on all its handshakes are resumed.
+    pub(crate) async fn returning(&self, address: SocketAddr) -> Result<Self, Error> {
+        let mut config = ClientConfig::clone(&self.config);
+        config.resumption = Resumption::in_memory_sessions(SESSIONS);
+        let first = Self { config: Arc::new(config), ..self.clone() };
+        first.visit(address).await?;
+        Ok(Self { kind: HandshakeKind::Resumed, ..first })
+    }
+
+    pub(crate) fn http(&self) -> Http {
+        self.http
+    }
+
     fn configuration(pki: &Path, tls: Tls) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
-        let (suite, version) = match tls {
-            Tls::V1_2 => (aws_lc_rs::cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, &rustls::version::TLS12),
-            Tls::V1_3 => (aws_lc_rs::cipher_suite::TLS13_AES_256_GCM_SHA384, &rustls::version::TLS13),
+        let version = match tls {
+            Tls::V1_2 => &rustls::version::TLS12,
+            Tls::V1_3 => &rustls::version::TLS13,
         };
         let provider = CryptoProvider {
-            cipher_suites: vec![suite],
             // P-256 is here for TLS 1.2, where the list also says which curves a server certificate may use; it is not chosen.
             kx_groups: vec![aws_lc_rs::kx_group::X25519, aws_lc_rs::kx_group::SECP256R1],
             ..aws_lc_rs::default_provider()
@@ -104,7 +123,7 @@ impl Client {
     }
 
     fn with(mut config: ClientConfig, host: &str, path: &str, tls: Tls, http: Http) -> Self {
-        config.resumption = Resumption::disabled();
+        config.resumption = Resumption::store(Arc::new(Forgetful));
         config.alpn_protocols = match http {
             Http::V1 => vec![b"http/1.1".to_vec()],
             Http::V2 => vec![b"h2".to_vec()],
@@ -113,12 +132,13 @@ impl Client {
         body.resize(BODY_BYTES - 2, b'x');
         body.extend_from_slice(b"\"}");
         Self {
-            connector: TlsConnector::from(Arc::new(config)),
+            config: Arc::new(config),
             host: host.to_owned(),
             path: path.to_owned(),
             tls,
             http,
             body: Bytes::from(body),
+            kind: HandshakeKind::Full,
         }
     }
 
@@ -126,10 +146,10 @@ impl Client {
         let socket = TcpStream::connect(address).await?;
         socket.set_nodelay(true)?;
         let name = ServerName::try_from(self.host.clone())?;
-        Ok(self.connector.connect(name, socket).await?)
+        Ok(TlsConnector::from(Arc::clone(&self.config)).connect(name, socket).await?)
     }
 
-    /// Connects and shows that the handshake was a full one, of the version that was asked for.
+    /// Connects and shows that the handshake was of the kind and the version that was asked for.
     pub(crate) async fn connect(&self, address: SocketAddr) -> Result<Connection, Error> {
         let stream = self.handshake(address).await?;
         let (_, session) = stream.get_ref();
@@ -137,34 +157,45 @@ impl Client {
             Tls::V1_2 => rustls::ProtocolVersion::TLSv1_2,
             Tls::V1_3 => rustls::ProtocolVersion::TLSv1_3,
         };
-        if session.protocol_version() != Some(version) || session.handshake_kind() != Some(HandshakeKind::Full) {
-            return Err(format!(
-                "the handshake was {:?} and {:?}, not a full one of {version:?}",
-                session.protocol_version(),
-                session.handshake_kind()
-            )
-            .into());
+        if session.protocol_version() != Some(version) {
+            return Err(format!("the server chose {:?}, not {version:?}", session.protocol_version()).into());
+        }
+        match session.handshake_kind() {
+            Some(kind) if kind == self.kind => {}
+            Some(HandshakeKind::Full) => return Err("the handshake was a full one".into()),
+            kind => return Err(format!("the handshake was {kind:?}").into()),
         }
         let group = session.negotiated_key_exchange_group().map(rustls::crypto::SupportedKxGroup::name);
-        if group != Some(NamedGroup::X25519) {
+        // A session of TLS 1.2 is resumed without a key exchange.
+        let exchanged = self.kind == HandshakeKind::Full || self.tls == Tls::V1_3;
+        if exchanged && group != Some(NamedGroup::X25519) {
             return Err(format!("the server chose {group:?}, not X25519").into());
         }
         if self.http == Http::V2 && session.alpn_protocol() != Some(b"h2") {
             return Err("the server did not choose h2".into());
         }
+        let suite = session.negotiated_cipher_suite().map(|suite| suite.suite());
         let io = TokioIo::new(stream);
-        Ok(match self.http {
+        let (sender, driver) = match self.http {
             Http::V1 => {
                 let (sender, connection) = http1::handshake(io).await?;
-                let driver = tokio::spawn(async move { drop(connection.await) });
-                Connection { sender: Sender::V1(sender), driver }
+                (Sender::V1(sender), tokio::spawn(async move { drop(connection.await) }))
             }
             Http::V2 => {
                 let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
-                let driver = tokio::spawn(async move { drop(connection.await) });
-                Connection { sender: Sender::V2(sender), driver }
+                (Sender::V2(sender), tokio::spawn(async move { drop(connection.await) }))
             }
-        })
+        };
+        Ok(Connection { sender, driver, suite })
+    }
+
+    /// Connection, handshake, POST, answer, goodbye; says which suite the server chose.
+    pub(crate) async fn visit(&self, address: SocketAddr) -> Result<Option<CipherSuite>, Error> {
+        let mut connection = self.connect(address).await?;
+        self.post(connection.sender()).await?;
+        let suite = connection.suite;
+        connection.close().await;
+        Ok(suite)
     }
 
     /// One POST, its answer read to the end.
