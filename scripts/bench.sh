@@ -17,11 +17,18 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 rounds=5 handshakes=1000 posts=40000 idle=10000
+latency_rounds=7 latency_seconds=6 starts=11 revoked=20000 growth_rounds=15
+counted_handshakes=100 counted_posts=1000
 only=
 trust_options=() inbox_options=(--million)
 case "${1:-}" in
     "") ;;
-    --quick) rounds=1 handshakes=50 posts=1000 idle=50 trust_options=(--quick) inbox_options=(--quick --million) ;;
+    --quick)
+        rounds=1 handshakes=50 posts=1000 idle=50
+        latency_rounds=1 latency_seconds=1 starts=1 revoked=200 growth_rounds=1
+        counted_handshakes=10 counted_posts=50
+        trust_options=(--quick) inbox_options=(--quick --million)
+        ;;
     --only) only=${2:?name of rows} ;;
     *) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 64 ;;
 esac
@@ -34,7 +41,7 @@ path=/issuer/igwapi/v2.0/notifyVirtualCardChange
 say() { printf '%s\n' "$*" >&2; }
 
 # shellcheck source-path=SCRIPTDIR
-for part in needs pki servers rows; do . "scripts/bench/$part.sh"; done
+for part in needs pki servers rows rows-alone; do . "scripts/bench/$part.sh"; done
 
 if [ "$(nproc)" -ge 2 ]; then
     server_core=0 client_core=1
@@ -79,6 +86,11 @@ idle_rows
 handshake_rows
 request_rows
 access_event_rows
+worker_rows
+latency_rows
+start_rows
+growth_rows
+instruction_rows
 
 # On both cores: it keeps its server apart by counting the CPU of the server's thread.
 if [ -n "$trust" ]; then

@@ -1,19 +1,19 @@
 //! Many connections: opened a few at a time, kept, measured at rest.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::Error;
+use crate::arguments::{Hold, Idle};
 use crate::client::{Client, Connection, Http, Sender};
 use crate::process::resident_bytes;
 use crate::record::{Details, Measured};
 use crate::target::Target;
-use crate::{Error, Hold, Idle};
 
 /// Streams that share one HTTP/2 connection; a caller with a pool behaves like this.
 const STREAMS_PER_CONNECTION: u32 = 8;
@@ -57,16 +57,18 @@ async fn memory(client: &Client, target: &Target, count: u32) -> Result<Measured
     Ok(Measured { name: target.name.clone(), rounds: vec![bytes], details })
 }
 
-/// Holds idle connections at the target until standard input ends; says on standard output when all are open.
+/// Holds idle connections at the address for as long as it is left alone; says on standard output when all are open.
 ///
 /// # Errors
-/// When a connection can't be made, or was closed by the server meanwhile.
+/// When a connection can't be made, or is closed by the server: whoever measures meanwhile looks whether this process is still there.
 pub(crate) async fn hold(hold: &Hold) -> Result<(), Error> {
     let client = hold.caller.client()?;
-    let held = open(&client, hold.target.address, hold.connections).await?;
+    let held = open(&client, hold.address, hold.connections).await?;
     println!("{}", held.len());
-    spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink())).await??;
-    if held.iter().all(Connection::is_open) { Ok(()) } else { Err("an idle connection was closed".into()) }
+    while held.iter().all(Connection::is_open) {
+        sleep(Duration::from_millis(500)).await;
+    }
+    Err("an idle connection was closed".into())
 }
 
 /// Open connections for `tasks` posts at once, each of which has carried a request already.

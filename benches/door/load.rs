@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::Error;
+use crate::arguments::{Caller, Measure, Operation};
 use crate::client::{Client, Sender};
 use crate::clock::ProcessClock;
 use crate::connections::{kept_alive, take};
 use crate::record::Row;
 use crate::sample::Sample;
 use crate::target::Target;
-use crate::{Caller, Error, Measure, Operation};
 
 /// What one task does in a round; it begins when it is spawned.
 type Work = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
@@ -91,10 +92,32 @@ async fn unable_to_resume(client: &Client, address: SocketAddr) -> Result<Option
 }
 
 async fn round(measure: &Measure, client: &Client, target: &Target) -> Result<Sample, Error> {
-    let work = prepared(measure, client, target.address).await?;
+    let work = prepared(client, target.address, measure.operation, measure.operations, measure.concurrency).await?;
     let (server, own) = (ProcessClock::of(target.pid), ProcessClock::of(process::id()));
     let (server_before, own_before) = (server.at_rest().await?, own.read()?);
     let start = Instant::now();
+    all(work).await?;
+    let wall = start.elapsed();
+    let own = own.read()?.since(&own_before);
+    let server = server.at_rest().await?.since(&server_before);
+    Ok(Sample::new(measure.operations, wall, server, own.time))
+}
+
+/// Operations without a clock.
+///
+/// # Errors
+/// When any of them fails.
+pub(crate) async fn run(
+    client: &Client,
+    address: SocketAddr,
+    operation: Operation,
+    operations: u32,
+    concurrency: u32,
+) -> Result<(), Error> {
+    all(prepared(client, address, operation, operations, concurrency).await?).await
+}
+
+async fn all(work: Vec<Work>) -> Result<(), Error> {
     let mut tasks = JoinSet::new();
     for work in work {
         tasks.spawn(work);
@@ -102,30 +125,33 @@ async fn round(measure: &Measure, client: &Client, target: &Target) -> Result<Sa
     while let Some(end) = tasks.join_next().await {
         end??;
     }
-    let wall = start.elapsed();
-    let own = own.read()?.since(&own_before);
-    let server = server.at_rest().await?.since(&server_before);
-    Ok(Sample::new(measure.operations, wall, server, own.time))
+    Ok(())
 }
 
 /// The tasks of a round, with whatever they need to begin.
-async fn prepared(measure: &Measure, client: &Client, address: SocketAddr) -> Result<Vec<Work>, Error> {
-    let left = Arc::new(AtomicU32::new(measure.operations));
+async fn prepared(
+    client: &Client,
+    address: SocketAddr,
+    operation: Operation,
+    operations: u32,
+    concurrency: u32,
+) -> Result<Vec<Work>, Error> {
+    let left = Arc::new(AtomicU32::new(operations));
     let mut work: Vec<Work> = Vec::new();
-    match measure.operation {
+    match operation {
         Operation::HandshakeFull => {
-            for _ in 0..measure.concurrency {
+            for _ in 0..concurrency {
                 work.push(Box::pin(visits(client.clone(), address, left.clone())));
             }
         }
         Operation::HandshakeResumed => {
-            for _ in 0..measure.concurrency {
+            for _ in 0..concurrency {
                 // A memory for each: a ticket is good for one visit, which brings the next.
                 work.push(Box::pin(visits(client.returning(address).await?, address, left.clone())));
             }
         }
         Operation::KeptAlive => {
-            for sender in kept_alive(client, address, measure.concurrency).await? {
+            for sender in kept_alive(client, address, concurrency).await? {
                 work.push(Box::pin(posts(client.clone(), sender, left.clone())));
             }
         }

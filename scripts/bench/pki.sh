@@ -12,7 +12,7 @@ issue() {
     openssl req -new -key "$pki/$name.key" -subj "$subject" -out "$pki/$name.csr" 2>/dev/null
     local signer=(-CA "$pki/$issuer.crt" -CAkey "$pki/$issuer.key")
     [ "$issuer" != "$name" ] || signer=(-signkey "$pki/$name.key")
-    openssl x509 -req -in "$pki/$name.csr" "${signer[@]}" -set_serial "0x$(openssl rand -hex 12)" -days 30 -sha256 \
+    openssl x509 -req -in "$pki/$name.csr" "${signer[@]}" -set_serial "0x$(openssl rand -hex 12)" -days 365 -sha256 \
         -extfile "$pki/$name.ext" -out "$pki/$name.crt" 2>/dev/null
 }
 
@@ -20,13 +20,15 @@ ca=("basicConstraints=critical,CA:TRUE" "keyUsage=critical,keyCertSign,cRLSign" 
 below=("${ca[@]}" "authorityKeyIdentifier=keyid")
 leaf=("basicConstraints=critical,CA:FALSE" "keyUsage=critical,digitalSignature" "subjectKeyIdentifier=hash"
     "authorityKeyIdentifier=keyid")
+# For the hosts of other environments as well.
+server_leaf=("${leaf[@]}" "extendedKeyUsage=serverAuth" "subjectAltName=DNS:$host,DNS:*.${host#*.}")
 
 # Names of files are those that examples/embed_axum.rs reads.
 certificates() {
     mkdir -p "$pki"
     issue server-root "/O=Bench/CN=Bench Server Root" server-root "${ca[@]}"
     issue server-issuing "/O=Bench/CN=Bench Server Issuing CA" server-root "${below[@]}"
-    issue server "/O=Bench/CN=$host" server-issuing "${leaf[@]}" "extendedKeyUsage=serverAuth" "subjectAltName=DNS:$host"
+    issue server "/O=Bench/CN=$host" server-issuing "${server_leaf[@]}"
     issue client-root "/O=Bench/CN=Bench Client CA" client-root "${ca[@]}"
     issue client-issuing "/O=Bench/CN=Bench Client Issuing CA" client-root "${below[@]}"
     issue client "/O=Bench/CN=bench-caller" client-issuing "${leaf[@]}" "extendedKeyUsage=clientAuth"
@@ -43,7 +45,7 @@ certificates() {
 renewals() {
     cp "$pki/server-chain.pem" "$pki/chain-before.pem"
     cp "$pki/server.key" "$pki/renewed.key"
-    issue renewed "/O=Bench/CN=$host" server-issuing "${leaf[@]}" "extendedKeyUsage=serverAuth" "subjectAltName=DNS:$host"
+    issue renewed "/O=Bench/CN=$host" server-issuing "${server_leaf[@]}"
     cat "$pki/renewed.crt" "$pki/server-issuing.crt" >"$pki/chain-after.pem"
     cp "$pki/server-chain.pem" "$pki/chain-live.pem"
 }

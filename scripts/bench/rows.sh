@@ -79,9 +79,8 @@ access_event_rows() {
     pid=$!
     started+=("$pid")
     targets=(--target "told=$(address other),$pid")
-    serve_command serve
-    start "$server_core" serve "${command[@]}"
-    targets+=(--target "silent=$(address serve),$pid")
+    start_serve serve silent
+    targets+=("${forward_targets[@]}")
     probe "${targets[@]}"
     for version in 1 2; do
         concurrency=8

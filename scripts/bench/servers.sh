@@ -66,6 +66,17 @@ serve_command() {
         "${@/#/ISSUER_HOST__}" "$issuer_host" serve --config "${file:-$work/issuer-host.toml}")
 }
 
+# start_serve NAME TITLE [SETTING=VALUE...]: adds it to forward_targets as TITLE.
+start_serve() {
+    local name=$1 title=$2
+    shift 2
+    serve_command "$name" "$@"
+    start "$server_core" "$name" "${command[@]}"
+    is_forward "$title" "$(address "$name")"
+}
+
+embed_command() { command=(env RUST_LOG=error "$embed" "$pki" "$(address embed)"); }
+
 # --- peers ---------------------------------------------------------------------------------------------------------------------
 
 # fill FILE NAME: a peer's configuration, its ports and places filled in.
@@ -77,6 +88,9 @@ fill() {
         -e "s|@LOCAL_PORT@|$(port "$2")|g" -e "s|@FORWARD_PORT@|$(forward_port "$2")|g" \
         -e "s|@HTTP2_LISTEN@|$http2_listen|g" -e "s|@HTTP2@|$http2|g" "benches/peers/$1" >"$work/$2/configuration"
 }
+
+naive_command() { command=("$naive" "$pki" "$(address naive)"); }
+naive_forward_command() { command=("$naive" "$pki" "$(forward_address naive)" "http://$(address backend)"); }
 
 # peer_command NAME: into `command`, what starts the peer. It answers at one port and forwards at the other.
 peer_command() {
@@ -116,14 +130,15 @@ start_backend() { start "$client_core" backend "$door" backend --listen "$(addre
 start_all() {
     local name
     start_backend
-    start "$server_core" embed env RUST_LOG=error "$embed" "$pki" "$(address embed)"
+    embed_command
+    start "$server_core" embed "${command[@]}"
     is_local issuer-host "$(address embed)"
-    serve_command serve
-    start "$server_core" serve "${command[@]}"
-    is_forward issuer-host "$(address serve)"
-    start "$server_core" naive-local "$naive" "$pki" "$(address naive)"
+    start_serve serve issuer-host
+    naive_command
+    start "$server_core" naive-local "${command[@]}"
     is_local naive "$(address naive)"
-    start "$server_core" naive-forward "$naive" "$pki" "$(forward_address naive)" "http://$(address backend)"
+    naive_forward_command
+    start "$server_core" naive-forward "${command[@]}"
     is_forward naive "$(forward_address naive)"
     for name in nginx nginx-mainline haproxy envoy caddy; do
         [ -n "${program[$name]:-}" ] || continue
@@ -136,11 +151,16 @@ start_all() {
     probe "${forward_targets[@]}"
 }
 
-# load COMMAND...: the load generator, with what every command of it needs.
-load() {
+# load_command SUBCOMMAND...: into `command`, the load generator with what each of its commands needs.
+load_command() {
     local subcommand=$1
     shift
-    taskset -c "$client_core" "$door" "$subcommand" --pki "$pki" --host "$host" --path "$path" "$@"
+    command=("$door" "$subcommand" --pki "$pki" --host "$host" --path "$path" "$@")
+}
+
+load() {
+    load_command "$@"
+    taskset -c "$client_core" "${command[@]}"
 }
 
 # probe TARGET...: all have to answer the caller, and to refuse one without a certificate.
