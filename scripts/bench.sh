@@ -7,7 +7,10 @@
 #
 #   ./scripts/bench.sh            interleaved rounds, medians
 #   ./scripts/bench.sh --quick    one small round, to see that it works; its numbers mean nothing
-#   ./scripts/bench.sh --only access-events    the rows alone whose names begin like that; nothing of trust and inbox
+#   ./scripts/bench.sh --peers    the comparison alone; nothing of trust and inbox
+#   ./scripts/bench.sh --only access-events    of that the rows alone whose names begin like that
+#   ./scripts/bench.sh --document              writes the tables of the newest complete comparison into docs/performance.md
+#   ./scripts/bench.sh --check-document        fails when other tables stand there
 #
 # All servers run on one core, one after the other under load, the load generator on another; the same certificates for all, client
 # certificates demanded, no logs but in the rows that are about them. Loopback only. It ends what it started, nothing else.
@@ -19,19 +22,25 @@ cd "$(dirname "$0")/.."
 rounds=5 handshakes=1000 posts=40000 idle=10000
 latency_rounds=7 latency_seconds=6 starts=11 revoked=20000 growth_rounds=15
 counted_handshakes=100 counted_posts=1000
-only=
+only= quick= peers_alone= document_option=
 trust_options=() inbox_options=(--million)
-case "${1:-}" in
-    "") ;;
-    --quick)
-        rounds=1 handshakes=50 posts=1000 idle=50
-        latency_rounds=1 latency_seconds=1 starts=1 revoked=200 growth_rounds=1
-        counted_handshakes=10 counted_posts=50
-        trust_options=(--quick) inbox_options=(--quick --million)
-        ;;
-    --only) only=${2:?name of rows} ;;
-    *) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 64 ;;
-esac
+while [ "$#" -gt 0 ]; do
+    case "$1" in
+        --quick)
+            quick=1
+            rounds=1 handshakes=50 posts=1000 idle=50
+            latency_rounds=1 latency_seconds=1 starts=1 revoked=200 growth_rounds=1
+            counted_handshakes=10 counted_posts=50
+            trust_options=(--quick) inbox_options=(--quick --million)
+            ;;
+        --peers) peers_alone=1 ;;
+        --only) only=${2:?name of rows}; shift ;;
+        --document) document_option=write ;;
+        --check-document) document_option=check ;;
+        *) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 64 ;;
+    esac
+    shift
+done
 
 host=bench.issuer-host.test
 first_port=${BENCH_PORT:-19440}
@@ -51,11 +60,21 @@ else
 fi
 ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 
+document=docs/performance.md
+if [ -n "$document_option" ]; then
+    newest=$(find benches/results -name '*.json' 2>/dev/null | sort | tail -n 1)
+    [ -n "$newest" ] || { say "there is no complete run in benches/results"; exit 1; }
+    door=${DOOR_BIN:-$(executable door)}
+    check=()
+    [ "$document_option" = write ] || check=(--check)
+    exec "$door" document "${check[@]}" "$newest" "$document"
+fi
+
 needs
 peers
 programs
 trust= inbox=
-if [ -z "$only" ]; then
+if [ -z "$only$peers_alone" ]; then
     trust=$(executable trust)
     inbox=$(executable inbox)
 fi
@@ -74,8 +93,9 @@ certificates
 configuration >"$work/issuer-host.toml"
 
 results=$work/table
+began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 tee -a "$results" <<TEXT
-$(date -u +%Y-%m-%dT%H:%MZ)  $(uname -sm), $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)
+$began  $(uname -sm), $(nproc) cores, $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)
 $(versions)
 $(for each in "${left_out[@]}"; do echo "NOT MEASURED: $each"; done)
 $rounds round(s), medians (lowest to highest). ratio = the first server / this one: below 1, the first needs less.
@@ -102,8 +122,18 @@ if [ -n "$inbox" ]; then
     { echo; ./scripts/services.sh -- taskset -c "$client_core" "$inbox" --directory "$work" "${inbox_options[@]}"; } | tee -a "$results"
 fi
 
-# Only a complete table is kept.
-mkdir -p benches/results
-kept=benches/results/$(date -u +%Y%m%dT%H%M%SZ).txt
-cp "$results" "$kept"
-say "kept as $kept"
+# A complete run takes the place of the one before it, for the document; any other is kept where builds are.
+stamp=$(date -u -d "$began" +%Y%m%dT%H%M%SZ)
+kept=target/bench
+if [ -z "$only$quick" ]; then
+    kept=benches/results
+    rm -f "$kept"/*.json "$kept"/*.txt
+fi
+mkdir -p "$kept"
+cp "$results" "$kept/$stamp.txt"
+facts=()
+while read -r fact; do facts+=(--version-of "$fact"); done < <(versions)
+for each in "${left_out[@]}"; do facts+=(--left-out "$each"); done
+"$door" keep --rows "$work/rows" --date "$began" "${facts[@]}" --out "$kept/$stamp.json"
+say "kept as $kept/$stamp.txt and $kept/$stamp.json"
+[ "$kept" = target/bench ] || say "./scripts/bench.sh --document writes its tables into $document"

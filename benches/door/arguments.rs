@@ -8,7 +8,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::Error;
 use crate::client::{Client, Http, Tls};
+use crate::disturbance::{Disturb, Newcomers, Reloads};
+use crate::document::Document;
 use crate::record::{Measured, Row};
+use crate::results::Keep;
 use crate::target::{Program, Target};
 
 #[derive(Parser)]
@@ -41,6 +44,10 @@ pub(crate) enum Command {
     Start(Start),
     /// Instructions of a server per operation, counted by callgrind.
     Instructions(Instructions),
+    /// Keeps the rows of a run, with where and when it was.
+    Keep(Keep),
+    /// Writes the tables of a run into the document about it.
+    Document(Document),
     /// A plain HTTP/1.1 backend that reads every body and answers 200.
     Backend {
         /// Where to listen.
@@ -169,60 +176,6 @@ pub(crate) struct Latency {
     pub(crate) disturb: Disturb,
 }
 
-/// What else goes on: one of both.
-#[derive(Args)]
-pub(crate) struct Disturb {
-    /// So many full handshakes a second.
-    #[arg(long, required_unless_present = "reloads", conflicts_with = "reloads")]
-    pub(crate) newcomers: Option<f64>,
-    /// So many reloads a second.
-    #[arg(long, requires_all = ["admin", "live", "chains"])]
-    pub(crate) reloads: Option<f64>,
-    /// Where reloads are asked for.
-    #[arg(long)]
-    pub(crate) admin: Option<SocketAddr>,
-    /// The server certificate in force, which is replaced.
-    #[arg(long)]
-    pub(crate) live: Option<PathBuf>,
-    /// What it is replaced by, in turns.
-    #[arg(long = "chain")]
-    pub(crate) chains: Vec<PathBuf>,
-}
-
-#[derive(Args)]
-pub(crate) struct Newcomers {
-    #[command(flatten)]
-    pub(crate) caller: Caller,
-    /// Where the server listens.
-    #[arg(long)]
-    pub(crate) address: SocketAddr,
-    /// So many a second.
-    #[arg(long)]
-    pub(crate) rate: f64,
-    /// For so long.
-    #[arg(long)]
-    pub(crate) seconds: f64,
-}
-
-#[derive(Args)]
-pub(crate) struct Reloads {
-    /// Where reloads are asked for.
-    #[arg(long)]
-    pub(crate) admin: SocketAddr,
-    /// The server certificate in force, which is replaced.
-    #[arg(long)]
-    pub(crate) live: PathBuf,
-    /// What it is replaced by, in turns.
-    #[arg(long = "chain", required = true)]
-    pub(crate) chains: Vec<PathBuf>,
-    /// So many a second.
-    #[arg(long)]
-    pub(crate) rate: f64,
-    /// For so long.
-    #[arg(long)]
-    pub(crate) seconds: f64,
-}
-
 #[derive(Args)]
 pub(crate) struct Start {
     #[command(flatten)]
@@ -257,7 +210,7 @@ pub(crate) struct Instructions {
     pub(crate) concurrency: u32,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Operation {
     /// TCP, full mutual TLS handshake, POST of 1 KiB, answer, close.
     HandshakeFull,

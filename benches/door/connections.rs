@@ -21,6 +21,9 @@ const STREAMS_PER_CONNECTION: u32 = 8;
 /// Connections that are opened at once while idle ones are built up; below any server's backlog and handshake limits.
 const OPENING_AT_ONCE: u32 = 8;
 
+/// After this the server's last writes and wake-ups are over, and what it gives back once a connection is idle is given back.
+const SETTLING: Duration = Duration::from_secs(3);
+
 /// Holds idle connections, one target after the other, and publishes the growth of each server's memory. Meaningful on a fresh
 /// process: allocators keep what a load before has used.
 ///
@@ -41,8 +44,7 @@ async fn memory(client: &Client, target: &Target, count: u32) -> Result<Measured
     client.visit(target.address).await?;
     let before = resident_bytes(target.pid)?;
     let connections = open(client, target.address, count).await?;
-    // The server's last writes and wake-ups are over after this; nothing is decided by its length.
-    sleep(Duration::from_millis(500)).await;
+    sleep(SETTLING).await;
     let after = resident_bytes(target.pid)?;
     if connections.iter().any(|connection| !connection.is_open()) {
         return Err("it closed an idle connection".into());

@@ -4,11 +4,12 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use bytes::Bytes;
+use clap::Args;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::HOST;
@@ -19,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::Error;
-use crate::arguments::{Caller, Disturb, Newcomers, Reloads};
+use crate::arguments::Caller;
 use crate::arrivals::arrivals;
 
 /// A server that is slower than this answers nobody.
@@ -28,6 +29,60 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Of those that were to come so many have to have come, or it was no disturbance of that rate: arrivals are random.
 const ENOUGH: f64 = 0.8;
 
+/// What else goes on: one of both.
+#[derive(Args)]
+pub(crate) struct Disturb {
+    /// So many full handshakes a second.
+    #[arg(long, required_unless_present = "reloads", conflicts_with = "reloads")]
+    pub(crate) newcomers: Option<f64>,
+    /// So many reloads a second.
+    #[arg(long, requires_all = ["admin", "live", "chains"])]
+    pub(crate) reloads: Option<f64>,
+    /// Where reloads are asked for.
+    #[arg(long)]
+    pub(crate) admin: Option<SocketAddr>,
+    /// The server certificate in force, which is replaced.
+    #[arg(long)]
+    pub(crate) live: Option<PathBuf>,
+    /// What it is replaced by, in turns.
+    #[arg(long = "chain")]
+    pub(crate) chains: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Newcomers {
+    #[command(flatten)]
+    pub(crate) caller: Caller,
+    /// Where the server listens.
+    #[arg(long)]
+    pub(crate) address: SocketAddr,
+    /// So many a second.
+    #[arg(long)]
+    pub(crate) rate: f64,
+    /// For so long.
+    #[arg(long)]
+    pub(crate) seconds: f64,
+}
+
+#[derive(Args)]
+pub(crate) struct Reloads {
+    /// Where reloads are asked for.
+    #[arg(long)]
+    pub(crate) admin: SocketAddr,
+    /// The server certificate in force, which is replaced.
+    #[arg(long)]
+    pub(crate) live: PathBuf,
+    /// What it is replaced by, in turns.
+    #[arg(long = "chain", required = true)]
+    pub(crate) chains: Vec<PathBuf>,
+    /// So many a second.
+    #[arg(long)]
+    pub(crate) rate: f64,
+    /// For so long.
+    #[arg(long)]
+    pub(crate) seconds: f64,
+}
+
 /// A disturbance under way.
 pub(crate) struct Disturbance {
     child: Child,
@@ -35,10 +90,11 @@ pub(crate) struct Disturbance {
 }
 
 impl Disturbance {
-    /// Starts it, for `seconds`, at the lowest priority: the process that measures is on the same core and is not to wait for it.
+    /// Starts it, for `seconds`, as what runs when nothing else does: the process that measures is on the same core and is not to
+    /// wait for it.
     pub(crate) fn start(disturb: &Disturb, caller: &Caller, address: SocketAddr, seconds: f64) -> Result<Self, Error> {
-        let mut command = Command::new("nice");
-        command.args(["-n", "19"]).arg(env::current_exe()?);
+        let mut command = Command::new("chrt");
+        command.args(["--idle", "0"]).arg(env::current_exe()?);
         let rate = if let Some(rate) = disturb.newcomers {
             command.arg("newcomers").args(caller.arguments()).arg("--address").arg(address.to_string());
             rate

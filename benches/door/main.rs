@@ -11,16 +11,19 @@ mod client;
 mod clock;
 mod connections;
 mod disturbance;
+mod document;
 mod latency;
 mod load;
 mod median;
 #[allow(dead_code, reason = "shared with benchmarks that use all of it")]
 mod process;
 mod record;
+mod results;
 mod sample;
 mod sessions;
 mod spawned;
 mod target;
+mod targets;
 
 use std::time::Duration;
 
@@ -53,6 +56,8 @@ async fn run(command: Command) -> Result<(), Error> {
         Command::Newcomers(newcomers) => disturbance::newcomers(&newcomers).await,
         Command::Reloads(reloads) => disturbance::reloads(&reloads).await,
         Command::Start(start) => spawned::start(&start).await,
+        Command::Keep(keep) => results::keep(&keep),
+        Command::Document(document) => document::document(&document),
         Command::Instructions(instructions) => spawned::instructions(&instructions).await,
     }
 }

@@ -88,7 +88,7 @@ impl Row {
             println!("{}", self.line(figures));
         }
         for (server, reason) in &self.left_out {
-            println!("{:<32} {server:<16} NOT MEASURED: {reason}", self.name);
+            println!("{:<34} {server:<16} NOT MEASURED: {reason}", self.name);
         }
         let Some(file) = file else { return Ok(()) };
         let mut row = serde_json::to_string(self)?;
@@ -97,27 +97,31 @@ impl Row {
     }
 
     fn line(&self, figures: &Figures) -> String {
-        let (name, unit, details) = (&self.name, &self.unit, &figures.details);
         let [median, low, high] = [figures.median, figures.low, figures.high].map(shown);
-        let mut line = format!("{name:<32} {:<16} {median:>9} {unit}  ({low} to {high})", figures.name);
-        line.push_str(&format!(
-            "  ratio {:>5}",
-            figures.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"))
-        ));
-        if let Some(rate) = details.rate {
-            line.push_str(&format!("  {rate:>7.0} op/s"));
-        }
-        if let (Some(server), Some(client)) = (details.server_busy, details.client_busy) {
-            line.push_str(&format!("  server {:>3.0} %  client {:>3.0} %", server * 100.0, client * 100.0));
-        }
-        if let Some(ended) = details.threads_ended {
-            line.push_str(&format!("  {ended} threads ended"));
-        }
-        for words in [&details.suite, &details.note].into_iter().flatten() {
-            line.push_str("  ");
-            line.push_str(words);
-        }
-        line
+        let ratio = figures.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+        format!(
+            "{name:<34} {server:<16} {median:>9} {unit}  ({low} to {high})  ratio {ratio:>5}  {details}",
+            name = self.name,
+            server = figures.name,
+            unit = self.unit,
+            details = figures.details.words().join("  "),
+        )
+    }
+}
+
+impl Details {
+    /// In the order in which they are told.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let percent = |share: f64| format!("{:.0} %", share * 100.0);
+        let words = [
+            self.rate.map(|rate| format!("{rate:.0} op/s")),
+            self.server_busy.map(|busy| format!("server {}", percent(busy))),
+            self.client_busy.map(|busy| format!("client {}", percent(busy))),
+            self.threads_ended.map(|ended| format!("{ended} threads ended")),
+            self.suite.clone(),
+            self.note.clone(),
+        ];
+        words.into_iter().flatten().collect()
     }
 }
 

@@ -92,10 +92,10 @@ versions() {
     printf 'naive=%s\n' "$(cargo tree --locked --manifest-path benches/peers/naive/Cargo.toml --depth 1 --prefix none |
         awk 'NR > 1 { printf "%s%s %s", separator, $1, substr($2, 2); separator = ", " }')"
     printf 'nginx=%s\n' "$(nginx_version nginx)"
-    printf 'haproxy=%s\n' "$(haproxy -vv | awk -F': ' 'NR == 1 { sub(/ - .*/, ""); version = $0 }
+    printf 'haproxy=%s\n' "$(haproxy -vv | awk -F': ' 'NR == 1 { split($0, words, " "); version = words[3] }
         /^Running on OpenSSL version/ { print version ", " $2 }')"
     [ -z "${program[nginx-mainline]:-}" ] || printf 'nginx-mainline=%s\n' "$(nginx_version nginx-mainline)"
-    [ -z "${program[envoy]:-}" ] || printf 'envoy=%s\n' "$("${program[envoy]}" --version | sed -n 's/.*version: //p')"
+    [ -z "${program[envoy]:-}" ] || printf 'envoy=%s\n' "$("${program[envoy]}" --version | sed -n 's|.*version: [^/]*/\([^/]*\)/.*/|\1, |p')"
     [ -z "${program[caddy]:-}" ] || printf 'caddy=%s\n' "$("${program[caddy]}" version | cut -d' ' -f1)"
 }
 
