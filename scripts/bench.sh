@@ -22,7 +22,7 @@ cd "$(dirname "$0")/.."
 rounds=5 handshakes=1000 posts=40000 idle=10000
 latency_rounds=7 latency_seconds=6 starts=11 revoked=20000 growth_rounds=15
 counted_handshakes=100 counted_posts=1000
-only= quick= peers_alone= document_option=
+only="" quick="" peers_alone="" page=""
 trust_options=() inbox_options=(--million)
 while [ "$#" -gt 0 ]; do
     case "$1" in
@@ -35,8 +35,8 @@ while [ "$#" -gt 0 ]; do
             ;;
         --peers) peers_alone=1 ;;
         --only) only=${2:?name of rows}; shift ;;
-        --document) document_option=write ;;
-        --check-document) document_option=check ;;
+        --document) page="written" ;;
+        --check-document) page="checked" ;;
         *) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 64 ;;
     esac
     shift
@@ -49,8 +49,11 @@ path=/issuer/igwapi/v2.0/notifyVirtualCardChange
 
 say() { printf '%s\n' "$*" >&2; }
 
-# shellcheck source-path=SCRIPTDIR
-for part in needs pki servers rows rows-alone; do . "scripts/bench/$part.sh"; done
+. scripts/bench/needs.sh
+. scripts/bench/pki.sh
+. scripts/bench/servers.sh
+. scripts/bench/rows.sh
+. scripts/bench/rows-alone.sh
 
 if [ "$(nproc)" -ge 2 ]; then
     server_core=0 client_core=1
@@ -61,19 +64,19 @@ fi
 ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 
 document=docs/performance.md
-if [ -n "$document_option" ]; then
+if [ -n "$page" ]; then
     newest=$(find benches/results -name '*.json' 2>/dev/null | sort | tail -n 1)
     [ -n "$newest" ] || { say "there is no complete run in benches/results"; exit 1; }
     door=${DOOR_BIN:-$(executable door)}
     check=()
-    [ "$document_option" = write ] || check=(--check)
+    [ "$page" = written ] || check=(--check)
     exec "$door" document "${check[@]}" "$newest" "$document"
 fi
 
 needs
 peers
 programs
-trust= inbox=
+trust="" inbox=""
 if [ -z "$only$peers_alone" ]; then
     trust=$(executable trust)
     inbox=$(executable inbox)

