@@ -74,6 +74,9 @@ pub(crate) struct Caller {
     /// Path that is called.
     #[arg(long, default_value = "/")]
     path: String,
+    /// What has to be answered, where it is another status than 200 or 204.
+    #[arg(long)]
+    answer: Option<u16>,
 }
 
 /// What all commands that make a row of the table need.
@@ -222,7 +225,7 @@ pub(crate) enum Operation {
 
 impl Caller {
     pub(crate) fn client(&self) -> Result<Client, Error> {
-        Client::new(&self.pki, &self.host, &self.path, self.tls, self.http)
+        Ok(Client::new(&self.pki, &self.host, &self.path, self.tls, self.http)?.expecting(self.answer))
     }
 
     /// The same without a certificate, over HTTP/1.1.
@@ -233,12 +236,13 @@ impl Caller {
     /// The same caller for another process of this program.
     pub(crate) fn arguments(&self) -> Vec<OsString> {
         let value = |value: Option<clap::builder::PossibleValue>| value.map(|value| value.get_name().to_owned().into());
-        let pairs: [(&str, Option<OsString>); 5] = [
+        let pairs: [(&str, Option<OsString>); 6] = [
             ("--pki", Some(self.pki.clone().into())),
             ("--host", Some(self.host.clone().into())),
             ("--path", Some(self.path.clone().into())),
             ("--tls", value(self.tls.to_possible_value())),
             ("--http", value(self.http.to_possible_value())),
+            ("--answer", self.answer.map(|answer| answer.to_string().into())),
         ];
         pairs.into_iter().filter_map(|(name, value)| Some([name.into(), value?])).flatten().collect()
     }

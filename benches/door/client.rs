@@ -58,6 +58,8 @@ pub(crate) struct Client {
     body: Bytes,
     /// What every handshake has to be: a newcomer's is full, that of somebody who comes again is resumed.
     kind: HandshakeKind,
+    /// What has to be answered, where it is another status than 200 or 204.
+    answer: Option<u16>,
 }
 
 /// An open connection.
@@ -97,6 +99,11 @@ impl Client {
         let first = Self { config: Arc::new(config), ..self.clone() };
         first.visit(address).await?;
         Ok(Self { kind: HandshakeKind::Resumed, ..first })
+    }
+
+    /// The same caller, to whom `answer` is right and nothing else; without one 200 and 204 are.
+    pub(crate) fn expecting(self, answer: Option<u16>) -> Self {
+        Self { answer, ..self }
     }
 
     pub(crate) fn http(&self) -> Http {
@@ -139,6 +146,7 @@ impl Client {
             http,
             body: Bytes::from(body),
             kind: HandshakeKind::Full,
+            answer: None,
         }
     }
 
@@ -220,11 +228,11 @@ impl Client {
         };
         let status = response.status();
         response.into_body().collect().await?;
-        if status == StatusCode::OK || status == StatusCode::NO_CONTENT {
-            Ok(())
-        } else {
-            Err(format!("the server answered {status}").into())
-        }
+        let is_right = match self.answer {
+            Some(answer) => status == answer,
+            None => status == StatusCode::OK || status == StatusCode::NO_CONTENT,
+        };
+        if is_right { Ok(()) } else { Err(format!("the server answered {status}").into()) }
     }
 
     /// Whether the server takes this caller. A TLS 1.3 client believes itself connected before it is refused, so that only

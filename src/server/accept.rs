@@ -65,7 +65,7 @@ async fn next(listener: &Listener, open: &mut Option<TcpListener>) -> io::Result
 fn serve(socket: TcpStream, peer: SocketAddr, permit: Permit, door: &Arc<Door>, workers: &Workers) {
     let run = {
         let door = Arc::clone(door);
-        move |socket| connection::run(socket, peer, permit, door)
+        move |socket, place| connection::run(socket, peer, permit, place, door)
     };
     workers.place().serve(socket, &door.shutdown, run);
 }

@@ -19,6 +19,7 @@ use super::limits::{HandshakeSlot, Permit};
 use super::proxy_protocol::{self, Expect};
 use super::service::{Answers, Counted, CurrentStack};
 use super::watch::{Ended, Watch};
+use super::workers::Place;
 use super::{Door, DoorRules, Environment, linger, refused};
 use crate::http::ConnectionContext;
 use crate::metrics::SessionKind;
@@ -26,8 +27,8 @@ use crate::telemetry::events;
 use crate::tls::handshake::{Admitted, Protocol, handshake};
 use crate::tls::{LateTicket, Refusal, TlsFacts};
 
-/// Runs a connection to its end. The permit is freed when this returns.
-pub(super) async fn run(socket: TcpStream, peer: SocketAddr, permit: Permit, door: Arc<Door>) {
+/// Runs a connection to its end. Permit and place are freed when this returns.
+pub(super) async fn run(socket: TcpStream, peer: SocketAddr, permit: Permit, place: Place, door: Arc<Door>) {
     let opened = Instant::now();
     let rules = door.rules.load_full();
     // Answers are written whole; waiting for more to send would only delay them.
@@ -36,7 +37,7 @@ pub(super) async fn run(socket: TcpStream, peer: SocketAddr, permit: Permit, doo
     if let Some((admitted, local)) = Box::pin(admit(socket, peer, opened, &door, &rules)).await {
         serve(admitted, local, &door, &rules).await;
     }
-    drop(permit);
+    drop((permit, place));
 }
 
 /// PROXY header and handshake under one deadline. `None`: the connection is over.
@@ -185,7 +186,7 @@ async fn serve(admitted: Admitted<TcpStream, Arc<Environment>>, local: SocketAdd
 }
 
 async fn serve_http1<A: Answers>(
-    stream: TlsStream<LateTicket<TcpStream>>,
+    stream: Box<TlsStream<LateTicket<TcpStream>>>,
     service: Counted<A>,
     environment: &Environment,
     watch: &Watch<'_>,
@@ -193,13 +194,14 @@ async fn serve_http1<A: Answers>(
     let framing = watch.rules.framing;
     let (io, guard) = GuardedIo::new(stream, framing);
     let service = service.guarded_by(guard.clone());
-    let mut connection = Http1::new(Box::new(io), guard.clone(), service, framing);
+    let mut connection = Http1::new(io, guard.clone(), service, framing);
     let ended = watch.over(Pin::new(&mut connection), || wire(&guard)).await;
     if ended == Ended::Cut {
         return;
     }
     let Some(io) = connection.into_io() else { return };
-    let goodbye = async {
+    // On the heap: it has buffers, which a connection that idles does not have to have room for.
+    let goodbye = Box::pin(async {
         if let Some(error) = guard.refusal() {
             let peer = watch.client.peer();
             debug!(event = events::REQUEST_REFUSED, reason = "framing", %peer, %error, "no HTTP/1.1 request");
@@ -210,7 +212,7 @@ async fn serve_http1<A: Answers>(
         } else {
             linger::close(io.into_inner().into_inner().0.into_inner()).await;
         }
-    };
+    });
     tokio::select! {
         () = goodbye => {}
         () = watch.door.shutdown.cutting() => {}
@@ -227,7 +229,7 @@ fn wire(guard: &GuardHandle) -> Wire {
 const HEAD_LEEWAY: u32 = 4;
 
 async fn serve_http2<A: Answers>(
-    stream: TlsStream<LateTicket<TcpStream>>,
+    stream: Box<TlsStream<LateTicket<TcpStream>>>,
     service: Counted<A>,
     environment: &Environment,
     watch: &Watch<'_>,

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::server::TlsStream;
@@ -25,6 +25,9 @@ use crate::tls::LateTicket;
 /// How long nothing happens before a connection is put aside: a caller that calls more often than that finds it as it was.
 const PARK_AFTER: Duration = Duration::from_secs(1);
 
+/// The fields of a head that hyper takes when it is told nothing.
+const HYPER_HEADERS: usize = 100;
+
 /// What HTTP/1.1 is spoken over.
 pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     /// Ready when there may be something to read, or nothing any more, without a byte being taken.
@@ -33,22 +36,19 @@ pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin + 'static {
 
 impl Wire for TcpStream {
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-        // What went wrong is told by whoever reads.
-        Self::poll_read_ready(self, cx).map(drop)
+        // It may have been told of something that was read long ago. What went wrong is told by whoever reads.
+        self.poll_peek(cx, &mut ReadBuf::new(&mut [0])).map(drop)
     }
 }
 
-impl Wire for TlsStream<LateTicket<TcpStream>> {
+impl Wire for Box<TlsStream<LateTicket<TcpStream>>> {
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         // hyper reads until there is nothing left, here or in the socket.
         Wire::poll_read_ready(self.get_ref().0.get_ref(), cx)
     }
 }
 
-/// Boxed, since it changes hands.
-type Io<W> = Box<GuardedIo<W>>;
-
-type Spoken<W, A> = http1::Connection<TokioIo<Io<W>>, Counted<A>>;
+type Spoken<W, A> = http1::Connection<TokioIo<GuardedIo<W>>, Counted<A>>;
 
 /// A connection of HTTP/1.1.
 pub(super) struct Http1<W: Wire, A: Answers> {
@@ -59,21 +59,21 @@ pub(super) struct Http1<W: Wire, A: Answers> {
 
 enum State<W: Wire, A: Answers> {
     Spoken(Box<Spoken<W, A>>),
-    Parked(Io<W>, Counted<A>),
+    Parked(GuardedIo<W>, Counted<A>),
     /// Says goodbye.
-    Over(Io<W>),
+    Over(GuardedIo<W>),
     /// In between, and after a panic.
     Nowhere,
 }
 
 impl<W: Wire, A: Answers> Http1<W, A> {
     /// Over `io`, whose `guard` knows what happens on it.
-    pub(super) fn new(io: Io<W>, guard: GuardHandle, service: Counted<A>, framing: FramingLimits) -> Self {
+    pub(super) fn new(io: GuardedIo<W>, guard: GuardHandle, service: Counted<A>, framing: FramingLimits) -> Self {
         Self { state: State::Spoken(spoken(io, service, &framing)), guard, framing }
     }
 
     /// What it was spoken over.
-    pub(super) fn into_io(self) -> Option<Io<W>> {
+    pub(super) fn into_io(self) -> Option<GuardedIo<W>> {
         match self.state {
             State::Spoken(connection) => Some(connection.into_parts().io.into_inner()),
             State::Parked(io, _) | State::Over(io) => Some(io),
@@ -82,15 +82,15 @@ impl<W: Wire, A: Answers> Http1<W, A> {
     }
 }
 
-fn spoken<W: Wire, A: Answers>(io: Io<W>, service: Counted<A>, framing: &FramingLimits) -> Box<Spoken<W, A>> {
+fn spoken<W: Wire, A: Answers>(io: GuardedIo<W>, service: Counted<A>, framing: &FramingLimits) -> Box<Spoken<W, A>> {
+    let mut builder = http1::Builder::new();
     // header_read_timeout also runs while a connection idles, so it is off: the guard knows when a head began.
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(None)
-        .max_headers(framing.head_fields)
-        .max_buf_size(read_buffer(framing))
-        .serve_connection(TokioIo::new(io), service);
-    Box::new(connection)
+    builder.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(read_buffer(framing));
+    // The guard refuses more fields than there may be. Room for another number than hyper's own would be cleared for each head.
+    if framing.head_fields > HYPER_HEADERS {
+        builder.max_headers(framing.head_fields);
+    }
+    Box::new(builder.serve_connection(TokioIo::new(io), service))
 }
 
 /// hyper's read buffer, in bytes: it must hold a whole head. The guard refuses a larger one first.

@@ -15,36 +15,13 @@ use super::deadline::{Activity, InFlight};
 use super::http1_guard::{Exchange, GuardHandle};
 use crate::handler::Dispatch;
 use crate::http::Stack;
-use tower::Service as _;
 
-/// What can answer requests on a connection: the stack of an environment, bound to a caller.
-pub(super) trait Answer:
-    tower::Service<Request<Incoming>, Response = Response<Self::Body>, Error = Infallible, Future: Send + 'static>
-    + Clone
-    + Send
-    + Unpin
-    + 'static
-{
-    type Body: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static;
-}
-
-impl<S, B> Answer for S
-where
-    S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
-        + Clone
-        + Send
-        + Unpin
-        + 'static,
-    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
-{
-    type Body = B;
-}
-
-/// Yields the service that answers the next request of a connection.
+/// Answers the requests of a connection.
 pub(super) trait Answers: Unpin + 'static {
-    type Service: Answer;
+    type Body: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static;
+    type Future: Future<Output = Result<Response<Self::Body>, Infallible>> + Send + 'static;
 
-    fn service(&self) -> Self::Service;
+    fn answer(&self, request: Request<Incoming>) -> Self::Future;
 
     /// Gives back what is made anew with the next request.
     fn put_aside(&self);
@@ -59,26 +36,35 @@ pub(super) struct CurrentStack<S, F> {
     bound: Mutex<Option<(Arc<Stack<Dispatch>>, S)>>,
 }
 
-impl<S: Answer, F: Fn(&Stack<Dispatch>) -> S> CurrentStack<S, F> {
+impl<S, F: Fn(&Stack<Dispatch>) -> S> CurrentStack<S, F> {
     pub(super) fn new(environment: Arc<Environment>, bind: F) -> Self {
         Self { environment, bind, bound: Mutex::new(None) }
     }
 }
 
-impl<S: Answer, F: Fn(&Stack<Dispatch>) -> S + Unpin + 'static> Answers for CurrentStack<S, F> {
-    type Service = S;
+impl<S, B, F> Answers for CurrentStack<S, F>
+where
+    S: tower::Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
+        + Send
+        + Unpin
+        + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+    F: Fn(&Stack<Dispatch>) -> S + Unpin + 'static,
+{
+    type Body = B;
+    type Future = S::Future;
 
-    fn service(&self) -> S {
+    fn answer(&self, request: Request<Incoming>) -> S::Future {
+        // The connection's own: its requests come one after the other.
         let mut bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
         let current = self.environment.stack.load();
-        match &*bound {
-            Some((stack, service)) if Arc::ptr_eq(&current, stack) => service.clone(),
-            _ => {
-                let service = (self.bind)(&current);
-                *bound = Some((Arc::clone(&current), service.clone()));
-                service
-            }
+        if bound.as_ref().is_some_and(|(stack, _)| !Arc::ptr_eq(&current, stack)) {
+            *bound = None;
         }
+        let (_, service) = bound.get_or_insert_with(|| (Arc::clone(&current), (self.bind)(&current)));
+        // The stack is always ready: it holds no permits of its own (each of its layers passes readiness on, and the handlers take
+        // any number of requests), so that it may be called at once.
+        service.call(request)
     }
 
     fn put_aside(&self) {
@@ -111,14 +97,12 @@ impl<A: Answers> Counted<A> {
 }
 
 impl<A: Answers> hyper::service::Service<Request<Incoming>> for Counted<A> {
-    type Response = Response<CountedBody<<A::Service as Answer>::Body>>;
+    type Response = Response<CountedBody<A::Body>>;
     type Error = Infallible;
-    type Future = CountedFuture<<A::Service as tower::Service<Request<Incoming>>>::Future>;
+    type Future = CountedFuture<A::Future>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        // The stack is always ready: it holds no permits of its own (each of its layers passes readiness on, and the handlers
-        // take any number of requests), so the clone that tower's contract asks for may be called at once.
-        let answer = self.answers.service().call(request);
+        let answer = self.answers.answer(request);
         let exchange = self.guard.as_ref().map(GuardHandle::exchange);
         let last_word = self.guard.is_some().then(|| Arc::clone(&self.activity));
         CountedFuture { answer, in_flight: Some((self.activity.begin(), exchange)), last_word }

@@ -98,27 +98,22 @@ impl Place {
         self,
         socket: TcpStream,
         shutdown: &Shutdown,
-        serve: impl FnOnce(TcpStream) -> F + Send + 'static,
+        serve: impl FnOnce(TcpStream, Self) -> F + Send + 'static,
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
         let elsewhere = self.worker().filter(|_| self.at > 0).and_then(|worker| worker.runtime.clone());
         let Some(runtime) = elsewhere else {
-            let served = serve(socket);
-            shutdown.spawn(async move {
-                served.await;
-                drop(self);
-            });
+            shutdown.spawn(serve(socket, self));
             return;
         };
         // A socket belongs to the runtime that it was opened in.
         let Ok(socket) = socket.into_std() else { return };
         shutdown.spawn_on(&runtime, async move {
             if let Ok(socket) = TcpStream::from_std(socket) {
-                // On the heap, and small until it begins.
-                Box::pin(serve(socket)).await;
+                // On the heap: it would have its room here twice.
+                Box::pin(serve(socket, self)).await;
             }
-            drop(self);
         });
     }
 }
@@ -214,11 +209,12 @@ mod tests {
                     callers.push(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
                     let (socket, peer) = listener.accept().await.unwrap();
                     let served = served.clone();
-                    workers.place().serve(socket, &shutdown, move |socket| async move {
+                    workers.place().serve(socket, &shutdown, move |socket, place| async move {
                         assert_eq!(socket.peer_addr().unwrap(), peer);
                         // A runtime that does not hold the socket would never tell of it.
                         assert_eq!(socket.peek(&mut [0]).await.unwrap(), 0);
                         served.send(name()).unwrap();
+                        drop(place);
                     });
                 }
                 drop(callers);

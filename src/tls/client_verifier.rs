@@ -12,6 +12,10 @@ use super::findings::{self, Accepted};
 use super::judge::{ChainDigest, Judge};
 use super::refusal::{Refusal, RefusedClient};
 
+/// What the names of the CAs may take that a client is told of, in bytes: with the CAs of a product that is a few hundred. They travel with
+/// each handshake, and are there to help a client choose which has several certificates (RFC 8446 section 4.2.4): a longer list is left out.
+const MOST_HINTS: usize = 4096;
+
 /// Asks for a client certificate, and has it judged. Possession of the key is proven by CertificateVerify on every full
 /// handshake, remembered verdict or not.
 #[derive(Debug)]
@@ -39,6 +43,9 @@ impl ClientVerifier {
             if !hints.iter().any(|known| known.as_ref() == name.as_ref()) {
                 hints.push(name);
             }
+        }
+        if hints.iter().map(|name| name.as_ref().len()).sum::<usize>() > MOST_HINTS {
+            hints.clear();
         }
         Self { judge, hints, mandatory }
     }

@@ -36,8 +36,8 @@ pub enum Protocol {
 /// A connection whose client was admitted.
 #[derive(Debug)]
 pub struct Admitted<IO, E> {
-    /// The TLS stream.
-    pub stream: TlsStream<LateTicket<IO>>,
+    /// The TLS stream. Boxed, since it is large and changes hands.
+    pub stream: Box<TlsStream<LateTicket<IO>>>,
     /// The environment that the client was admitted to.
     pub environment: E,
     /// Who it is.
@@ -169,7 +169,7 @@ where
     let accept = async { start.into_stream(epoch.config()).into_fallible().await };
     let (outcome, judgement) = findings::observe(accept).await;
     match outcome {
-        Ok(stream) => admit(stream, environment, &epoch, judgement, peer, server_name),
+        Ok(stream) => admit(Box::new(stream), environment, &epoch, judgement, peer, server_name),
         Err((error, io)) => {
             let failure = classify(error, judgement.and_then(Result::err));
             Err(FailedHandshake { failure, environment: Some(name), io: Some(io.released().await) })
@@ -178,7 +178,7 @@ where
 }
 
 fn admit<IO, E>(
-    mut stream: TlsStream<LateTicket<IO>>,
+    mut stream: Box<TlsStream<LateTicket<IO>>>,
     environment: E,
     epoch: &Epoch,
     judgement: Option<Judgement>,

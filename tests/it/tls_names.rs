@@ -81,17 +81,35 @@ async fn the_names_of_the_client_authorities_are_sent_as_hints() {
     let second = Authority::root("Second Client Root");
     let bundle = pki.clients.pem() + &second.pem();
     let door = Door::behind(pki, Setup { client_ca: Some(bundle), ..Setup::default() }).await;
-    for caller in [door.stranger().tls12(), door.stranger().tls13()] {
+    for names in hinted(&door).await {
+        assert_eq!(names.len(), 2, "{names:?}");
+        assert!(names[0].contains("CN=Client Root") && names[1].contains("CN=Second Client Root"), "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_authorities_that_every_handshake_would_be_long_for_is_left_out() {
+    let pki = Pki::new();
+    let many: String = (0..100).map(|number| Authority::root(&format!("Client Root Number {number}")).pem()).collect();
+    let bundle = pki.clients.pem() + &many;
+    let door = Door::behind(pki, Setup { client_ca: Some(bundle), ..Setup::default() }).await;
+    assert_eq!(hinted(&door).await, [const { Vec::<String>::new() }; 2]);
+    door.is_unharmed().await;
+}
+
+/// The names that a client hears, in order, with TLS 1.2 and with 1.3.
+async fn hinted(door: &Door) -> [Vec<String>; 2] {
+    let mut heard = [const { Vec::new() }; 2];
+    for (names, caller) in heard.iter_mut().zip([door.stranger().tls12(), door.stranger().tls13()]) {
         let seen = Arc::new(Hints::default());
         let mut config = caller.config();
         config.client_auth_cert_resolver = Arc::clone(&seen) as Arc<dyn ResolvesClientCert>;
         // Without a certificate the handshake comes to nothing; the hints were seen on the way.
         let _ = caller.connect_with(Arc::new(config)).await;
-        let mut names = seen.0.lock().unwrap().clone();
+        names.clone_from(&seen.0.lock().unwrap());
         names.sort();
-        assert_eq!(names.len(), 2, "{names:?}");
-        assert!(names[0].contains("CN=Client Root") && names[1].contains("CN=Second Client Root"), "{names:?}");
     }
+    heard
 }
 
 fn named(name: Option<&str>) -> Hello<'_> {

@@ -16,31 +16,17 @@ use super::*;
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
 /// Answers everything with `body`, and counts how often it was put aside.
-#[derive(Clone)]
 struct Same {
     body: Bytes,
     put_aside: Arc<AtomicUsize>,
 }
 
-impl tower::Service<Request<Incoming>> for Same {
-    type Response = Response<Full<Bytes>>;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Request<Incoming>) -> Self::Future {
-        ready(Ok(Response::new(Full::new(self.body.clone()))))
-    }
-}
-
 impl Answers for Same {
-    type Service = Self;
+    type Body = Full<Bytes>;
+    type Future = Ready<Result<Response<Self::Body>, Infallible>>;
 
-    fn service(&self) -> Self {
-        self.clone()
+    fn answer(&self, _: Request<Incoming>) -> Self::Future {
+        ready(Ok(Response::new(Full::new(self.body.clone()))))
     }
 
     fn put_aside(&self) {
@@ -63,7 +49,7 @@ impl Place {
         let framing = FramingLimits::default();
         let (io, guard) = GuardedIo::new(accepted.unwrap().0, framing);
         let service = Counted::new(same, Activity::new(Instant::now())).guarded_by(guard.clone());
-        Self { connection: Http1::new(Box::new(io), guard, service, framing), caller: caller.unwrap(), put_aside }
+        Self { connection: Http1::new(io, guard, service, framing), caller: caller.unwrap(), put_aside }
     }
 
     /// Polls the connection, as its task would, until `other` is done; whether it ended meanwhile.
