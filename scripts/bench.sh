@@ -15,7 +15,8 @@
 # All servers run on one core, one after the other under load, the load generator on another; the same certificates for all, client
 # certificates demanded, no logs but in the rows that are about them. Loopback only. It ends what it started, nothing else.
 # ISSUER_HOST_BIN, EMBED_BIN (examples/embed_axum) and DOOR_BIN (benches/door) name programs that are built already. BENCH_PORT
-# moves the twenty ports that it uses. It needs 10200 descriptors in each process (ulimit -n).
+# moves the twenty ports that it uses. It needs 10200 descriptors in each process (ulimit -n), and a machine with nothing else to do:
+# handshakes and reloads that calls are timed beside come from a process that gives way to everything.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
