@@ -55,7 +55,8 @@ impl<T> GuardedIo<T> {
 
     /// Gives `bytes` back that the parser has read and not used.
     pub(super) fn push_back(&mut self, bytes: Bytes) {
-        self.pushed_back = bytes;
+        // None at all still hold the parser's whole buffer.
+        self.pushed_back = if bytes.is_empty() { Bytes::new() } else { bytes };
     }
 }
 
