@@ -56,12 +56,6 @@ say() { printf '%s\n' "$*" >&2; }
 . scripts/bench/rows.sh
 . scripts/bench/rows-alone.sh
 
-if [ "$(nproc)" -ge 2 ]; then
-    server_core=0 client_core=1
-else
-    say "one core only: server and load generator share it"
-    server_core=0 client_core=0
-fi
 ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 
 document=docs/performance.md
@@ -83,15 +77,7 @@ if [ -z "$only$peers_alone" ]; then
     inbox=$(executable inbox)
 fi
 
-# A place of its own, and an end to everything that was started.
-work=$(mktemp -d)
-finish() {
-    stop_all
-    rm -rf "$work"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-
+own_place
 pki=$work/pki
 certificates
 configuration >"$work/issuer-host.toml"

@@ -20,8 +20,6 @@ counts=benches/instructions.txt
 host=bench.issuer-host.test
 first_port=${GUARD_PORT:-19480}
 path=/issuer/igwapi/v2.0/notifyVirtualCardChange
-server_core=0 client_core=0
-[ "$(nproc)" -lt 2 ] || server_core=0,1 client_core=0,1
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -40,13 +38,7 @@ door=$(cargo build --locked --bench door --message-format json |
     sed -n 's/.*"name":"door".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
 [ -x "$door" ] || { say "guard: the load generator was not built"; exit 1; }
 
-work=$(mktemp -d)
-finish() {
-    stop_all
-    rm -rf "$work"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
+own_place
 pki=$work/pki
 certificates
 configuration >"$work/issuer-host.toml"
@@ -75,9 +67,6 @@ counted kept-alive-h1 --answer 404 --operation kept-alive --operations 500 -- "$
 counted kept-alive-h2 --answer 404 --operation kept-alive --http 2 --concurrency 64 --operations 500 -- "$rejects"
 path=$called
 counted forwarded-h1 --operation kept-alive --operations 500 --
-# One after the other, so that each has a transaction of its own, and delivered to nobody.
-counted received-h1 --operation kept-alive --concurrency 1 --operations 200 -- "INBOX__URL=sqlite://$work/inbox.db" \
-    "ENVIRONMENTS__BENCH__BACKEND__EVENTS_URL=http://127.0.0.1:9/"
 
 if [ "$writes" = --write ]; then
     cp "$work/counts" "$counts"

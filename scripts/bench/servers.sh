@@ -1,6 +1,21 @@
 # shellcheck shell=bash
 # The servers: how each is configured, started and ended. All run on one core, the load generator and the backend on another.
 
+# Which core the servers run on, and which the load.
+server_core=0 client_core=1
+if [ "$(nproc)" -lt 2 ]; then
+    say "one core only: server and load generator share it"
+    client_core=0
+fi
+
+# own_place: into `work`, a folder that is gone in the end, with everything that was started.
+work=
+own_place() {
+    work=$(mktemp -d)
+    trap 'stop_all; rm -rf "$work"' EXIT
+    trap 'exit 130' INT TERM
+}
+
 # The pid of the last process that was started.
 pid=
 started=()

@@ -231,6 +231,30 @@ mod tests {
     }
 
     #[test]
+    fn the_pulse_is_felt_while_every_thread_comes_round() {
+        let threads = WorkerThreads::start(3, Duration::from_millis(100)).unwrap();
+        let mut pulse = Pulse::default();
+        threads.workers().felt_by(&mut pulse);
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        assert!(runtime.block_on(pulse.is_felt()));
+        let (release, released) = mpsc::channel::<()>();
+        let (started, begun) = mpsc::channel();
+        let last = threads.workers().0[2].spawn(async move {
+            started.send(()).unwrap();
+            // A thread that is stuck, and no task that waits.
+            let _ = released.recv();
+        });
+        begun.recv().unwrap();
+        let felt = runtime.spawn(async move { pulse.is_felt().await });
+        runtime.block_on(tokio::task::yield_now());
+        assert!(!felt.is_finished());
+        drop(release);
+        assert!(runtime.block_on(felt).unwrap(), "control: now it comes round");
+        runtime.block_on(last).unwrap();
+        threads.end();
+    }
+
+    #[test]
     fn work_that_never_ends_does_not_keep_the_threads() {
         let threads = WorkerThreads::start(2, Duration::from_millis(50)).unwrap();
         let (release, released) = mpsc::channel::<()>();

@@ -20,6 +20,8 @@ pub struct LateTicket<IO> {
     /// Written by the TLS side, and not yet to the socket.
     held: Vec<u8>,
     phase: Phase,
+    /// Whether the socket has not taken the whole of what was written last: what is written next goes on with it.
+    is_cut: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +40,7 @@ enum Phase {
 impl<IO> LateTicket<IO> {
     /// Around a socket on which a handshake begins.
     pub(super) fn new(inner: IO) -> Self {
-        Self { inner, held: Vec::new(), phase: Phase::Flight }
+        Self { inner, held: Vec::new(), phase: Phase::Flight, is_cut: false }
     }
 
     /// The handshake was completed: what is written from now on takes the ticket along.
@@ -59,6 +61,13 @@ impl<IO> LateTicket<IO> {
     /// The socket.
     pub(super) fn inner_mut(&mut self) -> &mut IO {
         &mut self.inner
+    }
+}
+
+impl<IO> LateTicket<IO> {
+    /// So much of `offered` bytes went to the socket.
+    fn wrote(&mut self, written: &Poll<io::Result<usize>>, offered: usize) {
+        self.is_cut = !matches!(written, Poll::Ready(Ok(written)) if *written == offered);
     }
 }
 
@@ -125,7 +134,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for LateTicket<IO> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
-        if self.phase == Phase::Flight && buf.filled().len() > before {
+        if self.phase == Phase::Flight && !self.is_cut && buf.filled().len() > before {
             self.phase = Phase::Answered;
         }
         Poll::Ready(Ok(()))
@@ -134,10 +143,12 @@ impl<IO: AsyncRead + Unpin> AsyncRead for LateTicket<IO> {
 
 impl<IO: AsyncWrite + Unpin> AsyncWrite for LateTicket<IO> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match ready!(self.poll_taken(cx, std::iter::once(buf)))? {
-            Some(taken) => Poll::Ready(Ok(taken)),
-            None => Pin::new(&mut self.inner).poll_write(cx, buf),
+        if let Some(taken) = ready!(self.poll_taken(cx, std::iter::once(buf)))? {
+            return Poll::Ready(Ok(taken));
         }
+        let written = Pin::new(&mut self.inner).poll_write(cx, buf);
+        self.wrote(&written, buf.len());
+        written
     }
 
     fn poll_write_vectored(
@@ -145,10 +156,12 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for LateTicket<IO> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match ready!(self.poll_taken(cx, bufs.iter().map(|buf| &**buf)))? {
-            Some(taken) => Poll::Ready(Ok(taken)),
-            None => Pin::new(&mut self.inner).poll_write_vectored(cx, bufs),
+        if let Some(taken) = ready!(self.poll_taken(cx, bufs.iter().map(|buf| &**buf)))? {
+            return Poll::Ready(Ok(taken));
         }
+        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
+        self.wrote(&written, bufs.iter().map(|buf| buf.len()).sum());
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -245,6 +258,26 @@ mod tests {
         let mut all = Vec::new();
         client.read_to_end(&mut all).await.unwrap();
         assert_eq!(all, TICKET);
+    }
+
+    #[tokio::test]
+    async fn the_rest_of_a_flight_that_the_socket_did_not_take_at_once_is_not_held() {
+        let (mut server, mut client) = pair(4);
+        client.write_all(&[1]).await.unwrap();
+        server.read_u8().await.unwrap();
+        // Behind its first four bytes stands one that looks like a ticket.
+        assert_eq!(server.write(&[22, 3, 3, 0, 23, 9]).await.unwrap(), 4);
+        client.write_all(&[1]).await.unwrap();
+        server.read_u8().await.unwrap();
+        let mut flight = [0; 4];
+        client.read_exact(&mut flight).await.unwrap();
+        assert_eq!(server.write(&[23, 9]).await.unwrap(), 2);
+        assert_eq!(arrived(&mut client), [23, 9]);
+        // Control: the flight is whole now, and what follows the client's next words is a ticket.
+        client.write_all(&[1]).await.unwrap();
+        server.read_u8().await.unwrap();
+        server.write_all(&[23, 9]).await.unwrap();
+        assert_eq!(arrived(&mut client), b"");
     }
 
     #[tokio::test]

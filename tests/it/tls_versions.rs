@@ -1,5 +1,6 @@
 //! TLS versions, cipher suites, key exchange groups and signature schemes.
 
+use rustls::SupportedCipherSuite;
 use rustls::crypto::aws_lc_rs::{cipher_suite, kx_group};
 
 use crate::support::hello::{FirstAnswer, HANDSHAKE_FAILURE, Hello, PROTOCOL_VERSION};
@@ -26,6 +27,30 @@ async fn every_aead_suite_and_common_group_is_accepted() {
         ("P-256 on TLS 1.2", honest.clone().tls12().group(kx_group::SECP256R1)),
     ] {
         caller.expect_accepted(who).await;
+    }
+}
+
+#[tokio::test]
+async fn the_server_chooses_the_suite_whatever_its_callers_prefer() {
+    let door = Door::open().await;
+    for (caller, preferred, chosen) in [
+        (
+            door.honest().tls13(),
+            cipher_suite::TLS13_AES_256_GCM_SHA384.suite(),
+            cipher_suite::TLS13_AES_128_GCM_SHA256.suite(),
+        ),
+        (
+            door.honest().tls12(),
+            cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384.suite(),
+            cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256.suite(),
+        ),
+    ] {
+        let offered: Vec<_> =
+            caller.config().crypto_provider().cipher_suites.iter().map(SupportedCipherSuite::suite).collect();
+        let place = |wanted| offered.iter().position(|suite| *suite == wanted).unwrap();
+        assert!(place(preferred) < place(chosen), "control: {offered:?}");
+        let stream = caller.connect().await.unwrap();
+        assert_eq!(stream.get_ref().1.negotiated_cipher_suite().unwrap().suite(), chosen);
     }
 }
 

@@ -62,6 +62,11 @@ impl<B: Sent> Shared<B> {
         Some(sender.clone())
     }
 
+    /// No request goes over the connection any more: it takes none, whether or not it has ended.
+    pub(super) fn forget(&self) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Begins HTTP/2 on `socket`, for all requests from now on.
     pub(super) async fn open(&self, socket: Socket) -> hyper::Result<SendRequest<B>> {
         let (sender, connection) = Builder::new(TokioExecutor::new())

@@ -120,7 +120,14 @@ impl<B: Sent> Connections<B> {
                     target_for_http1(&mut request, &uri);
                     link.exchange(request, &self.idle).await
                 }
-                Way::Http2(sender) => http2::exchange(sender, request).await,
+                Way::Http2(sender) => {
+                    let outcome = http2::exchange(sender, request).await;
+                    if let Err(Unanswered::Unsent(..)) = outcome {
+                        // It may go on for a while with what it has.
+                        self.http2.forget();
+                    }
+                    outcome
+                }
             };
             match outcome {
                 Ok(answer) => return Ok(answer),

@@ -1,12 +1,20 @@
 //! Over real sockets, to backends of HTTP/1.1 and HTTP/2.
 
+use std::convert::Infallible;
+use std::pin::pin;
+use std::time::Duration;
+
 use axum::Router;
 use axum::routing::any;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use std::time::Duration;
+use hyper::body::Incoming;
+use hyper::server::conn::http2 as server;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::*;
 use crate::outgoing::Meter;
@@ -38,6 +46,18 @@ async fn read(socket: &mut TcpStream) -> Option<String> {
         }
     }
     Some(String::from_utf8(seen).unwrap())
+}
+
+/// Makes a call that `listener` answers, and hands out the other end of its connection.
+async fn first_call(client: &Client<Full<Bytes>>, url: &str, listener: &TcpListener) -> TcpStream {
+    let (answer, socket) = tokio::join!(client.request(request(url)), async {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        read(&mut socket).await.unwrap();
+        socket.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        socket
+    });
+    assert_eq!(answer.unwrap().status(), 204);
+    socket
 }
 
 #[tokio::test]
@@ -95,19 +115,10 @@ async fn no_more_connections_are_kept_than_there_is_room_for() {
 async fn a_connection_is_closed_when_it_has_been_idle_for_long_and_when_nobody_is_left_to_use_it() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let idle_timeout = Duration::from_millis(50);
-    for idle_timeout in [idle_timeout, Duration::from_secs(3600)] {
+    for idle_timeout in [Duration::from_millis(50), Duration::from_secs(3600)] {
         let client = client(&ForwardOptions { idle_timeout, ..ForwardOptions::new(&url) });
-        let (answer, mut socket) = tokio::join!(client.request(request(&url)), async {
-            let (mut socket, _) = listener.accept().await.unwrap();
-            read(&mut socket).await.unwrap();
-            socket.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
-            socket
-        });
-        assert_eq!(answer.unwrap().status(), 204);
-        if idle_timeout.as_secs() > 0 {
-            drop(client);
-        }
+        let mut socket = first_call(&client, &url, &listener).await;
+        let _kept = (idle_timeout.as_secs() == 0).then_some(client);
         assert_eq!(read(&mut socket).await, None);
     }
 }
@@ -117,13 +128,7 @@ async fn a_connection_that_the_backend_closes_is_let_go_at_once() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let client = client(&ForwardOptions::new(&url));
-    let (answer, mut socket) = tokio::join!(client.request(request(&url)), async {
-        let (mut socket, _) = listener.accept().await.unwrap();
-        read(&mut socket).await.unwrap();
-        socket.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
-        socket
-    });
-    assert_eq!(answer.unwrap().status(), 204);
+    let mut socket = first_call(&client, &url, &listener).await;
     // Half of it: the other half is closed by us, although no request comes and no timer ends.
     socket.shutdown().await.unwrap();
     assert_eq!(read(&mut socket).await, None);
@@ -184,6 +189,59 @@ async fn all_calls_over_http2_share_a_connection_which_is_given_up_when_it_idles
     }
     answered(&client, &url).await;
     assert_eq!(backend.connections(), 3);
+}
+
+#[tokio::test]
+async fn a_connection_of_http2_that_takes_no_more_finishes_what_it_has_and_another_takes_the_rest() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (release, released) = watch::channel(false);
+    let (goes, mut going) = mpsc::unbounded_channel::<Arc<Notify>>();
+    tokio::spawn(async move {
+        loop {
+            let socket = listener.accept().await.unwrap().0;
+            let goodbye = Arc::new(Notify::new());
+            let (released, said) = (released.clone(), Arc::clone(&goodbye));
+            goes.send(goodbye).unwrap();
+            let service = service_fn(move |request: Request<Incoming>| {
+                let mut released = released.clone();
+                async move {
+                    if request.uri().path() == "/slow" {
+                        released.wait_for(|released| *released).await.unwrap();
+                    }
+                    Ok::<_, Infallible>(Response::new(request.into_body()))
+                }
+            });
+            tokio::spawn(async move {
+                let connection =
+                    server::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(socket), service);
+                let mut connection = pin!(connection);
+                tokio::select! {
+                    _ = connection.as_mut() => return,
+                    () = said.notified() => connection.as_mut().graceful_shutdown(),
+                }
+                let _ = connection.await;
+            });
+        }
+    });
+    let client = client(&ForwardOptions { protocol: Protocol::Http2, ..ForwardOptions::new(&url) });
+    let slow = tokio::spawn(client.request(Request::post(format!("{url}/slow")).body(Full::from("body")).unwrap()));
+    let first = going.recv().await.unwrap();
+    answered(&client, &url).await;
+    first.notify_one();
+    // Until the goodbye has come, calls may still go over the first; none of them fails.
+    let second = loop {
+        answered(&client, &url).await;
+        if let Ok(second) = going.try_recv() {
+            break second;
+        }
+        tokio::task::yield_now().await;
+    };
+    drop(second);
+    assert!(!slow.is_finished());
+    release.send(true).unwrap();
+    let slow = slow.await.unwrap().unwrap();
+    assert_eq!(slow.into_body().collect().await.unwrap().to_bytes(), "body");
 }
 
 #[tokio::test]

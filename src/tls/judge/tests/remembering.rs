@@ -1,6 +1,6 @@
 //! What is remembered, and for how long.
 
-use rcgen::{CertificateRevocationListParams, date_time_ymd};
+use rcgen::{CertificateRevocationListParams, DnType, date_time_ymd};
 
 use super::revoking::revocation;
 use super::*;
@@ -124,4 +124,20 @@ fn without_lists_nothing_is_asked_of_them() {
     assert!(off.lists.lists().is_empty());
     let leaf = root.issue(client("leaf"));
     assert!(revoking::judge(&[&root], RevocationMode::Off, &[]).judge(&chain(&[&leaf]), now()).is_ok());
+}
+
+#[test]
+fn a_chain_of_many_bytes_is_judged_each_time() {
+    let root = Minted::self_signed(ca("root"));
+    let leaf = root.issue(client("leaf"));
+    let judge = judge(&[&root]);
+    // Twice: the name is its issuer's too.
+    for (bytes, is_remembered) in [(6 * 1024, true), (9 * 1024, false)] {
+        let mut beside = ca("beside");
+        beside.distinguished_name.push(DnType::OrganizationName, "x".repeat(bytes));
+        let presented = chain(&[&leaf, &Minted::self_signed(beside)]);
+        let first = judge.judge(&presented, now()).unwrap();
+        assert_eq!(Arc::ptr_eq(&first, &judge.judge(&presented, now()).unwrap()), is_remembered, "{bytes}");
+        assert_eq!(*first.chain, *presented);
+    }
 }
