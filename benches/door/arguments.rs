@@ -48,7 +48,7 @@ pub(crate) enum Command {
     Keep(Keep),
     /// Writes the tables of a run into the document about it.
     Document(Document),
-    /// A plain HTTP/1.1 backend that reads every body and answers 200.
+    /// A plain HTTP/1.1 backend that reads every body and answers 200, but for the path /never, where it does not answer.
     Backend {
         /// Where to listen.
         #[arg(long)]

@@ -1,6 +1,7 @@
-//! A backend as thin as possible: it reads the body and answers 200.
+//! A backend as thin as possible: it reads the body and answers 200, or never.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -15,6 +16,9 @@ use tokio::net::TcpListener;
 
 use crate::Error;
 
+/// Whoever calls this path waits until he gives up: what he has left to do stays undone.
+const NEVER: &str = "/never";
+
 /// Serves HTTP/1.1 until the process is ended.
 pub(crate) async fn serve(listen: SocketAddr) -> Result<(), Error> {
     let listener = TcpListener::bind(listen).await?;
@@ -26,6 +30,9 @@ pub(crate) async fn serve(listen: SocketAddr) -> Result<(), Error> {
 }
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    if request.uri().path() == NEVER {
+        return pending().await;
+    }
     let mut response = Response::new(Full::new(Bytes::from_static(b"{\"responseCode\":\"0000\"}")));
     if request.into_body().collect().await.is_err() {
         *response.status_mut() = StatusCode::BAD_REQUEST;

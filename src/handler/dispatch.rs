@@ -64,7 +64,7 @@ impl Dispatch {
     /// Everything goes to `default` but what `others` is for.
     #[must_use]
     pub fn new(default: Handler, others: Option<Arc<Others>>) -> Self {
-        Self { default: default.mounted(), others, receive: None }
+        Self { default, others, receive: None }
     }
 
     /// Notifications go into an inbox, where `receive` takes them.

@@ -8,32 +8,31 @@ use std::task::{Context, Poll, ready};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
+use axum::routing::future::RouteFuture;
 use futures_util::FutureExt;
 use futures_util::future::CatchUnwind;
 use http::{Request, Response, Version};
-use tower::ServiceExt;
-use tower::util::Oneshot;
+use tower::Service;
 
 use crate::http::{Problem, ProblemKind};
 use crate::telemetry::events;
 
-/// `router` without axum's own default body limit: the stack bounds every body already. A limit that the router sets itself
-/// stays.
-pub(crate) fn mount(router: Router) -> Router {
-    router.layer(DefaultBodyLimit::disable())
-}
-
 /// Calls `router`; a panic of a handler becomes a problem. Its message may hold anything, so it is not logged by us.
-pub(crate) fn call(router: &Router, request: Request<Body>) -> EmbedFuture {
+///
+/// axum's own default body limit is off: the stack bounds every body already. A limit that the router sets itself stays.
+pub(crate) fn call(router: &mut Router, mut request: Request<Body>) -> EmbedFuture {
     let version = request.version();
-    EmbedFuture { inner: AssertUnwindSafe(router.clone().oneshot(request)).catch_unwind(), version }
+    // Said of the request: a layer around the router would cost every request an allocation for each of its own.
+    DefaultBodyLimit::disable().apply(&mut request);
+    // A router is always ready.
+    EmbedFuture { inner: AssertUnwindSafe(router.call(request)).catch_unwind(), version }
 }
 
 pin_project_lite::pin_project! {
     /// The future of [`Handler::Embed`](super::Handler::Embed).
     pub struct EmbedFuture {
         #[pin]
-        inner: CatchUnwind<AssertUnwindSafe<Oneshot<Router, Request<Body>>>>,
+        inner: CatchUnwind<AssertUnwindSafe<RouteFuture<Infallible>>>,
         version: Version,
     }
 }
@@ -69,18 +68,20 @@ mod tests {
             panic!("a message that may hold anything")
         }
         let works = || async { "works" };
-        let router = mount(Router::new().route("/panics", get(panics)).route("/works", get(works)));
+        let mut router = Router::new().route("/panics", get(panics)).route("/works", get(works));
         let request = |path: &str| Request::get(path).body(Body::empty()).unwrap();
-        assert_eq!(call(&router, request("/panics")).await.unwrap().status(), 500);
-        assert_eq!(call(&router, request("/works")).await.unwrap().status(), 200);
+        assert_eq!(call(&mut router, request("/panics")).await.unwrap().status(), 500);
+        assert_eq!(call(&mut router, request("/works")).await.unwrap().status(), 200);
     }
 
     #[tokio::test]
     async fn the_body_limit_of_axum_gives_way_to_that_of_the_environment() {
         // Three mebibytes: axum's own limit is two.
         let request = || Request::post("/").body(Body::from(vec![0; 3 << 20])).unwrap();
-        let router = Router::new().route("/", post(|body: Bytes| async move { body.len().to_string() }));
-        assert_eq!(call(&router, request()).await.unwrap().status(), 413);
-        assert_eq!(call(&mount(router), request()).await.unwrap().status(), 200);
+        let mut router = Router::new().route("/", post(|body: Bytes| async move { body.len().to_string() }));
+        assert_eq!(router.call(request()).await.unwrap().status(), 413, "control");
+        assert_eq!(call(&mut router, request()).await.unwrap().status(), 200);
+        let mut bounded = router.layer(DefaultBodyLimit::max(1 << 20));
+        assert_eq!(call(&mut bounded, request()).await.unwrap().status(), 413, "its own limit stays");
     }
 }

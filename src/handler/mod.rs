@@ -32,16 +32,6 @@ pub enum Handler {
 }
 
 impl Handler {
-    /// The handler as it stands behind a stack.
-    pub(crate) fn mounted(self) -> Self {
-        match self {
-            Self::Embed(router) => Self::Embed(embed::mount(router)),
-            forward @ Self::Forward(_) => forward,
-        }
-    }
-}
-
-impl Handler {
     /// Counts what it does as that of a backend, where it passes requests on to one.
     pub(crate) fn count_in(&self, metrics: impl FnOnce() -> BackendMetrics) {
         if let Self::Forward(forward) = self {

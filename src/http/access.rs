@@ -17,7 +17,7 @@ use pin_project_lite::pin_project;
 
 use super::ResponseBody;
 use super::call::{Call, UNKNOWN};
-use super::correlation::trace_context;
+use super::correlation::Ties;
 use super::settle::{Outcome, Settled};
 use super::stack::Connection;
 use super::tellable::registered;
@@ -106,7 +106,7 @@ impl Line {
                 .then(|| (request.method().clone(), request.uri().clone())),
             began,
             correlation: correlation.cloned(),
-            caller_trace: trace_context(request.headers()).map(TraceContext::trace_id),
+            caller_trace: Ties::of(request.headers()).trace_context().map(TraceContext::trace_id),
             trace: OnceLock::new(),
             received: AtomicU64::new(0),
             key: OnceLock::new(),

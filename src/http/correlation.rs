@@ -58,15 +58,12 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let id = pass_or_make_request_id(request.headers_mut());
-        let place = match request.extensions().get::<Hop>().map(Hop::context) {
-            Some(place) => Some(go_on_from(place, request.headers_mut())),
-            None => pass_or_make_traceparent(request.headers_mut()),
-        };
-        if let (Some(place), Some(observed)) = (place, request.extensions().get::<Observed>()) {
+        let ids = Ids::of(request.headers(), request.extensions().get::<Hop>().map(Hop::context));
+        ids.put_into(request.headers_mut());
+        if let (Some(place), Some(observed)) = (ids.place, request.extensions().get::<Observed>()) {
             observed.traced(place.trace_id());
         }
-        CorrelationFuture { inner: self.inner.call(request), id: Some(id) }
+        CorrelationFuture { inner: self.inner.call(request), id: Some(ids.request) }
     }
 }
 
@@ -96,48 +93,111 @@ where
     }
 }
 
-fn pass_or_make_request_id(headers: &mut HeaderMap) -> HeaderValue {
-    if let Some(id) = usable(headers, &REQUEST_ID) {
-        return id.clone();
+/// The fields of a head that tie logs together, each where there is one of it and no more. They are found in one pass: to look for each by
+/// itself costs several times as much, and nearly all heads are short.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ties<'a> {
+    request_id: Field<'a>,
+    correlation_id: Field<'a>,
+    traceparent: Field<'a>,
+    tracestate: Field<'a>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Field<'a> {
+    #[default]
+    Absent,
+    Once(&'a HeaderValue),
+    Several,
+}
+
+impl<'a> Field<'a> {
+    fn see(&mut self, value: &'a HeaderValue) {
+        *self = if matches!(self, Self::Absent) { Self::Once(value) } else { Self::Several };
     }
-    let id = new_request_id();
-    headers.insert(REQUEST_ID, id.clone());
-    id
-}
 
-/// `None` where the system has no random numbers.
-fn pass_or_make_traceparent(headers: &mut HeaderMap) -> Option<TraceContext> {
-    if let Some(valid) = trace_context(headers) {
-        return Some(valid);
+    fn only(self) -> Option<&'a HeaderValue> {
+        match self {
+            Self::Once(value) => Some(value),
+            Self::Absent | Self::Several => None,
+        }
     }
-    // A state without its parent belongs to nothing.
-    headers.remove(TRACESTATE);
-    // It is marked as sampled, since with a parent that is not most tracers of a backend would record nothing.
-    let made = TraceContext::new(true);
-    match made {
-        Some(made) => headers.insert(TRACEPARENT, made.header()),
-        None => headers.remove(TRACEPARENT),
-    };
-    made
 }
 
-/// Where traces are recorded or not recorded here, those behind learn of it: their parent is this server, and not its caller.
-fn go_on_from(place: TraceContext, headers: &mut HeaderMap) -> TraceContext {
-    if trace_context(headers).is_none() {
-        headers.remove(TRACESTATE);
+impl<'a> Ties<'a> {
+    pub(super) fn of(headers: &'a HeaderMap) -> Self {
+        let mut ties = Self::default();
+        for (name, value) in headers {
+            match name.as_str() {
+                "x-request-id" => ties.request_id.see(value),
+                "x-correlation-id" => ties.correlation_id.see(value),
+                "traceparent" => ties.traceparent.see(value),
+                "tracestate" => ties.tracestate.see(value),
+                _ => {}
+            }
+        }
+        ties
     }
-    headers.insert(TRACEPARENT, place.header());
-    place
+
+    /// The id that the caller gave its request, where it can be kept.
+    pub(super) fn request_id(&self) -> Option<&'a HeaderValue> {
+        self.request_id.only().filter(|id| is_usable(id))
+    }
+
+    /// The caller's correlation id, as far as it may be told and echoed.
+    pub(super) fn correlation_id(&self) -> Option<&'a HeaderValue> {
+        self.correlation_id.only().filter(|id| is_usable(id))
+    }
+
+    /// Where the caller stands in its trace; `None` where it did not say so, or not clearly.
+    pub(super) fn trace_context(&self) -> Option<TraceContext> {
+        self.traceparent.only().and_then(|value| TraceContext::parse(value.as_bytes()))
+    }
+
+    /// A state without its parent belongs to nothing.
+    fn has_stray_state(&self) -> bool {
+        !matches!(self.tracestate, Field::Absent) && self.trace_context().is_none()
+    }
 }
 
-/// Where the caller stands in its trace; `None` where it did not say so, or not clearly.
-pub(super) fn trace_context(headers: &HeaderMap) -> Option<TraceContext> {
-    only(headers, &TRACEPARENT).and_then(|value| TraceContext::parse(value.as_bytes()))
+/// What is to be said of a request beyond what its caller said.
+struct Ids {
+    request: HeaderValue,
+    is_ours: bool,
+    /// `None` where the system has no random numbers.
+    place: Option<TraceContext>,
+    is_new_place: bool,
+    has_stray_state: bool,
 }
 
-/// The id that the caller gave its request, where it can be kept.
-pub(super) fn request_id(headers: &HeaderMap) -> Option<HeaderValue> {
-    usable(headers, &REQUEST_ID).cloned()
+impl Ids {
+    /// `hop`: where traces are recorded or not recorded here, those behind learn of it: their parent is this server, and not its caller.
+    fn of(headers: &HeaderMap, hop: Option<TraceContext>) -> Self {
+        let ties = Ties::of(headers);
+        let (request, is_ours) = match ties.request_id() {
+            Some(id) => (id.clone(), false),
+            None => (new_request_id(), true),
+        };
+        let told = ties.trace_context().filter(|_| hop.is_none());
+        // What is made here is marked as sampled, since with a parent that is not most tracers of a backend would record nothing.
+        let place = told.or(hop).or_else(|| TraceContext::new(true));
+        Self { request, is_ours, place, is_new_place: told.is_none(), has_stray_state: ties.has_stray_state() }
+    }
+
+    fn put_into(&self, headers: &mut HeaderMap) {
+        if self.is_ours {
+            headers.insert(REQUEST_ID, self.request.clone());
+        }
+        if self.has_stray_state {
+            headers.remove(TRACESTATE);
+        }
+        if self.is_new_place {
+            match self.place {
+                Some(place) => headers.insert(TRACEPARENT, place.header()),
+                None => headers.remove(TRACEPARENT),
+            };
+        }
+    }
 }
 
 /// An id of a request that brought none.
@@ -148,22 +208,16 @@ pub(super) fn new_request_id() -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("-"))
 }
 
-/// The caller's correlation id, as far as it may be told and echoed.
-pub(super) fn correlation_id(headers: &HeaderMap) -> Option<&HeaderValue> {
-    usable(headers, &CORRELATION_ID)
-}
-
-/// An id that may be told and echoed: there is one, it is short, and it is visible ASCII.
+/// An id that may be told and echoed: there is one, and it is usable.
 pub(crate) fn usable<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
-    let bounded =
-        |id: &&HeaderValue| (1..=MAX_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic);
-    only(headers, name).filter(bounded)
+    let mut values = headers.get_all(name).iter();
+    let first = values.next().filter(|id| is_usable(id))?;
+    values.next().is_none().then_some(first)
 }
 
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
-    let mut values = headers.get_all(name).iter();
-    let first = values.next()?;
-    values.next().is_none().then_some(first)
+/// An id that may be told and echoed is short, and visible ASCII.
+fn is_usable(id: &HeaderValue) -> bool {
+    (1..=MAX_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
 }
 
 #[cfg(test)]
@@ -175,8 +229,7 @@ mod tests {
         for value in values {
             headers.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        pass_or_make_request_id(&mut headers);
-        pass_or_make_traceparent(&mut headers);
+        Ids::of(&headers, None).put_into(&mut headers);
         assert_eq!(headers.get_all(name).iter().count(), 1);
         headers[name].to_str().unwrap().to_owned()
     }
@@ -216,10 +269,10 @@ mod tests {
         headers.insert(TRACESTATE, HeaderValue::from_static("a=b"));
         headers
             .insert(TRACEPARENT, HeaderValue::from_static("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
-        pass_or_make_traceparent(&mut headers);
+        Ids::of(&headers, None).put_into(&mut headers);
         assert!(headers.contains_key(TRACESTATE));
         headers.insert(TRACEPARENT, HeaderValue::from_static("nonsense"));
-        pass_or_make_traceparent(&mut headers);
+        Ids::of(&headers, None).put_into(&mut headers);
         assert!(!headers.contains_key(TRACESTATE));
     }
 }

@@ -16,7 +16,7 @@ use tower::{Layer, Service};
 use super::access::{ExchangeBody, Line};
 use super::accounting::{Account, Accounting};
 use super::call::Call;
-use super::correlation::{CORRELATION_ID, REQUEST_ID, correlation_id, new_request_id, request_id, trace_context};
+use super::correlation::{CORRELATION_ID, REQUEST_ID, Ties, new_request_id};
 use super::settle::settle;
 use super::stack::Connection;
 use super::{Problem, ProblemKind, ResponseBody};
@@ -61,13 +61,13 @@ where
         let connection = &self.layer.connection;
         // A retired verdict reaches no handler. To ask also wakes the connection, which then says goodbye.
         let retired = connection.standing().ask(SystemTime::now()).is_err();
-        let ids =
-            Ids { request: request_id(request.headers()), correlation: correlation_id(request.headers()).cloned() };
+        let ties = Ties::of(request.headers());
+        let ids = Ids { request: ties.request_id().cloned(), correlation: ties.correlation_id().cloned() };
+        let traced = self.layer.tracer.as_ref().and_then(|tracer| tracer.arrive(ties.trace_context()));
         let interpreter = connection.interpreter();
         let call = interpreter.map(|known| Call::new(known, request.method(), request.uri().path()));
         let began = Instant::now();
         let account = self.layer.accounting.as_ref().map(|accounting| Account::open(accounting, call.as_ref(), began));
-        let traced = self.layer.tracer.as_ref().and_then(|tracer| tracer.arrive(trace_context(request.headers())));
         let span = traced.and_then(|(hop, span)| {
             request.extensions_mut().insert(hop);
             span

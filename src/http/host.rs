@@ -84,9 +84,12 @@ impl<'a> Host<'a> {
             // The brackets stay out of the comparison: only an address can hold a colon.
             (address, port)
         } else {
-            let (name, port) = value.split_at(value.find(':').unwrap_or(value.len()));
+            // What ends the name has to be a colon, or nothing.
+            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+            let length = value.bytes().position(|byte| !is_name(byte)).unwrap_or(value.len());
+            let (name, port) = value.split_at_checked(length)?;
             let name = without_trailing_dot(name);
-            if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) {
+            if name.is_empty() {
                 return None;
             }
             (name, port)

@@ -62,6 +62,9 @@ fn unclean_query(query: &str) -> Option<&'static str> {
 /// What is wrong with `path`, if anything.
 fn unclean(path: &str) -> Option<&'static str> {
     let bytes = path.as_bytes();
+    if is_plain(bytes) {
+        return None;
+    }
     if bytes.first() != Some(&b'/') {
         return Some("The request target must be in origin form.");
     }
@@ -92,6 +95,38 @@ fn unclean(path: &str) -> Option<&'static str> {
     }
     None
 }
+
+/// Whether there is nothing to look at closely, the short way that nearly all paths go: letters, digits and harmless marks alone, in
+/// segments that are not empty and begin with no dot.
+fn is_plain(path: &[u8]) -> bool {
+    let mut segment_begins = false;
+    let mut is_first = true;
+    for byte in path {
+        let plain = match byte {
+            b'/' => !segment_begins,
+            b'.' => !segment_begins && !is_first,
+            byte => !is_first && PLAIN.get(usize::from(*byte)).is_some_and(|plain| *plain),
+        };
+        if !plain {
+            return false;
+        }
+        segment_begins = *byte == b'/';
+        is_first = false;
+    }
+    !is_first
+}
+
+static PLAIN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0u8;
+    while byte < 0x7f {
+        let (_, rest) = table.split_at_mut(byte as usize);
+        let Some(entry) = rest.first_mut() else { break };
+        *entry = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~' | b':' | b'@' | b'=' | b',');
+        byte += 1;
+    }
+    table
+};
 
 /// Percent-decodes once, and refuses what must not be there after decoding. Borrows when there is nothing to decode.
 fn decoded(path: &[u8]) -> Result<Cow<'_, [u8]>, &'static str> {

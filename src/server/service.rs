@@ -32,8 +32,14 @@ pub(super) trait Answers: Unpin + 'static {
 pub(super) struct CurrentStack<S, F> {
     environment: Arc<Environment>,
     bind: F,
-    /// With the stack that it was made of; none yet, or none any more.
-    bound: Mutex<Option<(Arc<Stack<Dispatch>>, S)>>,
+    /// None yet, or none any more. On the heap, so that a connection which rests has no room for it.
+    bound: Mutex<Option<Box<Bound<S>>>>,
+}
+
+/// With the stack that it was made of.
+struct Bound<S> {
+    stack: Arc<Stack<Dispatch>>,
+    service: S,
 }
 
 impl<S, F: Fn(&Stack<Dispatch>) -> S> CurrentStack<S, F> {
@@ -58,13 +64,14 @@ where
         // The connection's own: its requests come one after the other.
         let mut bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
         let current = self.environment.stack.load();
-        if bound.as_ref().is_some_and(|(stack, _)| !Arc::ptr_eq(&current, stack)) {
+        if bound.as_ref().is_some_and(|bound| !Arc::ptr_eq(&current, &bound.stack)) {
             *bound = None;
         }
-        let (_, service) = bound.get_or_insert_with(|| (Arc::clone(&current), (self.bind)(&current)));
+        let bound = bound
+            .get_or_insert_with(|| Box::new(Bound { stack: Arc::clone(&current), service: (self.bind)(&current) }));
         // The stack is always ready: it holds no permits of its own (each of its layers passes readiness on, and the handlers take
         // any number of requests), so that it may be called at once.
-        service.call(request)
+        bound.service.call(request)
     }
 
     fn put_aside(&self) {

@@ -162,10 +162,15 @@ impl<B: Sent> Connections<B> {
         }
     }
 
-    async fn connect(&self, uri: &Uri) -> Result<Way<B>, ClientError> {
+    /// On the heap: it is ten times as large as all the rest of a request, and few requests connect.
+    fn connect(&self, uri: &Uri) -> BoxFuture<'_, Result<Way<B>, ClientError>> {
+        Box::pin(self.connected(uri.clone()))
+    }
+
+    async fn connected(&self, uri: Uri) -> Result<Way<B>, ClientError> {
         let mut connector = self.connector.clone();
         poll_fn(|cx| connector.poll_ready(cx)).await.map_err(ClientError::Connect)?;
-        let socket = connector.call(uri.clone()).await.map_err(ClientError::Connect)?;
+        let socket = connector.call(uri).await.map_err(ClientError::Connect)?;
         let is_http2 = self.protocol == Protocol::Http2 || socket.connected().is_negotiated_h2();
         if is_http2 {
             let sender = self.http2.open(socket).await.map_err(|error| ClientError::Connect(error.into()))?;
