@@ -1,6 +1,7 @@
 //! Random bytes for ids, of which each request needs a few dozen.
 
 use std::cell::RefCell;
+use std::thread::{Builder, JoinHandle};
 
 /// What is drawn at once, in bytes: a draw of the crypto library costs about as much whatever its length.
 const DRAWN: usize = 1024;
@@ -31,6 +32,29 @@ pub(crate) fn for_id<const N: usize>() -> Option<[u8; N]> {
         drawn.used += N;
         Some(bytes)
     })
+}
+
+/// Has the crypto library gather its entropy beside what else a start does, half of which is waiting for files to be at rest. By itself it
+/// would begin within the first handshake, which takes some forty milliseconds longer then. It is waited for when this is dropped: the
+/// library must not be about that when the process ends.
+#[derive(Debug)]
+pub(crate) struct Gathering(Option<JoinHandle<()>>);
+
+impl Gathering {
+    pub(crate) fn begin() -> Self {
+        let gather = || {
+            // Where there is none, whoever needs it hears of that.
+            let _ = aws_lc_rs::rand::fill(&mut [0]);
+        };
+        // Without a thread it begins with the first handshake.
+        Self(Builder::new().name("entropy".to_owned()).spawn(gather).ok())
+    }
+}
+
+impl Drop for Gathering {
+    fn drop(&mut self) {
+        let _ = self.0.take().map(JoinHandle::join);
+    }
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use tracing::{error, info, warn};
 use super::configuration::{self, ConfigurationFile};
 use super::{EXIT_CONFIGURATION, Error, StopSignal};
 use crate::app::{App, AppOptions, ConfigurationSource, Observer, Reloader, StartError, StartProgress};
+use crate::random::Gathering;
 use crate::server::{PassedSockets, WorkerThreads, Workers};
 use crate::settings::{Settings, Sources};
 use crate::telemetry::events;
@@ -48,6 +49,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
     // First, while there is one thread.
     let passed = passed_sockets::take();
+    let _gathering = Gathering::begin();
     // Once, for good: every reload reads from where the start has read.
     let sources = arguments.configuration.sources();
     let (settings, mut options) = match configuration::load(&sources) {
