@@ -58,12 +58,12 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let ids = Ids::of(request.headers(), request.extensions().get::<Hop>().map(Hop::context));
-        ids.put_into(request.headers_mut());
-        if let (Some(place), Some(observed)) = (ids.place, request.extensions().get::<Observed>()) {
+        let onward = Onward::of(request.headers(), request.extensions().get::<Hop>().map(Hop::context));
+        onward.put_into(request.headers_mut());
+        if let (Some(place), Some(observed)) = (onward.place, request.extensions().get::<Observed>()) {
             observed.traced(place.trace_id());
         }
-        CorrelationFuture { inner: self.inner.call(request), id: Some(ids.request) }
+        CorrelationFuture { inner: self.inner.call(request), id: Some(onward.request) }
     }
 }
 
@@ -160,8 +160,8 @@ impl<'a> Ties<'a> {
     }
 }
 
-/// What is to be said of a request beyond what its caller said.
-struct Ids {
+/// What those behind are told of a request, and how far its caller has said so.
+struct Onward {
     request: HeaderValue,
     is_ours: bool,
     /// `None` where the system has no random numbers.
@@ -170,7 +170,7 @@ struct Ids {
     has_stray_state: bool,
 }
 
-impl Ids {
+impl Onward {
     /// `hop`: where traces are recorded or not recorded here, those behind learn of it: their parent is this server, and not its caller.
     fn of(headers: &HeaderMap, hop: Option<TraceContext>) -> Self {
         let ties = Ties::of(headers);
@@ -229,7 +229,7 @@ mod tests {
         for value in values {
             headers.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        Ids::of(&headers, None).put_into(&mut headers);
+        Onward::of(&headers, None).put_into(&mut headers);
         assert_eq!(headers.get_all(name).iter().count(), 1);
         headers[name].to_str().unwrap().to_owned()
     }
@@ -269,10 +269,10 @@ mod tests {
         headers.insert(TRACESTATE, HeaderValue::from_static("a=b"));
         headers
             .insert(TRACEPARENT, HeaderValue::from_static("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
-        Ids::of(&headers, None).put_into(&mut headers);
+        Onward::of(&headers, None).put_into(&mut headers);
         assert!(headers.contains_key(TRACESTATE));
         headers.insert(TRACEPARENT, HeaderValue::from_static("nonsense"));
-        Ids::of(&headers, None).put_into(&mut headers);
+        Onward::of(&headers, None).put_into(&mut headers);
         assert!(!headers.contains_key(TRACESTATE));
     }
 }

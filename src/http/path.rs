@@ -61,10 +61,10 @@ fn unclean_query(query: &str) -> Option<&'static str> {
 
 /// What is wrong with `path`, if anything.
 fn unclean(path: &str) -> Option<&'static str> {
-    let bytes = path.as_bytes();
-    if is_plain(bytes) {
-        return None;
-    }
+    if is_plain(path.as_bytes()) { None } else { unclean_at_a_close_look(path.as_bytes()) }
+}
+
+fn unclean_at_a_close_look(bytes: &[u8]) -> Option<&'static str> {
     if bytes.first() != Some(&b'/') {
         return Some("The request target must be in origin form.");
     }
@@ -99,34 +99,18 @@ fn unclean(path: &str) -> Option<&'static str> {
 /// Whether there is nothing to look at closely, the short way that nearly all paths go: letters, digits and harmless marks alone, in
 /// segments that are not empty and begin with no dot.
 fn is_plain(path: &[u8]) -> bool {
-    let mut segment_begins = false;
-    let mut is_first = true;
-    for byte in path {
-        let plain = match byte {
-            b'/' => !segment_begins,
-            b'.' => !segment_begins && !is_first,
-            byte => !is_first && PLAIN.get(usize::from(*byte)).is_some_and(|plain| *plain),
+    let Some((b'/', rest)) = path.split_first() else { return false };
+    let mut segment_begins = true;
+    rest.iter().all(|byte| {
+        let is_plain = match byte {
+            b'/' | b'.' => !segment_begins,
+            b'-' | b'_' | b'~' | b':' | b'@' | b'=' | b',' => true,
+            byte => byte.is_ascii_alphanumeric(),
         };
-        if !plain {
-            return false;
-        }
         segment_begins = *byte == b'/';
-        is_first = false;
-    }
-    !is_first
+        is_plain
+    })
 }
-
-static PLAIN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0u8;
-    while byte < 0x7f {
-        let (_, rest) = table.split_at_mut(byte as usize);
-        let Some(entry) = rest.first_mut() else { break };
-        *entry = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~' | b':' | b'@' | b'=' | b',');
-        byte += 1;
-    }
-    table
-};
 
 /// Percent-decodes once, and refuses what must not be there after decoding. Borrows when there is nothing to decode.
 fn decoded(path: &[u8]) -> Result<Cow<'_, [u8]>, &'static str> {
@@ -165,7 +149,30 @@ fn hex(digit: u8) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_goes_the_short_way_is_clean_at_a_close_look(path in "[a-z/.;%\\\\~,:2ef]{0,12}", any in any::<Vec<u8>>()) {
+            for path in [path.as_bytes(), &any] {
+                prop_assert!(!is_plain(path) || unclean_at_a_close_look(path).is_none(), "{path:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_paths_of_all_operations_go_the_short_way_and_odd_ones_do_not() {
+        for path in
+            ["/", "/issuer/igwapi/v2.0/notifyVirtualCardChange", "/banking/d1/v1/cards/1-2_3.4~5/", "/a:b@c=d,e"]
+        {
+            assert!(is_plain(path.as_bytes()), "{path}");
+        }
+        for path in ["", "a", "//", "/a//b", "/.", "/..", "/a/.b", "/a;b", "/a%41", "/a\\b", "/a b", "/a#", "/\u{e9}"] {
+            assert!(!is_plain(path.as_bytes()), "{path}");
+        }
+    }
 
     #[test]
     fn clean_paths_pass() {

@@ -45,8 +45,7 @@ pub(super) struct Requests {
     known: Arc<RwLock<ByProduct>>,
 }
 
-/// Of products there are few: to compare their names costs less than to hash one.
-type ByProduct = Vec<(&'static str, HashMap<String, Arc<Known>>)>;
+type ByProduct = HashMap<&'static str, HashMap<String, Arc<Known>>>;
 
 /// What is counted of one operation.
 struct Known {
@@ -91,7 +90,7 @@ impl Requests {
         let mut operations: Vec<_> = known
             .iter()
             .flat_map(|(product, operations)| {
-                operations.iter().map(move |(operation, known)| (*product, operation.clone(), Arc::clone(known)))
+                operations.iter().map(|(operation, known)| (*product, operation.clone(), Arc::clone(known)))
             })
             .collect();
         drop(known);
@@ -107,7 +106,7 @@ impl Requests {
 
     fn known(&self, end: &RequestEnd<'_>) -> Option<Arc<Known>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.iter().find(|(product, _)| *product == end.product)?.1.get(end.operation).cloned()
+        known.get(end.product)?.get(end.operation).cloned()
     }
 
     fn begin(&self, end: &RequestEnd<'_>) -> Arc<Known> {
@@ -119,11 +118,7 @@ impl Requests {
         });
         let begun = || Arc::new(Known { counts: Default::default(), durations, recent: Recent::default() });
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let place = known.iter().position(|(product, _)| *product == end.product).unwrap_or_else(|| {
-            known.push((end.product, HashMap::new()));
-            known.len() - 1
-        });
-        let Some((_, operations)) = known.get_mut(place) else { return begun() };
+        let operations = known.entry(end.product).or_default();
         Arc::clone(operations.entry(end.operation.to_owned()).or_insert_with(begun))
     }
 

@@ -62,9 +62,7 @@ impl<IO> LateTicket<IO> {
     pub(super) fn inner_mut(&mut self) -> &mut IO {
         &mut self.inner
     }
-}
 
-impl<IO> LateTicket<IO> {
     /// So much of `offered` bytes went to the socket.
     fn wrote(&mut self, written: &Poll<io::Result<usize>>, offered: usize) {
         self.is_cut = !matches!(written, Poll::Ready(Ok(written)) if *written == offered);
