@@ -71,6 +71,7 @@ pub mod metrics;
 mod nearest;
 mod new_uuid;
 mod outgoing;
+mod pinned;
 pub mod pki;
 mod random;
 pub mod server;

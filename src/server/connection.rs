@@ -23,6 +23,7 @@ use super::workers::Place;
 use super::{Door, DoorRules, Environment, linger, refused};
 use crate::http::ConnectionContext;
 use crate::metrics::SessionKind;
+use crate::pinned::pinned;
 use crate::telemetry::events;
 use crate::tls::handshake::{Admitted, Protocol, handshake};
 use crate::tls::{LateTicket, Refusal, TlsFacts};
@@ -34,7 +35,7 @@ pub(super) async fn run(socket: TcpStream, peer: SocketAddr, permit: Permit, pla
     // Answers are written whole; waiting for more to send would only delay them.
     let _ = socket.set_nodelay(true);
     // On the heap, and gone with its end: a connection that idles for an hour does not hold the room that its handshake took.
-    if let Some((admitted, local)) = Box::pin(admit(socket, peer, opened, &door, &rules)).await {
+    if let Some((admitted, local)) = pinned(|| admit(socket, peer, opened, &door, &rules)).await {
         serve(admitted, local, &door, &rules).await;
     }
     drop((permit, place));
@@ -86,8 +87,7 @@ async fn admit(
         }
     };
 
-    // It is large, and moves once more before it begins.
-    let handshake = Box::pin(handshake(socket, || door.hosts.load_full(), caller));
+    let handshake = pinned(|| handshake(socket, || door.hosts.load_full(), caller));
     match bounded(door, deadline, &slot, handshake).await {
         Ok(Ok(admitted)) => {
             drop(slot);
@@ -177,8 +177,8 @@ async fn serve(admitted: Admitted<TcpStream, Arc<Environment>>, local: SocketAdd
     let watch = Watch { door, rules, client, standing: &standing, activity: &activity };
     match protocol {
         // On the heap, so that neither of them has the room of both.
-        Protocol::Http1 => Box::pin(serve_http1(stream, service, &environment, &watch)).await,
-        Protocol::Http2 => Box::pin(serve_http2(stream, service, &environment, &watch)).await,
+        Protocol::Http1 => pinned(|| serve_http1(stream, service, &environment, &watch)).await,
+        Protocol::Http2 => pinned(|| serve_http2(stream, service, &environment, &watch)).await,
     }
     if standing.is_retired() {
         refused::retired(&environment, &watch.client, standing.refusal().unwrap_or(Refusal::Other), door);
@@ -201,7 +201,7 @@ async fn serve_http1<A: Answers>(
     }
     let Some(io) = connection.into_io() else { return };
     // On the heap: it has buffers, which a connection that idles does not have to have room for.
-    let goodbye = Box::pin(async {
+    let goodbye = pinned(|| async {
         if let Some(error) = guard.refusal() {
             let peer = watch.client.peer();
             debug!(event = events::REQUEST_REFUSED, reason = "framing", %peer, %error, "no HTTP/1.1 request");
@@ -209,7 +209,8 @@ async fn serve_http1<A: Answers>(
             environment.metrics.request_refused(if only_temporary { 503 } else { error.status() });
             // The peer may have stopped listening; it is refused all the same.
             let _ = tokio::time::timeout(linger::PATIENCE, io.finish(only_temporary)).await;
-        } else {
+        } else if !io.has_ended() {
+            // Who has ended its side has sent nothing that a reset could answer.
             linger::close(io.into_inner().into_inner().0.into_inner()).await;
         }
     });

@@ -30,6 +30,8 @@ pub struct GuardedIo<T> {
     refused: Option<Refusal>,
     /// Was looked at, and is to be read once more.
     pushed_back: Bytes,
+    /// Whether the peer has said all that it will.
+    has_ended: bool,
 }
 
 impl<T> GuardedIo<T> {
@@ -38,7 +40,9 @@ impl<T> GuardedIo<T> {
     pub fn new(inner: T, limits: FramingLimits) -> (Self, GuardHandle) {
         let handle = GuardHandle::new();
         let framing = Framing::new(limits);
-        (Self { inner, framing, handle: handle.clone(), refused: None, pushed_back: Bytes::new() }, handle)
+        let guarded =
+            Self { inner, framing, handle: handle.clone(), refused: None, pushed_back: Bytes::new(), has_ended: false };
+        (guarded, handle)
     }
 
     /// The stream within.
@@ -51,6 +55,12 @@ impl<T> GuardedIo<T> {
     #[must_use]
     pub fn get_ref(&self) -> &T {
         &self.inner
+    }
+
+    /// Whether the peer has ended its side, so that nothing is left to be read.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.has_ended
     }
 
     /// Gives `bytes` back that the parser has read and not used.
@@ -212,6 +222,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for GuardedIo<T> {
         std::task::ready!(Pin::new(&mut this.inner).poll_read(cx, buf))?;
         let read = buf.filled().get(before..).unwrap_or_default();
         if read.is_empty() {
+            this.has_ended |= buf.remaining() > 0;
             return Poll::Ready(Ok(()));
         }
         let (begun, complete, ended) = this.counts();

@@ -27,6 +27,7 @@ pub(crate) use answer::AnswerBody;
 
 use super::backend::{ForwardOptions, Protocol};
 use super::connect::Connector;
+use crate::pinned::pinned;
 use http2::Shared;
 use idle::Idle;
 use link::Link;
@@ -106,7 +107,7 @@ impl<B: Sent> Client<B> {
     /// ends the exchange.
     pub(crate) fn request(&self, request: Request<B>) -> BoxFuture<'static, Answer<B>> {
         let connections = Arc::clone(&self.0);
-        Box::pin(async move { connections.request(request).await })
+        pinned(|| connections.request(request))
     }
 }
 
@@ -164,7 +165,7 @@ impl<B: Sent> Connections<B> {
 
     /// On the heap: it is ten times as large as all the rest of a request, and few requests connect.
     fn connect(&self, uri: &Uri) -> BoxFuture<'_, Result<Way<B>, ClientError>> {
-        Box::pin(self.connected(uri.clone()))
+        pinned(|| self.connected(uri.clone()))
     }
 
     async fn connected(&self, uri: Uri) -> Result<Way<B>, ClientError> {

@@ -159,3 +159,18 @@ async fn a_refusal_is_not_answered_where_an_exchange_was_cut_short() {
     let error = io.read(&mut read).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData, "and for ever");
 }
+
+#[tokio::test]
+async fn that_the_peer_has_ended_its_side_is_known_when_it_was_read() {
+    let (mut client, server) = duplex(64 * 1024);
+    let (mut io, _) = GuardedIo::new(server, FramingLimits::default());
+    client.write_all(GET.as_bytes()).await.unwrap();
+    client.shutdown().await.unwrap();
+    // Room for nothing reads nothing, and tells nothing.
+    assert_eq!(io.read(&mut []).await.unwrap(), 0);
+    let mut seen = [0; GET.len()];
+    io.read_exact(&mut seen).await.unwrap();
+    assert!(!io.has_ended());
+    assert_eq!(io.read(&mut seen).await.unwrap(), 0);
+    assert!(io.has_ended());
+}
