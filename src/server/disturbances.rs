@@ -12,8 +12,6 @@ use futures_util::task::AtomicWaker;
 pub(super) struct Disturbances {
     bell: Arc<Bell>,
     rings: Waker,
-    /// The task that the bell wakes.
-    task: Option<Waker>,
 }
 
 #[derive(Debug)]
@@ -37,21 +35,17 @@ impl Disturbances {
     /// As if one had happened: everything is asked once.
     pub(super) fn new() -> Self {
         let bell = Arc::new(Bell { rang: AtomicBool::new(true), task: AtomicWaker::new() });
-        Self { rings: Waker::from(Arc::clone(&bell)), bell, task: None }
+        Self { rings: Waker::from(Arc::clone(&bell)), bell }
     }
 
     /// What seldom happens has to be asked with this, if it is to be asked at all: a waker that tells of it.
     pub(super) fn rang(&mut self, task: &Context<'_>) -> Option<Context<'_>> {
-        let is_known = self.task.as_ref().is_some_and(|known| known.will_wake(task.waker()));
-        let rang = self.bell.rang.load(Ordering::Acquire);
-        if !is_known || rang {
-            // Each ring uses the task's waker up. It is there again before the bell is silenced, so that no ring is lost in between.
-            self.bell.task.register(task.waker());
-            if !is_known {
-                self.task = Some(task.waker().clone());
-            }
-        }
-        if rang && self.bell.rang.swap(false, Ordering::AcqRel) { Some(Context::from_waker(&self.rings)) } else { None }
+        // Each time, and before the bell is silenced: a ring takes the task's waker away, and may do so long after it was heard, when
+        // whoever rings was held up between its two steps.
+        self.bell.task.register(task.waker());
+        // Looked at first, since that is cheaper than to silence what is silent.
+        let rang = self.bell.rang.load(Ordering::Acquire) && self.bell.rang.swap(false, Ordering::AcqRel);
+        rang.then(|| Context::from_waker(&self.rings))
     }
 
     /// Everything is to be asked once more: something was set anew, and has to hear of the waker.
@@ -101,5 +95,21 @@ mod tests {
         assert!(disturbances.rang(&Context::from_waker(&wakers[1])).is_none());
         bell.wake();
         assert_eq!(tasks.map(|task| task.0.load(Ordering::SeqCst)), [0, 1]);
+    }
+
+    #[test]
+    fn a_ring_that_was_held_up_halfway_takes_no_later_one_with_it() {
+        let (task, mut disturbances) = (Arc::new(Task::default()), Disturbances::new());
+        let waker = Waker::from(Arc::clone(&task));
+        let cx = Context::from_waker(&waker);
+        let bell = disturbances.rang(&cx).unwrap().waker().clone();
+        let halves = Arc::clone(&disturbances.bell);
+        halves.rang.store(true, Ordering::Release);
+        assert!(disturbances.rang(&cx).is_some(), "heard, for the task was awake");
+        halves.task.wake();
+        assert_eq!(task.0.load(Ordering::SeqCst), 1, "its second half");
+        assert!(disturbances.rang(&cx).is_none());
+        bell.wake_by_ref();
+        assert_eq!(task.0.load(Ordering::SeqCst), 2, "the next ring");
     }
 }

@@ -1,7 +1,7 @@
 //! A connection of HTTP/1.1, which is put aside while nothing happens on it.
 //!
-//! Callers keep connections open between calls, many of them for most of the time. What hyper needs for one, buffers above all, is three
-//! quarters of what such a connection holds, so that it is given back after [`PARK_AFTER`] and made anew when the next byte comes. What
+//! Callers keep connections open between calls, many of them for most of the time. What hyper needs for one, buffers above all, is
+//! much of what such a connection holds, so that it is given back after [`PARK_AFTER`] and made anew when the next byte comes. What
 //! the connection has agreed on with its peer is below, in TLS and in the guard, and stays.
 
 use std::mem;

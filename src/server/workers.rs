@@ -7,6 +7,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -144,31 +145,37 @@ pub struct WorkerThreads {
     workers: Workers,
     threads: Vec<thread::JoinHandle<()>>,
     end: CancellationToken,
+    last_work: Duration,
+    /// Tells that all have ended, by its end: each of them has a sender.
+    ended: mpsc::Receiver<()>,
 }
 
 impl WorkerThreads {
-    /// Starts `count` threads, at least one. What work is under way when they end is given `last_work` to end by itself.
+    /// Starts `count` threads, at least one. When they end, tasks are dropped where they wait; what blocks a thread is given `last_work` to
+    /// end by itself.
     ///
     /// # Errors
     /// What the operating system says.
     pub fn start(count: usize, last_work: Duration) -> io::Result<Self> {
         let (mut workers, mut threads, end) = (Vec::new(), Vec::new(), CancellationToken::new());
+        let (lives, ended) = mpsc::channel::<()>();
         for number in 0..count.max(1) {
             let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
             workers.push(Worker::of(Some(runtime.handle().clone())));
-            let ended = end.clone();
+            let (end, lives) = (end.clone(), lives.clone());
             // No longer than the 15 bytes that Linux shows.
             threads.push(thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
                 runtime.block_on(async {
                     tokio::select! {
-                        () = ended.cancelled() => {}
+                        () = end.cancelled() => {}
                         () = ticking() => {}
                     }
                 });
                 runtime.shutdown_timeout(last_work);
+                drop(lives);
             })?);
         }
-        Ok(Self { workers: Workers(workers.into()), threads, end })
+        Ok(Self { workers: Workers(workers.into()), threads, end, last_work, ended })
     }
 
     /// Where connections can be served.
@@ -177,9 +184,13 @@ impl WorkerThreads {
         self.workers.clone()
     }
 
-    /// Ends the threads, and waits for them.
+    /// Ends the threads, and waits for them; not for one that is blocked longer than it is given.
     pub fn end(self) {
         self.end.cancel();
+        // Once to come out of what it is doing, and once for what its runtime has beside it.
+        if let Err(mpsc::RecvTimeoutError::Timeout) = self.ended.recv_timeout(self.last_work * 2) {
+            return;
+        }
         for thread in self.threads {
             // One that panicked has ended as well.
             let _ = thread.join();
@@ -189,8 +200,6 @@ impl WorkerThreads {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
-
     use tokio::net::TcpListener;
 
     use super::*;
@@ -284,6 +293,21 @@ mod tests {
         }));
         begun.recv().unwrap();
         threads.end();
+        drop(release);
+    }
+
+    #[test]
+    fn a_thread_that_is_stuck_is_not_waited_for() {
+        let threads = WorkerThreads::start(2, Duration::from_millis(50)).unwrap();
+        let (release, released) = mpsc::channel::<()>();
+        let (started, begun) = mpsc::channel();
+        drop(threads.workers().accept(async move {
+            started.send(()).unwrap();
+            let _ = released.recv();
+        }));
+        begun.recv().unwrap();
+        threads.end();
+        // Only now: it was stuck all the time.
         drop(release);
     }
 }

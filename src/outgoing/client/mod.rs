@@ -82,7 +82,7 @@ impl<B> From<TrySendError<Request<B>>> for Unanswered<B> {
 /// A connection that a request can go over.
 enum Way<B: Sent> {
     Http1(Box<Link<B>>),
-    Http2(hyper::client::conn::http2::SendRequest<B>),
+    Http2(http2::Way<B>),
 }
 
 impl<B: Sent> Clone for Client<B> {
@@ -121,11 +121,12 @@ impl<B: Sent> Connections<B> {
                     target_for_http1(&mut request, &uri);
                     link.exchange(request, &self.idle).await
                 }
-                Way::Http2(sender) => {
-                    let outcome = http2::exchange(sender, request).await;
+                Way::Http2(way) => {
+                    let number = way.number();
+                    let outcome = way.exchange(request).await;
                     if let Err(Unanswered::Unsent(..)) = outcome {
                         // It may go on for a while with what it has.
-                        self.http2.forget();
+                        self.http2.forget(number);
                     }
                     outcome
                 }
@@ -152,14 +153,20 @@ impl<B: Sent> Connections<B> {
         if self.protocol != Protocol::Http2 && !self.http2.is_spoken() {
             return Ok((self.connect(uri).await?, true));
         }
-        if let Some(sender) = self.http2.get() {
-            return Ok((Way::Http2(sender), false));
+        if let Some(way) = self.http2.get() {
+            return Ok((Way::Http2(way), false));
         }
         // All requests share it, so one of them makes it.
-        let _turn = self.http2.turn().await;
-        match self.http2.get() {
-            Some(sender) => Ok((Way::Http2(sender), false)),
-            None => Ok((self.connect(uri).await?, true)),
+        let mut turn = self.http2.turn().await;
+        if let Some(way) = self.http2.get() {
+            return Ok((Way::Http2(way), false));
+        }
+        if let Some(error) = turn.failed_meanwhile() {
+            return Err(error);
+        }
+        match self.connect(uri).await {
+            Ok(way) => Ok((way, true)),
+            Err(error) => Err(turn.fail(error)),
         }
     }
 
@@ -174,9 +181,10 @@ impl<B: Sent> Connections<B> {
         let socket = connector.call(uri).await.map_err(ClientError::Connect)?;
         let is_http2 = self.protocol == Protocol::Http2 || socket.connected().is_negotiated_h2();
         if is_http2 {
-            let sender = self.http2.open(socket).await.map_err(|error| ClientError::Connect(error.into()))?;
-            Ok(Way::Http2(sender))
+            let way = self.http2.open(socket).await.map_err(|error| ClientError::Connect(error.into()))?;
+            Ok(Way::Http2(way))
         } else {
+            self.http2.is_not_spoken();
             let link =
                 Link::open(socket, self.idle.bell()).await.map_err(|error| ClientError::Connect(error.into()))?;
             Ok(Way::Http1(Box::new(link)))

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -180,6 +181,11 @@ async fn all_calls_over_http2_share_a_connection_which_is_given_up_when_it_idles
     tokio::join!(answered(&client, &url), answered(&client, &url), answered(&client, &url));
     answered(&client, &url).await;
     assert_eq!(backend.connections(), 1);
+    let number = client.0.http2.get().unwrap().number();
+    client.0.http2.forget(number + 1);
+    assert!(client.0.http2.get().is_some(), "it was another one that took no more");
+    client.0.http2.forget(number);
+    assert!(client.0.http2.get().is_none());
 
     let client = self::client(&ForwardOptions { idle_timeout: Duration::from_millis(20), ..options });
     answered(&client, &url).await;
@@ -256,4 +262,30 @@ async fn a_backend_that_cannot_be_reached_is_told_from_one_that_breaks_off() {
     drop(listener);
     let refused = client.request(request(&url)).await;
     assert!(matches!(refused, Err(ClientError::Connect(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn an_attempt_to_connect_that_fails_has_failed_for_all_that_waited_for_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // To connect is to shake hands, which fails where the other side goes away.
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let client = client(&ForwardOptions { protocol: Protocol::Http2, ..ForwardOptions::new(&url) });
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&attempts);
+    tokio::spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            counted.fetch_add(1, Ordering::SeqCst);
+            // All of them wait by then.
+            socket.read_u8().await.unwrap();
+        }
+    });
+    let call = || client.request(request(&url));
+    let (one, two, three) = tokio::join!(call(), call(), call());
+    for failed in [one, two, three] {
+        assert!(matches!(failed, Err(ClientError::Connect(_))), "{failed:?}");
+    }
+    assert_eq!(attempts.load(Ordering::SeqCst), 1);
+    assert!(matches!(call().await, Err(ClientError::Connect(_))));
+    assert_eq!(attempts.load(Ordering::SeqCst), 2, "who comes later tries anew");
 }
