@@ -1,5 +1,6 @@
 //! The one connection of HTTP/2 that all requests share.
 
+use std::error::Error;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -64,7 +65,7 @@ pub(super) struct Failed {
 /// An error that several requests are told.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(transparent)]
-struct SharedError(Arc<ClientError>);
+struct SharedError(Arc<dyn Error + Send + Sync>);
 
 /// Somebody's turn to connect.
 pub(super) struct Turn<'s> {
@@ -80,9 +81,10 @@ impl Turn<'_> {
         Some(ClientError::Connect(Box::new(failed.error.clone())))
     }
 
-    /// Tells those who wait that it failed.
+    /// Tells those who wait why nobody could be connected to, and returns it for the one whose turn it is.
     pub(super) fn fail(&mut self, error: ClientError) -> ClientError {
-        let error = SharedError(Arc::new(error));
+        let ClientError::Connect(cause) = error else { return error };
+        let error = SharedError(cause.into());
         *self.last = Some(Failed { at: Instant::now(), error: error.clone() });
         ClientError::Connect(Box::new(error))
     }

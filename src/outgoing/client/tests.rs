@@ -18,8 +18,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::*;
-use crate::outgoing::Meter;
 use crate::outgoing::testing::TestBackend;
+use crate::outgoing::{Meter, causes};
 
 fn client(options: &ForwardOptions) -> Client<Full<Bytes>> {
     options.client(false, Meter::default()).unwrap()
@@ -283,7 +283,11 @@ async fn an_attempt_to_connect_that_fails_has_failed_for_all_that_waited_for_it(
     let call = || client.request(request(&url));
     let (one, two, three) = tokio::join!(call(), call(), call());
     for failed in [one, two, three] {
-        assert!(matches!(failed, Err(ClientError::Connect(_))), "{failed:?}");
+        let failed = failed.unwrap_err();
+        assert!(matches!(failed, ClientError::Connect(_)), "{failed:?}");
+        let told = causes(&failed);
+        assert_eq!(told.matches("no connection").count(), 1, "{told}");
+        assert!(told.len() > "no connection: ".len(), "and why: {told}");
     }
     assert_eq!(attempts.load(Ordering::SeqCst), 1);
     assert!(matches!(call().await, Err(ClientError::Connect(_))));
