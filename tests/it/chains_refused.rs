@@ -1,6 +1,8 @@
 //! Whom the server keeps out because of the chain between leaf and anchor. Each test also lets an honest client in.
 
-use rcgen::{BasicConstraints, DnType, GeneralSubtree, IsCa, KeyUsagePurpose, NameConstraints, SanType};
+use rcgen::{
+    BasicConstraints, CustomExtension, DnType, GeneralSubtree, IsCa, KeyUsagePurpose, NameConstraints, SanType,
+};
 
 use crate::support::{Authority, Door, Identity, Pki, Setup, Spec, pki};
 
@@ -95,6 +97,29 @@ async fn more_than_eight_presented_certificates_are_refused_even_when_the_chain_
     refuse(&door, "nine certificates with duplicates", &duplicated).await;
     refuse(&door, "thirty times the same leaf", &honest.followed_by(vec![honest.leaf().clone(); 29])).await;
     refuse(&door, "thirty cross-certified authorities", &honest.followed_by(pki::cross_certified_thicket(29))).await;
+}
+
+#[tokio::test]
+async fn a_certificate_of_64_kb_is_refused_and_harms_nobody() {
+    let door = Door::open().await;
+    let filled = |bytes: usize| {
+        let filling = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99_999, 1], vec![4; bytes]);
+        Spec::client("filled").with(|params| params.custom_extensions.push(filling))
+    };
+    let nobody = Authority::root("Nobody's Root");
+    refuse(&door, "64 kB of nobody's", &nobody.issue(filled(64_000))).await;
+    // More than a message of a handshake may have (65,535 bytes here): it is not even looked at.
+    refuse(&door, "more than 64 kB of the client CA's", &door.pki.issuing.issue(filled(70_000))).await;
+    accept(&door, "8 kB of the client CA's", &door.pki.issuing.issue(filled(8_000))).await;
+    // With TLS 1.2 and 1.3.
+    assert_eq!(failed(&door, "unknown_issuer").await, 2);
+    assert_eq!(failed(&door, "protocol").await, 2);
+    door.is_unharmed().await;
+}
+
+/// Handshakes that failed for this reason.
+async fn failed(door: &Door, reason: &str) -> u64 {
+    door.server.counted("issuer_host_handshakes_total", &[&format!("reason=\"{reason}\"")]).await
 }
 
 #[tokio::test]

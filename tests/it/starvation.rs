@@ -10,6 +10,8 @@ use crate::support::{Caller, Door, pki};
 const SILENT: usize = 40;
 const GARBAGE: usize = 20;
 const LONG_CHAINS: usize = 20;
+/// Handshakes at once of each kind: fewer than the slots of one source, so that none gives way.
+const FLOOD: usize = 100;
 const CALLS: usize = 200;
 /// What the honest client's slowest hundredth may take: the promise that this test is about.
 const PROMISE: Duration = Duration::from_millis(250);
@@ -50,6 +52,34 @@ async fn an_honest_client_is_served_beside_hostile_sockets() {
     hostile.shutdown().await;
     door.server.permits_return_to_zero().await;
     assert_eq!(door.backend.all_arrivals(), CALLS);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_handshakes_with_and_without_certificates_leaves_nothing_behind() {
+    let door = Door::open().await;
+    let mut hostile = JoinSet::new();
+    for _ in 0..FLOOD {
+        for caller in [door.stranger(), door.honest()] {
+            hostile.spawn(async move {
+                if let Ok(mut stream) = caller.connect().await {
+                    // It has its handshake, and says nothing more.
+                    let _ = stream.shutdown().await;
+                    let _ = stream.read(&mut [0; 64]).await;
+                }
+            });
+        }
+    }
+    for call in 0..20 {
+        door.honest().expect_accepted(&format!("honest call {call} beside the flood")).await;
+    }
+    while let Some(end) = hostile.join_next().await {
+        end.unwrap();
+    }
+    door.server.permits_return_to_zero().await;
+    let ended = async |label: &str| door.server.counted("issuer_host_handshakes_total", &[label]).await;
+    assert_eq!(ended("reason=\"no_certificate\"").await, FLOOD as u64, "each was refused for what it was");
+    assert_eq!(ended("outcome=\"accepted\"").await, FLOOD as u64 + 20, "and each with a certificate was let in");
+    assert_eq!(door.backend.all_arrivals(), 20);
 }
 
 async fn keep_silent(caller: Caller) {
