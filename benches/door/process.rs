@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::Error;
+use super::Error;
 
 /// Length of a clock tick in `/proc/PID/stat`: `USER_HZ` is 100 on every Linux architecture that this crate is built for.
 const TICK: Duration = Duration::from_millis(10);
@@ -24,6 +24,12 @@ pub(crate) fn resident_bytes(pid: u32) -> Result<u64, Error> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("/proc/PID/status has no VmRSS")?;
     let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kibibytes * 1024)
+}
+
+/// Open file descriptors of `pid`.
+pub(crate) fn open_descriptors(pid: u32) -> Result<usize, Error> {
+    let listed = fs::read_dir(format!("/proc/{pid}/fd")).map_err(|error| format!("process {pid}: {error}"))?;
+    Ok(listed.count())
 }
 
 fn read(pid: u32, file: &str) -> Result<String, Error> {

@@ -62,6 +62,7 @@ mod rolling;
 mod rotation;
 mod secrets;
 mod service_manager;
+mod soak_slope;
 mod starvation;
 mod status;
 mod strangers;
