@@ -3,16 +3,21 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{Door, HOST, Setup, descriptors, eventually, request, within};
+use crate::support::{Answer, Door, HOST, Setup, descriptors, eventually, request, within};
 
 const MEBIBYTE: usize = 1024 * 1024;
 const GIGABYTE: usize = 1024 * MEBIBYTE;
+/// Callers who ask for much and take nothing.
+const READERS: usize = 60;
+/// What may be held for one of them, in bytes: what is read ahead from the backend, what is to be sealed, what is sealed.
+const MOST_READ_AHEAD: f64 = 350.0 * 1024.0;
 const CHUNK: usize = 64 * 1024;
 /// What may be on the way, in sockets on both sides, before a caller learns that it was refused; a sixteenth of what it has.
 const ON_THE_WAY: usize = 64 * MEBIBYTE;
@@ -82,6 +87,37 @@ async fn a_body_of_a_gigabyte_is_refused_at_the_limit_and_never_held() {
     let more = door.server.metric("process_resident_memory_bytes").await - resident;
     assert!(more < 64.0 * 1024.0 * 1024.0, "three bodies of 1 GB left {more} bytes in memory");
     assert!(door.backend.all_received().iter().all(|received| received.uri.path() != "/huge"));
+    door.is_unharmed().await;
+}
+
+#[tokio::test]
+async fn answers_that_nobody_takes_hold_little_of_each() {
+    let door = Door::open().await;
+    let large = http::Response::new(Bytes::from(vec![b'x'; 4 * MEBIBYTE]));
+    door.backend.answer("/large", Answer::Whole(large));
+    door.is_unharmed().await;
+    let before = door.server.metric("process_resident_memory_bytes").await;
+    let mut readers = Vec::new();
+    for _ in 0..READERS {
+        let mut stream = door.honest().connect().await.unwrap();
+        stream.write_all(format!("GET /large HTTP/1.1\r\nhost: {HOST}\r\n\r\n").as_bytes()).await.unwrap();
+        readers.push(stream);
+    }
+    eventually("all to be asked for", async || door.backend.arrivals("/large") == READERS).await;
+    // Whatever is read ahead of them has been once nothing more is.
+    let mut last = 0.0;
+    for _ in 0..40 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let now = door.server.metric("process_resident_memory_bytes").await;
+        if now == last {
+            break;
+        }
+        last = now;
+    }
+    let each = (last - before) / f64::from(u32::try_from(READERS).unwrap());
+    assert!(each > 16.0 * 1024.0, "control: {each} bytes for each are those of nobody");
+    assert!(each < MOST_READ_AHEAD, "{each} bytes are held of an answer that nobody takes");
+    drop(readers);
     door.is_unharmed().await;
 }
 

@@ -15,6 +15,10 @@ use super::idle::{Bell, Idle};
 use super::{Sent, Unanswered};
 use crate::outgoing::connect::Socket;
 
+/// hyper's read buffer, in bytes: what is read ahead of a caller who takes his answer slowly, or not at all, of whom there may be ten thousand.
+/// It must hold the head of an answer; a backend's with a larger one is not understood. hyper's own is more than six times as large.
+const READ_AHEAD: usize = 64 * 1024;
+
 /// A connection of HTTP/1.1.
 #[derive(Debug)]
 pub(super) struct Link<B: Sent> {
@@ -30,7 +34,7 @@ pub(super) struct Link<B: Sent> {
 impl<B: Sent> Link<B> {
     /// Begins HTTP/1.1 on `socket`. What happens on it while it is idle rings the `bell`.
     pub(super) async fn open(socket: Socket, bell: Arc<Bell>) -> hyper::Result<Self> {
-        let (sender, connection) = http1::Builder::new().handshake(socket).await?;
+        let (sender, connection) = http1::Builder::new().max_buf_size(READ_AHEAD).handshake(socket).await?;
         let rings = Waker::from(Arc::clone(&bell));
         Ok(Self { sender, connection: Some(connection), home: Handle::current().id(), bell, rings })
     }
