@@ -26,8 +26,8 @@ pub(crate) struct Laid {
     pub(crate) did: String,
     pub(crate) calm: Tally,
     pub(crate) attacked: Tally,
-    /// Whether newcomers may fail: there was nothing left to accept them with.
-    pub(crate) newcomers_may_fail: bool,
+    /// Whether honest calls may fail: there was no descriptor left to accept a newcomer with, nor for another connection to the backend.
+    pub(crate) may_fail: bool,
     pub(crate) resident_before: u64,
     pub(crate) resident_peak: u64,
     pub(crate) back: Return,
@@ -76,9 +76,9 @@ impl Row {
 impl Laid {
     fn faults(&self) -> Vec<String> {
         let mut faults = self.wrong.clone();
-        let mut failed = vec![&self.calm.kept_failures, &self.calm.new_failures, &self.attacked.kept_failures];
-        if !self.newcomers_may_fail {
-            failed.push(&self.attacked.new_failures);
+        let mut failed = vec![&self.calm.kept_failures, &self.calm.new_failures];
+        if !self.may_fail {
+            failed.extend([&self.attacked.kept_failures, &self.attacked.new_failures]);
         }
         let mut failed: Vec<_> = failed.into_iter().flatten().cloned().collect();
         let count = failed.len();
@@ -109,8 +109,12 @@ impl fmt::Display for Laid {
         let Self { name, tried, did, calm, attacked, back, .. } = self;
         let served = attacked.kept.len() + attacked.new.len();
         let failed = attacked.kept_failures.len() + attacked.new_failures.len();
-        let by_nature =
-            if self.newcomers_may_fail && failed > 0 { ": newcomers, of whom none can be accepted" } else { "" };
+        let kept = attacked.kept_failures.len();
+        let by_nature = if self.may_fail && failed > 0 {
+            format!(" by nature: {} newcomers, and {kept} that needed another connection to the backend", failed - kept)
+        } else {
+            String::new()
+        };
         let after =
             back.after.map_or_else(|| "**no**".to_owned(), |after| format!("after {:.1} s", after.as_secs_f64()));
         let mebibytes = |bytes: u64| bytes >> 20;

@@ -97,20 +97,10 @@ pub(crate) async fn lay(attack: &Attack, program: &Path, quick: bool) -> Result<
         write!(did, "; the control group took {} MiB at most", peak >> 20)?;
     }
     recovers(&place).await?;
-    let newcomers_may_fail = attack.without == Without::Descriptors;
+    let may_fail = attack.without == Without::Descriptors;
     let (resident_before, resident_peak) = (baseline.resident, seen.resident);
-    let laid = Laid {
-        name: attack.name,
-        tried,
-        did,
-        calm,
-        attacked,
-        newcomers_may_fail,
-        resident_before,
-        resident_peak,
-        back,
-        wrong,
-    };
+    let laid =
+        Laid { name: attack.name, tried, did, calm, attacked, may_fail, resident_before, resident_peak, back, wrong };
     Ok(Row::Laid(Box::new(laid)))
 }
 
