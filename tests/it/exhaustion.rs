@@ -10,12 +10,14 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{Answer, Door, HOST, Setup, descriptors, eventually, request, within};
+use crate::support::{Answer, Backend, Door, HOST, Pki, Setup, descriptors, eventually, request, within};
 
 const MEBIBYTE: usize = 1024 * 1024;
 const GIGABYTE: usize = 1024 * MEBIBYTE;
 /// Callers who ask for much and take nothing.
 const READERS: usize = 60;
+/// The same where the backend allows 200 streams on a connection.
+const SLOW_READERS: usize = 20;
 /// What may be held for one of them, in bytes: what is read ahead from the backend, what is to be sealed, what is sealed.
 const MOST_READ_AHEAD: f64 = 350.0 * 1024.0;
 const CHUNK: usize = 64 * 1024;
@@ -117,6 +119,28 @@ async fn answers_that_nobody_takes_hold_little_of_each() {
     let each = (last - before) / f64::from(u32::try_from(READERS).unwrap());
     assert!(each > 16.0 * 1024.0, "control: {each} bytes for each are those of nobody");
     assert!(each < MOST_READ_AHEAD, "{each} bytes are held of an answer that nobody takes");
+    drop(readers);
+    door.is_unharmed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_who_take_nothing_do_not_stop_the_others_over_a_shared_connection_to_the_backend() {
+    let setup = Setup { backend: "protocol = \"http2\"", ..Setup::default() };
+    let door = Door::before(Backend::h2c().await, Pki::new(), setup).await;
+    // More than the kernel's sockets take of it.
+    let large = http::Response::new(Bytes::from(vec![b'x'; 32 * MEBIBYTE]));
+    door.backend.answer("/large", Answer::Whole(large));
+    door.is_unharmed().await;
+    let mut readers = Vec::new();
+    for _ in 0..SLOW_READERS {
+        let mut stream = door.honest().connect().await.unwrap();
+        stream.write_all(format!("GET /large HTTP/1.1\r\nhost: {HOST}\r\n\r\n").as_bytes()).await.unwrap();
+        // The beginning of the answer, and no more of it: what follows fills all that is on the way.
+        stream.read_exact(&mut [0; 12]).await.unwrap();
+        readers.push(stream);
+        door.honest().expect_accepted("an honest client beside them").await;
+    }
+    assert_eq!(door.backend.connections(), 1, "control: all share one connection");
     drop(readers);
     door.is_unharmed().await;
 }

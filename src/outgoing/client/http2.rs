@@ -23,6 +23,12 @@ const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// How long a pong may take before the connection is given up.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What a backend may send ahead of a caller who takes his answer slowly, or not at all, in bytes.
+const STREAM_WINDOW: u32 = 64 * 1024;
+/// And of all callers together: as much as there can be (RFC 9113 section 6.9.1), since where this is used up by some who take nothing, all
+/// others get nothing. How much is held is bounded by the streams that the backend allows.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+
 /// The connection, once there is one.
 #[derive(Debug)]
 pub(super) struct Shared<B: Sent> {
@@ -140,6 +146,8 @@ impl<B: Sent> Shared<B> {
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
             .handshake(socket)
             .await?;
         self.is_spoken.store(true, Ordering::Relaxed);
