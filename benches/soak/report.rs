@@ -22,12 +22,12 @@ struct Bounds {
     descriptors: f64,
 }
 
-/// Of a long run: 16 MiB in an hour are 25 bytes for each of some 700,000 calls, less than anything that could be kept of one, and less
-/// than half of what the program takes at all in a day that it would have to be restarted after.
-/// 20 descriptors are fewer than one for each kind of change, of which there are hundreds.
+/// Of a long run: 16 MiB in an hour are 25 bytes for each of some 700,000 calls, less than anything that could be kept of one.
+/// 20 descriptors are fewer than one for each of hundreds of reloads, rotations and flaps.
 const OF_LONG: Bounds = Bounds { resident: 16.0, descriptors: 20.0 };
-/// Of a short run: in two minutes the allocator's own coming and going of some MiB already makes a slope of a hundred MiB in an hour. What
-/// is beyond is 8 MiB in those two minutes, or 350 bytes for each call: somebody keeps calls. Connections come and go by the dozen as well.
+/// Of a short run: caches and the allocator's arenas still fill after a minute, which alone makes a slope of a hundred MiB in an hour. What
+/// is beyond is 8 MiB in two minutes, or 200 bytes for each of 40,000 calls: somebody keeps calls. Descriptors come and go by the dozen with
+/// the backends' flaps, of which there are ten.
 const OF_SHORT: Bounds = Bounds { resident: 256.0, descriptors: 600.0 };
 
 pub(crate) struct Report {
@@ -39,7 +39,7 @@ pub(crate) struct Report {
     duplicates: u32,
     resident: Slope,
     descriptors: Slope,
-    /// In the beginning of what counts, at most, at the end.
+    /// In the beginning, at most, and on the way.
     taken: [String; 2],
     handshakes: BTreeMap<String, f64>,
     dead: f64,
@@ -55,8 +55,11 @@ impl Report {
     ) -> Result<Self, Error> {
         let taken = |what: fn(&Sample) -> f64| {
             let most = samples.iter().map(what).fold(0.0, f64::max);
-            let ends = [samples.first(), samples.last()].map(|sample| sample.map_or(0.0, what));
-            format!("{:.0} in the beginning, {most:.0} at most, {:.0} at the end", ends[0], ends[1])
+            let first = samples.first().map_or(0.0, what);
+            // Whether it still grows, or did in the beginning, is seen here.
+            let sixths = samples.chunks(samples.len().div_ceil(6).max(1)).filter_map(<[Sample]>::last);
+            let sixths: Vec<_> = sixths.map(|sample| format!("{:.1}", what(sample))).collect();
+            format!("{first:.1} in the beginning, {most:.1} at most; after each sixth {}", sixths.join(", "))
         };
         let resident = samples::slope(samples, time, |sample| sample.resident / MEBIBYTE)?;
         let descriptors = samples::slope(samples, time, |sample| sample.descriptors)?;
