@@ -161,11 +161,13 @@ async fn dead(connection: &mut PgConnection, dead: &[(EntryId, String)]) -> Resu
         " FROM unnest($1::bytea[], $2::text[]) AS buried (id, problem) \
             WHERE entries.id = buried.id AND state = 'pending' RETURNING entries.id, lane"
     ))
-    .bind(&ids)
+    .bind(ids)
     .bind(problems)
     .fetch_all(&mut *connection)
     .await?;
-    sqlx::query("DELETE FROM seen WHERE entry = ANY($1)").bind(ids).execute(connection).await?;
+    // One that another has delivered after all is no dead letter, and keeps its key.
+    let buried: Vec<&[u8]> = settled.iter().map(|(id, _)| id.as_slice()).collect();
+    sqlx::query("DELETE FROM seen WHERE entry = ANY($1)").bind(buried).execute(connection).await?;
     entries(settled)
 }
 

@@ -148,12 +148,16 @@ async fn dead(
         query.push(", last_problem = ").push_bind(problem.as_str());
         query.push(" WHERE id = ").push_bind(id.as_bytes().as_slice());
         query.push(" AND state = 'pending' RETURNING id, lane");
-        settled.extend(fetch_settled(connection, query).await?);
-        sqlx::query("DELETE FROM seen WHERE entry = $1")
-            .bind(id.as_bytes().as_slice())
-            .execute(&mut *connection)
-            .await
-            .map_err(store_error)?;
+        let buried = fetch_settled(connection, query).await?;
+        // One that another has delivered after all is no dead letter, and keeps its key.
+        if !buried.is_empty() {
+            sqlx::query("DELETE FROM seen WHERE entry = $1")
+                .bind(id.as_bytes().as_slice())
+                .execute(&mut *connection)
+                .await
+                .map_err(store_error)?;
+        }
+        settled.extend(buried);
     }
     Ok(settled)
 }

@@ -3,6 +3,7 @@
 mod decide;
 mod keep;
 mod lease;
+mod model;
 mod read;
 mod receive;
 mod settle;
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::inbox::entry::{EntryId, Facts, Millis, State};
 
-pub(in crate::inbox) use {decide::*, keep::*, lease::*, read::*, receive::*, settle::*};
+pub(in crate::inbox) use {decide::*, keep::*, lease::*, model::*, read::*, receive::*, settle::*};
 
 /// How long a repeat is known as one, in every store that is tested.
 pub(in crate::inbox) const WINDOW: Duration = Duration::from_secs(3600);
@@ -55,6 +56,7 @@ macro_rules! conformance_suite {
             the_last_delivery_ends_the_lane
             a_failure_is_tried_again_after_its_time
             only_deliveries_and_attempts_count_without_a_lease
+            what_was_delivered_after_all_is_known_although_another_gave_it_up
             a_lease_that_was_released_no_longer_holds
             what_was_discarded_meanwhile_stays_discarded
             a_dead_letter_does_not_stop_the_lane
@@ -79,6 +81,7 @@ macro_rules! conformance_suite {
             entries_are_counted_by_kind
             a_store_grows_and_knows_its_size
             what_does_not_fit_together_is_found
+            whatever_is_done_a_store_does_what_a_plain_model_of_it_does
         );
     };
     (@each $open:path, $attributes:tt $($behaviour:ident)*) => {

@@ -108,3 +108,15 @@ pub(in crate::inbox) async fn a_dead_letter_blocks_the_lane_where_it_shall(subje
     subject.receive([&entry(2)]).await;
     assert_eq!(subject.claim(LONG).await, []);
 }
+
+pub(in crate::inbox) async fn what_was_delivered_after_all_is_known_although_another_gave_it_up(subject: &Subject) {
+    let row = keyed(1, 1);
+    subject.receive([&row]).await;
+    let lost = subject.claim_one(SHORT).await;
+    subject.pass(SHORT).await;
+    let lease = subject.claim_one(LONG).await;
+    assert!(!subject.settle(lost, vec![(row.facts.id, Ending::Delivered)], at_once()).await);
+    assert!(subject.settle(lease, vec![(row.facts.id, dead())], at_once()).await);
+    assert_eq!(state_of(&subject.find(&row).await), (State::Delivered, 1), "control: the delivery counts");
+    assert_eq!(subject.receive([&keyed(1, 1)]).await, [Received::Repeat], "its key is still its own");
+}
