@@ -1,10 +1,19 @@
 //! A waker for what seldom happens beside what happens all the time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
-use futures_util::task::AtomicWaker;
+// In tests/models every order of these steps is gone through that the memory model allows.
+#[cfg(loom)]
+use {
+    crate::waker::AtomicWaker,
+    loom::sync::atomic::{AtomicBool, Ordering},
+};
+#[cfg(not(loom))]
+use {
+    futures_util::task::AtomicWaker,
+    std::sync::atomic::{AtomicBool, Ordering},
+};
 
 /// Tells whether one of those that seldom happen woke the task, or the rest of it: a connection is polled several times for each request,
 /// and to ask all its timers and signals each time would cost more than much of what the request is for.
@@ -54,7 +63,7 @@ impl Disturbances {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use std::sync::atomic::AtomicUsize;
 

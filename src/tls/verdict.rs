@@ -1,7 +1,8 @@
 //! What a connection may still do: its verdict, asked for every request, and judged again when the trust that it rests on changes
 //! or its deadline passes.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+mod marks;
+
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,14 +13,12 @@ use tokio_util::sync::CancellationToken;
 use super::environment::{Pass, TlsEnvironment};
 use super::judge::{ChainDigest, Verdict};
 use super::refusal::Refusal;
+use marks::Marks;
 
 /// A connection's standing: good for one epoch until a deadline, or retired. Shared by the connection and by each of its requests.
 #[derive(Debug)]
 pub struct Standing {
-    /// Seconds since the Unix epoch after which the verdict no longer holds; 0 = retired.
-    good_through: AtomicU64,
-    /// The epoch that the verdict is of.
-    epoch: AtomicU64,
+    marks: Marks,
     retired: CancellationToken,
     /// The deadline has come nearer: whoever sleeps until it has to look again.
     shortened: Notify,
@@ -49,8 +48,7 @@ impl Standing {
     #[must_use]
     pub fn until(deadline: UnixTime) -> Self {
         Self {
-            good_through: AtomicU64::new(deadline.as_secs()),
-            epoch: AtomicU64::new(0),
+            marks: Marks::new(deadline.as_secs(), 0),
             retired: CancellationToken::new(),
             shortened: Notify::new(),
             client: None,
@@ -67,7 +65,7 @@ impl Standing {
         verdict: &Verdict,
     ) -> Self {
         Self {
-            epoch: AtomicU64::new(epoch),
+            marks: Marks::new(verdict.deadline.as_secs(), epoch),
             client: Some(PresentedChain {
                 environment,
                 chain: Arc::clone(&verdict.chain),
@@ -86,11 +84,8 @@ impl Standing {
     pub fn ask(&self, now: SystemTime) -> Result<(), Retired> {
         // A clock before 1970 can vouch for no certificate.
         let seconds = now.duration_since(UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs());
-        // The epoch first: it is stored last, so that a deadline is never read that is older than its epoch.
-        let epoch = self.epoch.load(Ordering::Acquire);
-        let in_time = seconds <= self.good_through.load(Ordering::Acquire);
-        let current = self.client.as_ref().is_none_or(|client| client.environment.epoch_number() == epoch);
-        if in_time && current {
+        let is_in_force = |epoch| self.client.as_ref().is_none_or(|client| client.environment.epoch_number() == epoch);
+        if self.marks.hold(seconds, is_in_force) {
             return Ok(());
         }
         self.judge_again(UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds)))
@@ -128,12 +123,11 @@ impl Standing {
         };
         match judge(client) {
             Ok((epoch, verdict)) if now <= verdict.deadline => {
-                self.stands_through(verdict.deadline);
-                self.epoch.store(epoch, Ordering::Release);
+                let deadline = verdict.deadline.as_secs();
                 // Retired meanwhile: that is for good.
-                if self.is_retired() {
-                    self.retire();
-                    return Err(Retired);
+                let before = self.marks.renew(deadline, epoch).ok_or(Retired)?;
+                if deadline < before {
+                    self.shortened.notify_one();
                 }
                 Ok(())
             }
@@ -145,13 +139,6 @@ impl Standing {
                 self.retire_for(refusal);
                 Err(Retired)
             }
-        }
-    }
-
-    fn stands_through(&self, deadline: UnixTime) {
-        let before = self.good_through.swap(deadline.as_secs(), Ordering::AcqRel);
-        if deadline.as_secs() < before {
-            self.shortened.notify_one();
         }
     }
 
@@ -168,7 +155,7 @@ impl Standing {
     /// Ends the verdict now and for good.
     pub fn retire(&self) {
         self.retired.cancel();
-        self.good_through.store(0, Ordering::Release);
+        self.marks.end();
     }
 
     /// Whether the verdict has been found not to hold any more.
@@ -191,7 +178,7 @@ impl Standing {
     /// The last second at which the verdict holds; 0 when retired.
     #[must_use]
     pub fn deadline(&self) -> UnixTime {
-        UnixTime::since_unix_epoch(std::time::Duration::from_secs(self.good_through.load(Ordering::Acquire)))
+        UnixTime::since_unix_epoch(std::time::Duration::from_secs(self.marks.good_through()))
     }
 
     /// The epoch that the handshake was judged by; 0 where there was none.

@@ -1,3 +1,5 @@
+mod permits;
+
 use std::time::Duration;
 
 use proptest::prelude::*;

@@ -1,5 +1,7 @@
 //! Installation, the pass over live connections, and the end.
 
+mod model;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::SystemTime;
 
