@@ -4,8 +4,11 @@ mod broken;
 mod documented;
 mod interpreter;
 mod never_panics;
+mod printed;
 mod renewal;
+mod round_trip;
 mod sources;
+mod written;
 
 use std::ffi::OsString;
 use std::path::Path;
