@@ -264,7 +264,9 @@ impl Case<'_> {
             Step::Pass => {
                 if let Some(clock) = &self.subject.clock {
                     clock.advance(LONG);
-                    self.model.lanes.values_mut().for_each(|lane| lane.is_due = true);
+                    for lane in self.model.lanes.values_mut() {
+                        lane.is_due = true;
+                    }
                 }
             }
             Step::Forget { later } => {
@@ -292,7 +294,9 @@ impl Case<'_> {
         }
         if lease.is_zero() {
             // Over as soon as they have begun.
-            leases.iter().for_each(|lease| self.model.lane(self.model.lane_of(*lease)).is_due = true);
+            for lease in &leases {
+                self.model.lane(self.model.lane_of(*lease)).is_due = true;
+            }
         }
         self.model.leases.extend(&leases);
         leases
