@@ -64,6 +64,9 @@ pub mod caller;
 #[doc(hidden)]
 pub mod cli;
 mod files;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod handler;
 pub mod http;
 pub mod inbox;

@@ -17,6 +17,8 @@ pub mod delivery;
 pub mod destination;
 pub mod entry;
 mod envelope;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod index_key;
 pub mod keys;
 pub mod master_keys;

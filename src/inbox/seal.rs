@@ -89,6 +89,12 @@ impl Sealing {
         Ok(known)
     }
 
+    /// Of a store whose index key is all zeros.
+    #[cfg(fuzzing)]
+    pub(super) fn of_no_store(master: Option<MasterKeys>, takes_clear: bool) -> Option<Self> {
+        Some(Self { master, index: IndexKey::new(&[0; index_key::LENGTH])?, takes_clear })
+    }
+
     /// For entries of `store` as it is: nothing is made, and no key that is named by mistake seals anything.
     ///
     /// # Errors

@@ -5,13 +5,14 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
 use super::deadline::{Activity, Wire};
-use super::http1_connection::Http1;
+use super::http1_connection::{self, Http1};
 use super::http1_framing::Phase;
 use super::http1_guard::{GuardHandle, GuardedIo};
 use super::http2_wire::ObservedIo;
@@ -191,15 +192,7 @@ async fn serve_http1<A: Answers>(
     environment: &Environment,
     watch: &Watch<'_>,
 ) {
-    let framing = watch.rules.framing;
-    let (io, guard) = GuardedIo::new(stream, framing);
-    let service = service.guarded_by(guard.clone());
-    let mut connection = Http1::new(io, guard.clone(), service, framing);
-    let ended = watch.over(Pin::new(&mut connection), || wire(&guard)).await;
-    if ended == Ended::Cut {
-        return;
-    }
-    let Some(io) = connection.into_io() else { return };
+    let Some((io, guard)) = speak_http1(stream, service, watch).await else { return };
     // On the heap: it has buffers, which a connection that idles does not have to have room for.
     let goodbye = pinned(|| async {
         if let Some(error) = guard.refusal() {
@@ -220,6 +213,22 @@ async fn serve_http1<A: Answers>(
     }
 }
 
+/// HTTP/1.1 over `stream`, to its end. Gives back what it was spoken over; `None` when the connection has to be dropped as it is.
+pub(super) async fn speak_http1<W: http1_connection::Wire, A: Answers>(
+    stream: W,
+    service: Counted<A>,
+    watch: &Watch<'_>,
+) -> Option<(GuardedIo<W>, GuardHandle)> {
+    let framing = watch.rules.framing;
+    let (io, guard) = GuardedIo::new(stream, framing);
+    let service = service.guarded_by(guard.clone());
+    let mut connection = Http1::new(io, guard.clone(), service, framing);
+    match watch.over(Pin::new(&mut connection), || wire(&guard)).await {
+        Ended::Cut => None,
+        Ended::ByItself => connection.into_io().map(|io| (io, guard)),
+    }
+}
+
 /// When the head that is being read began; nothing between heads. An answer that is not taken blocks what is behind it.
 fn wire(guard: &GuardHandle) -> Wire {
     let seen = guard.observe();
@@ -235,10 +244,19 @@ async fn serve_http2<A: Answers>(
     environment: &Environment,
     watch: &Watch<'_>,
 ) {
-    let limits = &watch.rules.http2;
     // A head beyond the limit is answered 431 by the library itself. Where that would cost an event it is let through as far as the
     // stack, which refuses it in the words of the product.
     let leeway = if environment.stack.load().wants_only_temporary_refusals() { HEAD_LEEWAY } else { 1 };
+    speak_http2(stream, service, leeway, watch).await;
+}
+
+/// HTTP/2 over `stream`, to its end. The library takes heads of up to `leeway` times their limit.
+pub(super) async fn speak_http2<W, A>(stream: W, service: Counted<A>, leeway: u32, watch: &Watch<'_>)
+where
+    W: AsyncRead + AsyncWrite + Unpin + 'static,
+    A: Answers,
+{
+    let limits = &watch.rules.http2;
     let (io, seen) = ObservedIo::new(stream);
     let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

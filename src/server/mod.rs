@@ -10,6 +10,8 @@ mod connection;
 pub mod deadline;
 mod disturbances;
 pub mod drain;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod http1_connection;
 pub mod http1_framing;
 pub mod http1_guard;

@@ -184,6 +184,12 @@ impl Settings {
     }
 }
 
+/// The configuration that `text` would be as the file `path`, with these variables.
+#[cfg(fuzzing)]
+pub(crate) fn load_text(path: &Path, text: &str, environment: &[(OsString, OsString)]) -> Result<Settings, Report> {
+    load(Layers::default(), Some((path, text)), environment)
+}
+
 /// The steps of loading, with the file already read.
 fn load(layers: Layers, file: Option<(&Path, &str)>, environment: &[(OsString, OsString)]) -> Result<Settings, Report> {
     let (reader, read, assets) = read_layers(layers, file, environment)?;

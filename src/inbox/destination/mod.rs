@@ -62,6 +62,18 @@ const fn is_unwell(status: u16) -> bool {
     matches!(status, 429 | 500 | 502 | 503 | 504)
 }
 
+/// Everything that destinations make headers of.
+#[cfg(fuzzing)]
+pub(super) fn headers(delivery: &Delivery) -> super::fuzzing::EventHeaders {
+    let passed_on = cloud_events::passed_on(&delivery.facts, &delivery.contents);
+    super::fuzzing::EventHeaders {
+        passed_on: passed_on.map(|(name, value)| (name.to_owned(), value.to_vec())).collect(),
+        attributes: cloud_events::attributes(delivery),
+        called: cloud_events::called(delivery),
+        nats: nats::headers_for_fuzzing(delivery),
+    }
+}
+
 /// Takes deliveries: a backend over HTTP, or a stream of NATS.
 pub trait Destination: fmt::Debug + Send + Sync + 'static {
     /// What is said of it in logs: scheme, host and port, never a credential.

@@ -133,6 +133,43 @@ impl TryFrom<EntryColumns> for Row {
     }
 }
 
+#[cfg(fuzzing)]
+impl EntryColumns {
+    /// Columns of which a row may hold anything; the rest comes from `facts`.
+    pub(in crate::inbox) fn holding(
+        facts: Facts,
+        [id, lane, payload]: [Vec<u8>; 3],
+        state: String,
+        [attempts, replays]: [i64; 2],
+        key_id: Option<String>,
+    ) -> Self {
+        Self {
+            sequence: 1,
+            id,
+            environment: facts.environment,
+            product: facts.product,
+            operation: facts.operation,
+            destination: facts.destination,
+            lane,
+            received_at: facts.received_at,
+            client_subject: facts.client_subject,
+            client_sha256: facts.client_sha256,
+            correlation_id: facts.correlation_id,
+            traceparent: facts.traceparent,
+            method: facts.method,
+            state,
+            attempts,
+            replays,
+            pending_since: facts.received_at,
+            settled_at: None,
+            last_problem: None,
+            key_id,
+            payload,
+            next_attempt: None,
+        }
+    }
+}
+
 /// Begins a query for the first pending entries of lanes, but for large ones: many are read at once. `length` as above; `same_lane` = how an entry `first` and a row of `lanes` belong together. Where
 /// each is looked up by index, this costs the same however many entries wait.
 pub(in crate::inbox) fn select_first_heads(same_lane: &str, length: &str) -> String {

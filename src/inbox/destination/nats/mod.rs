@@ -156,6 +156,14 @@ impl fmt::Debug for NatsDestination {
     }
 }
 
+/// The headers of the message that `delivery` becomes.
+#[cfg(fuzzing)]
+pub(super) fn headers_for_fuzzing(delivery: &Delivery) -> Vec<(String, String)> {
+    let headers = headers(delivery);
+    let each = headers.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
+    each.map(|(name, value)| (name.to_string(), value.to_string())).collect()
+}
+
 fn headers(delivery: &Delivery) -> HeaderMap {
     let Delivery { facts, contents, replays, traceparent, .. } = delivery;
     let mut headers = HeaderMap::new();
