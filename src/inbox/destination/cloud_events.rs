@@ -107,11 +107,13 @@ fn percent_encoded(text: &str, stays: impl Fn(u8) -> bool) -> String {
     encoded
 }
 
-/// RFC 3339, in UTC. `None` when it lies outside the years that can be written.
+/// RFC 3339, in UTC. `None` when it lies outside the years that can be written, which are 0000 to 9999 (section 5.6).
 fn timestamp(at: Millis) -> Option<String> {
     const FORMAT: &[BorrowedFormatItem<'static>] =
         format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at) * 1_000_000).ok()?;
+    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(at) * 1_000_000)
+        .ok()
+        .filter(|at| (0..=9999).contains(&at.year()))?;
     at.format(FORMAT).ok()
 }
 
@@ -166,6 +168,22 @@ mod tests {
         let attributes = attributes(&delivery);
         for name in ["ce-subject", "ce-correlationid", "ce-traceparent", "ce-time"] {
             assert_eq!(value(&attributes, name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_time_before_the_year_0_is_not_told_since_nobody_could_read_it() {
+        let year = |year: i32| {
+            let at = OffsetDateTime::UNIX_EPOCH.replace_year(year).unwrap();
+            Millis::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap()
+        };
+        for (at, expected) in [
+            (year(-1), None),
+            (year(-5709), None),
+            (year(0), Some("0000-01-01T00:00:00.000Z")),
+            (year(9999), Some("9999-01-01T00:00:00.000Z")),
+        ] {
+            assert_eq!(timestamp(at).as_deref(), expected);
         }
     }
 
