@@ -1,6 +1,6 @@
 //! Every problem of a configuration at once.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::origin::{Origin, Origins};
 use super::parts::EnvironmentParts;
@@ -109,16 +109,28 @@ impl fmt::Display for Report {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Paths and values are quoted as they were written, and a terminal is to obey none of them.
         if self.key.is_empty() {
-            write!(f, "{}", self.origin)?;
+            write!(f, "{}", Escaped(&self.origin.to_string()))?;
         } else {
-            write!(f, "{} ({})", self.key, self.origin)?;
+            write!(f, "{} ({})", Escaped(&self.key), Escaped(&self.origin.to_string()))?;
         }
-        write!(f, "\n   {}", self.problem)?;
+        write!(f, "\n   {}", Escaped(&self.problem))?;
         if !self.remedy.is_empty() {
-            write!(f, "\n   To do: {}", self.remedy)?;
+            write!(f, "\n   To do: {}", Escaped(&self.remedy))?;
         }
         Ok(())
+    }
+}
+
+/// A text whose control characters stand there as escapes, but for line ends.
+struct Escaped<'t>(&'t str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| {
+            if c.is_control() && c != '\n' { write!(f, "{}", c.escape_default()) } else { f.write_char(c) }
+        })
     }
 }
 
@@ -128,6 +140,21 @@ impl std::error::Error for Report {}
 mod tests {
     use super::super::origin::Shape;
     use super::*;
+
+    #[test]
+    fn a_name_or_a_path_with_a_control_character_in_it_does_nothing_to_the_terminal_that_it_is_told_on() {
+        let mut origins = Origins::default();
+        origins.set("inbox.url", Shape::Value, Origin::Variable("ISSUER_HOST__L\u{1b}[2JG".into()));
+        let mut report = Report::new(origins, Vec::new());
+        report.add("inbox.url", "There is no file ../\u{1b}[2Jkey.pem.\nLook: \u{9b} \u{e4}", "Put \r there.");
+        let text = report.to_string();
+        for told in
+            [r"(variable ISSUER_HOST__L\u{1b}[2JG)", "../\\u{1b}[2Jkey.pem.\nLook: \\u{9b} \u{e4}", r"Put \r there."]
+        {
+            assert!(text.contains(told), "{text:?}");
+        }
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+    }
 
     #[test]
     fn a_later_check_that_knows_only_the_key_still_names_the_origin() {
