@@ -7,7 +7,7 @@ use crate::thales::{Operation, Product};
 /// Base paths and the products below them.
 #[derive(Clone, Debug)]
 pub(super) struct Attribution {
-    /// In lower case, the longest first. `None` = of several products, and so of none.
+    /// As [`collapsed`] has them, the longest first. `None` = of several products, and so of none.
     bases: Vec<(String, Option<Product>)>,
 }
 
@@ -15,7 +15,7 @@ impl Attribution {
     pub(super) fn of(operations: &[Arc<Operation>]) -> Self {
         let mut bases: Vec<(String, Option<Product>)> = Vec::new();
         for operation in operations.iter().filter(|operation| !operation.base_path.is_empty()) {
-            let base = operation.base_path.to_ascii_lowercase();
+            let base = collapsed(&operation.base_path);
             match bases.iter_mut().find(|(other, _)| *other == base) {
                 Some((_, product)) => *product = product.filter(|&product| product == operation.product),
                 None => bases.push((base, Some(operation.product))),

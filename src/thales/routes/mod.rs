@@ -120,19 +120,21 @@ impl Routes {
     #[must_use]
     pub fn claims(&self, product: Product, path: &str) -> bool {
         let collapsed = attribution::collapsed(path);
-        let mut trimmed = collapsed.as_str();
-        while let Some(shorter) = ["/", "%20", "%09", "."].iter().find_map(|ending| trimmed.strip_suffix(ending)) {
-            trimmed = shorter;
-        }
-        self.attribution.product(&collapsed) == Some(product)
-            || self.path(trimmed).is_some_and(|(path, _)| path.product == product)
+        let is_its = |mut trimmed: &str| {
+            while let Some(shorter) = ["/", "%20", "%09", "."].iter().find_map(|ending| trimmed.strip_suffix(ending)) {
+                trimmed = shorter;
+            }
+            self.path(trimmed).is_some_and(|(path, _)| path.product == product)
+        };
+        // As it is as well: an operation of an operator's own may have a semicolon in its path.
+        self.attribution.product(&collapsed) == Some(product) || is_its(&collapsed) || is_its(path)
     }
 
     /// Whether `path` is an operation's, or lies below a base path of any product.
     #[must_use]
     pub fn is_anybodys(&self, path: &str) -> bool {
         let collapsed = attribution::collapsed(path);
-        self.path(&collapsed).is_some() || self.attribution.product(&collapsed).is_some()
+        self.path(path).is_some() || self.path(&collapsed).is_some() || self.attribution.product(&collapsed).is_some()
     }
 
     fn path(&self, path: &str) -> Option<(&Path, Spans)> {

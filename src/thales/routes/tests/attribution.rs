@@ -62,3 +62,26 @@ fn the_longest_base_path_wins_and_a_shared_one_is_nobody_s() {
     assert_eq!(attributed(&routes, "/in/tsh/x"), Some(Product::Tsh));
     assert_eq!(attributed(&routes, "/in/x"), None);
 }
+
+#[test]
+fn an_operation_with_a_semicolon_in_its_path_is_somebodys_in_disguise_as_well() {
+    let file = r#"
+product = "tsh"
+base_path = "/own;v=1"
+[[operation]]
+name = "notifySomething"
+method = "POST"
+path = "/notify;something"
+kind = "notification"
+"#;
+    let catalogue = Catalogue::with_files(&[("own.toml".to_owned(), file.to_owned())]).unwrap();
+    let options = RouteOptions { products: vec![Product::Tsh], ..RouteOptions::default() };
+    let routes = Routes::compile(&catalogue, &options).unwrap();
+    let path = "/own;v=1/notify;something";
+    assert_eq!(found(&routes, &Method::POST, path).name, "notifySomething", "control");
+    assert!(routes.is_anybodys(path));
+    for other in ["/own;v=1/notify;something/", "/own;v=1/other", "/OWN;v=2/notify"] {
+        assert!(routes.claims(Product::Tsh, other), "{other}");
+    }
+    assert!(!routes.is_anybodys("/elsewhere;v=1/notify"), "control");
+}
