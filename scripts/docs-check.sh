@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks the documents: every relative link leads to something that is there, every anchor to a heading, every page can be
-# reached from README.md, and what docs/troubleshooting.md quotes of this program is still said by it. Nothing is fetched: what
-# links to other hosts is not looked at. Needs Python 3 alone.
+# reached from README.md, what docs/troubleshooting.md quotes of this program is still said by it, and each test that is named as
+# evidence is there. Nothing is fetched: what links to other hosts is not looked at. Needs Python 3 alone.
 #
 #   ./scripts/docs-check.sh
 set -euo pipefail

@@ -1,4 +1,5 @@
-"""Checks links, anchors and reachability of the documents below the current directory, and the words that troubleshooting quotes.
+"""Checks links, anchors and reachability of the documents below the current directory, the words that troubleshooting quotes,
+and the tests that are named as evidence.
 
 check.py            the documents here; exit 1 with a line for each problem
 check.py --control  documents that are wrong, made for it, of which every mistake has to be found
@@ -14,12 +15,16 @@ from pathlib import Path
 SKIPPED = {"target", "node_modules"}
 START = "README.md"
 TROUBLESHOOTING = "docs/troubleshooting.md"
+# Pages that say which test shows what.
+EVIDENCE = ("docs/security-model.md", "docs/assurance.md", "docs/conformance.md")
 # Pages that must be reached from README.md; others, such as those of the sample PKI, may be.
 REACHED = ("docs/", "deploy/")
 
 FENCE = re.compile(r"^\s*(```|~~~)")
 CODE = re.compile(r"(`+)(?:(?!`).|(?!\1)`)*?\1")
 LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^)<>\s]+)>?(?:\s+\"[^\"]*\")?\s*\)")
+# Five words and more are a sentence: a test. Metrics have a prefix.
+TEST = re.compile(r"`(?!issuer_host_)([a-z0-9]+(?:_[a-z0-9]+){4,})`")
 HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*\s*$")
 
 
@@ -88,7 +93,18 @@ def check(root):
             problems.append(f"{page}: no way leads here from {START}")
     if Path(TROUBLESHOOTING) in texts:
         problems += quoted(root, texts[Path(TROUBLESHOOTING)])
+    problems += [problem for page in EVIDENCE if Path(page) in texts for problem in unproven(root, page, texts[Path(page)])]
     return problems, len(texts), count
+
+
+def unproven(root, page, text):
+    """Tests that a page names and that are not there."""
+    code = (path for folder in ("src", "tests", "fuzz") for path in sorted((root / folder).rglob("*.rs")))
+    there = {name for path in code for name in re.findall(r"\bfn ([a-z0-9_]+)", path.read_text(encoding="utf-8"))}
+    for number, line in prose(text):
+        for name in TEST.findall(line):
+            if name not in there:
+                yield f"{page}:{number}: there is no test {name}"
 
 
 def quoted(root, text):
@@ -119,10 +135,11 @@ def quoted(root, text):
 def control():
     """A mistake of each kind is found, and the same documents without them have none."""
     good = {
-        "README.md": "# A\n[b](docs/b.md#two-words-1) [code](src/lib.rs)\n[t](docs/troubleshooting.md)\n",
+        "README.md": "# A\n[b](docs/b.md#two-words-1) [code](src/lib.rs)\n[t](docs/troubleshooting.md) [s](docs/security-model.md)\n",
+        "docs/security-model.md": "# S\n`the_test_is_there_and_fails` `issuer_host_is_a_metric_and_not_a_test` `a_key_or_word`\n[a](../README.md)\n",
         "docs/b.md": "# B\n## Two words\n## Two words\n[up](../README.md#a) `[no](link.md)`\n```\n[no](link.md)\n# No heading\n```\n",
         "docs/troubleshooting.md": "# T\n| `event` | Meaning |\n|---|---|\n| `known` | x |\n\n`unknown_issuer`\n",
-        "src/lib.rs": 'event = "known"',
+        "src/lib.rs": 'event = "known"; fn the_test_is_there_and_fails() {}',
         "src/tls/refusal.rs": 'Self::A => "unknown_issuer",',
     }
     bad = {
@@ -132,6 +149,7 @@ def control():
         "there is no ../../x.md": ("docs/b.md", "[x](../../x.md)"),
         "no way leads here": ("docs/alone.md", "# Alone"),
         "does not say `forgotten`": ("docs/troubleshooting.md", "\n| `event` | M |\n|---|---|\n| `forgotten` | x |"),
+        "there is no test a_test_that_is_gone": ("docs/security-model.md", "`a_test_that_is_gone`"),
         "of the reason `newer`": ("src/tls/refusal.rs", 'Self::B => "newer",'),
     }
     for words, (name, more) in {"": ("README.md", ""), **bad}.items():
