@@ -26,12 +26,6 @@ pub(crate) fn resident_bytes(pid: u32) -> Result<u64, Error> {
     Ok(kibibytes * 1024)
 }
 
-/// Open file descriptors of `pid`.
-pub(crate) fn open_descriptors(pid: u32) -> Result<usize, Error> {
-    let listed = fs::read_dir(format!("/proc/{pid}/fd")).map_err(|error| format!("process {pid}: {error}"))?;
-    Ok(listed.count())
-}
-
 fn read(pid: u32, file: &str) -> Result<String, Error> {
     fs::read_to_string(format!("/proc/{pid}/{file}")).map_err(|error| format!("process {pid}: {error}").into())
 }
