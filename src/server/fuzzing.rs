@@ -81,6 +81,7 @@ impl Talk {
     ///
     /// # Panics
     /// When the connection does not end.
+    #[allow(clippy::expect_used, reason = "what does not hold is a finding")]
     pub async fn http1<S>(&self, pieces: Vec<Vec<u8>>, context: &ConnectionContext, service: S) -> Spoken
     where
         S: Speaks,
@@ -104,6 +105,7 @@ impl Talk {
     ///
     /// # Panics
     /// When the connection does not end.
+    #[allow(clippy::expect_used, reason = "what does not hold is a finding")]
     pub async fn http2<S>(&self, pieces: Vec<Vec<u8>>, context: &ConnectionContext, service: S) -> Spoken
     where
         S: Speaks,
